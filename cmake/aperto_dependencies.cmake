@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: MIT
+# The packages the library and the program stand on. Each is named again, with its Debian package, in
+# tools/packages.
+
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(liburing REQUIRED IMPORTED_TARGET liburing>=2.3)
+pkg_check_modules(icu REQUIRED IMPORTED_TARGET icu-uc)
+find_package(fmt REQUIRED)
+
+# The program alone.
+find_package(CLI11 REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(nlohmann_json REQUIRED)
+pkg_check_modules(libedit REQUIRED IMPORTED_TARGET libedit)
+
+# The lab alone.
+find_package(tomlplusplus REQUIRED)

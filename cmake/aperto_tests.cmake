@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+# One GoogleTest program a room, one ctest entry a test; one ctest entry a Python file. Each entry carries its
+# folder's name as a label, and `threads` where the code under test runs threads.
+
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+
+set(rooms_with_threads io net server)
+set(test_timeout_seconds 60)
+set(python_test_timeout_seconds 300)
+
+add_custom_target(tests)
+
+# aperto_room_tests(<room>): tests/<room>/*.cpp becomes test_<room>. A folder without sources makes no target.
+function(aperto_room_tests room)
+    file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/${room}/*.cpp")
+    if(NOT sources)
+        return()
+    endif()
+    add_executable(test_${room} ${sources})
+    add_dependencies(tests test_${room})
+    target_include_directories(test_${room} PRIVATE "${PROJECT_SOURCE_DIR}/tests" "${PROJECT_SOURCE_DIR}/src"
+        "${PROJECT_SOURCE_DIR}/include")
+    aperto_link_rooms(test_${room} ${room_${room}_uses} ${room})
+    target_link_libraries(test_${room} PRIVATE GTest::gtest GTest::gtest_main GTest::gmock)
+    set(labels ${room})
+    if(room IN_LIST rooms_with_threads)
+        set(labels "${room}\\\\;threads")
+    endif()
+    gtest_discover_tests(test_${room}
+        TEST_PREFIX "${room}/"
+        DISCOVERY_MODE PRE_TEST
+        DISCOVERY_TIMEOUT 60
+        PROPERTIES TIMEOUT ${test_timeout_seconds} LABELS "${labels}")
+endfunction()
+
+# aperto_python_tests(): tests/<folder>/*_test.py, each run by unittest with what it needs in its environment.
+function(aperto_python_tests)
+    file(GLOB files CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/*/*_test.py")
+    foreach(file IN LISTS files)
+        cmake_path(GET file STEM stem)
+        cmake_path(GET file PARENT_PATH folder)
+        cmake_path(GET folder FILENAME folder_name)
+        set(test "${folder_name}/${stem}")
+        add_test(NAME ${test} COMMAND Python3::Interpreter -B -m unittest -v "${stem}" WORKING_DIRECTORY "${folder}")
+        set_tests_properties(${test} PROPERTIES
+            LABELS ${folder_name}
+            TIMEOUT ${python_test_timeout_seconds}
+            ENVIRONMENT "APERTO_BIN=${PROJECT_BINARY_DIR}/aperto;APERTO_BUILD_DIR=${PROJECT_BINARY_DIR};APERTO_SOURCE_DIR=${PROJECT_SOURCE_DIR}")
+    endforeach()
+endfunction()
