@@ -1,2 +1,46 @@
 # SPDX-License-Identifier: MIT
+# `cmake --install`: the headers, the library, the program, its catalogues, and what find_package(aperto) and
+# pkg-config need to find them.
 include(CMakePackageConfigHelpers)
+
+set(aperto_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/aperto")
+
+install(DIRECTORY include/aperto DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.hpp")
+install(TARGETS aperto EXPORT aperto-targets)
+install(EXPORT aperto-targets NAMESPACE aperto:: DESTINATION "${aperto_package_dir}")
+
+configure_package_config_file(cmake/aperto-config.cmake.in aperto-config.cmake
+    INSTALL_DESTINATION "${aperto_package_dir}"
+    NO_SET_AND_CHECK_MACRO)
+write_basic_package_version_file(aperto-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES
+    "${PROJECT_BINARY_DIR}/aperto-config.cmake"
+    "${PROJECT_BINARY_DIR}/aperto-config-version.cmake"
+    DESTINATION "${aperto_package_dir}")
+
+# Who links the static library also links what it stands on; the shared one has done so itself.
+if(BUILD_SHARED_LIBS)
+    set(pc_requires "Requires.private")
+else()
+    set(pc_requires "Requires")
+endif()
+file(RELATIVE_PATH pc_prefix "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" "${CMAKE_INSTALL_PREFIX}")
+configure_file(cmake/aperto.pc.in aperto.pc @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/aperto.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+
+if(TARGET aperto_program)
+    install(TARGETS aperto_program)
+endif()
+install(DIRECTORY "${PROJECT_BINARY_DIR}/share/locale/" DESTINATION "${CMAKE_INSTALL_LOCALEDIR}")
+install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+
+# install_if_present(<file> <folder> [RENAME <name>])
+function(install_if_present file folder)
+    if(EXISTS "${PROJECT_SOURCE_DIR}/${file}")
+        install(FILES "${file}" DESTINATION "${folder}" ${ARGN})
+    endif()
+endfunction()
+install_if_present(docs/aperto.1 "${CMAKE_INSTALL_MANDIR}/man1")
+install_if_present(completions/aperto.bash "${CMAKE_INSTALL_DATADIR}/bash-completion/completions" RENAME aperto)
+install_if_present(completions/_aperto "${CMAKE_INSTALL_DATADIR}/zsh/site-functions")
+install_if_present(completions/aperto.fish "${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d")

@@ -65,29 +65,40 @@ std::string best_catalogue(const fs::path& locales, const std::string& language)
     return {};
 }
 
-std::string from_environment() {
+std::string environment(const char* variable) {
+    const char* value = std::getenv(variable);
+    return value == nullptr ? "" : value;
+}
+
+/// The locale a person set, as setlocale(3) would look for it.
+std::string wanted_locale() {
     for (const char* variable : {"LC_ALL", "LC_MESSAGES", "LANG"}) {
-        const char* value = std::getenv(variable);
-        if (value != nullptr && *value != '\0') {
-            return normalised(value);
+        if (auto value = environment(variable); !value.empty()) {
+            return value;
         }
     }
     return {};
 }
 
+/// Characters are UTF-8, unless the environment names an installed locale that says otherwise.
+void choose_characters() {
+    const char* characters = std::setlocale(LC_CTYPE, "");
+    if (characters == nullptr || (environment("LC_ALL").empty() && std::string_view(characters) == "C")) {
+        std::setlocale(LC_CTYPE, "C.UTF-8");
+    }
+}
+
 /// gettext ignores LANGUAGE in the C locale, and a locale that is not installed is the C locale. C.UTF-8 is
 /// always there and is not "C", so with it LANGUAGE alone decides.
-void speak(const char* language) {
+void speak(const std::string& languages) {
     std::setlocale(LC_MESSAGES, "C.UTF-8");
-    ::setenv("LANGUAGE", language, 1);
+    ::setenv("LANGUAGE", languages.c_str(), 1);
 }
 
 }  // namespace
 
 bool i18n::init(std::string_view language) {
-    if (std::setlocale(LC_CTYPE, "") == nullptr) {
-        std::setlocale(LC_CTYPE, "C.UTF-8");
-    }
+    choose_characters();
     const auto locales = locale_folder();
     ::bindtextdomain(domain, locales.c_str());
     ::bind_textdomain_codeset(domain, "UTF-8");
@@ -95,14 +106,12 @@ bool i18n::init(std::string_view language) {
     if (!language.empty()) {
         const auto asked = normalised(language);
         const auto found = best_catalogue(locales, asked);
-        speak(found.empty() ? "en" : found.c_str());
+        speak(found.empty() ? "en" : found);
         return !found.empty() || asked == "en" || asked.starts_with("en_") || asked == "C";
     }
     if (std::setlocale(LC_MESSAGES, "") == nullptr) {
-        const char* preferred = std::getenv("LANGUAGE");
-        speak(preferred != nullptr && *preferred != '\0'
-                  ? std::string(preferred).c_str()
-                  : best_catalogue(locales, from_environment()).c_str());
+        const auto preferred = environment("LANGUAGE");
+        speak(preferred.empty() ? best_catalogue(locales, normalised(wanted_locale())) : preferred);
     }
     return true;
 }

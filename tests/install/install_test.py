@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""The installed tree is all that someone else's project needs: through CMake and through pkg-config."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+BUILD = os.environ["APERTO_BUILD_DIR"]
+CONSUMER = Path(__file__).parent / "consumer"
+
+
+def run(*command, **options):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+    if done.returncode != 0:
+        raise AssertionError(f"{' '.join(map(str, command))}\nexited {done.returncode}:\n{done.stdout}")
+    return done.stdout
+
+
+def listening_port(process, seconds=10):
+    """The port a process listens on, from its descriptors and the kernel's socket tables (proc(5))."""
+    give_up = time.monotonic() + seconds
+    while time.monotonic() < give_up:
+        if process.poll() is not None:
+            raise AssertionError(f"the server exited {process.returncode} before it listened")
+        folder = Path(f"/proc/{process.pid}/fd")
+        links = []
+        for descriptor in folder.iterdir():
+            try:
+                links.append(os.readlink(descriptor))
+            except FileNotFoundError:
+                pass
+        inodes = {m[1] for link in links if (m := re.fullmatch(r"socket:\[(\d+)\]", link))}
+        for table in ("tcp", "tcp6"):
+            for row in Path(f"/proc/{process.pid}/net/{table}").read_text().splitlines()[1:]:
+                columns = row.split()
+                if columns[3] == "0A" and columns[9] in inodes:
+                    return int(columns[1].rsplit(":", 1)[1], 16)
+        os.sched_yield()
+    raise AssertionError(f"the server did not listen within {seconds} s")
+
+
+class InstalledTree(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.prefix = Path(cls.folder.name) / "prefix"
+        run("cmake", "--install", BUILD, "--prefix", cls.prefix)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    def answers_in_capitals(self, program):
+        server = subprocess.Popen([program], stdout=subprocess.DEVNULL)
+        try:
+            with socket.create_connection(("localhost", listening_port(server)), timeout=10) as client:
+                client.sendall("texto original, olá".encode())
+                client.shutdown(socket.SHUT_WR)
+                reply = client.makefile("rb").read().decode()
+            server.send_signal(signal.SIGTERM)
+            status = server.wait(timeout=10)
+        finally:
+            server.kill()
+            server.wait()
+        self.assertEqual(reply, "TEXTO ORIGINAL, OLÁ")
+        self.assertEqual(status, 0, "SIGTERM ends it cleanly")
+
+    def test_find_package_builds_the_five_line_server(self):
+        build = Path(self.folder.name) / "build"
+        run("cmake", "-G", "Ninja", "-S", CONSUMER, "-B", build, f"-DCMAKE_PREFIX_PATH={self.prefix}")
+        run("cmake", "--build", build)
+        self.answers_in_capitals(build / "consumer")
+
+    def test_pkg_config_and_the_compiler_alone_build_it_too(self):
+        [pc_file] = self.prefix.rglob("aperto.pc")
+        environment = {**os.environ, "PKG_CONFIG_PATH": str(pc_file.parent)}
+        flags = run("pkg-config", "--cflags", "--libs", "aperto", env=environment).split()
+        program = Path(self.folder.name) / "by-hand"
+        run("g++", "-std=c++20", CONSUMER / "consumer.cpp", "-o", program, *flags)
+        self.answers_in_capitals(program)
+
+    def test_the_installed_program_speaks_portuguese(self):
+        program = self.prefix / "bin" / "aperto"
+        english = run(program, "--lang", "en", "--help")
+        portuguese = run(program, "--lang", "pt_BR", "--help", env={"PATH": os.environ["PATH"]})
+        self.assertNotEqual(english, portuguese)
+
+
+if __name__ == "__main__":
+    unittest.main()
