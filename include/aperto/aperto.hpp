@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// Everything of aperto: servers, clients and what they stand on.
+
+#include "aperto/client.hpp"
+#include "aperto/endpoint.hpp"
+#include "aperto/error.hpp"
+#include "aperto/events.hpp"
+#include "aperto/framing.hpp"
+#include "aperto/group.hpp"
+#include "aperto/listener.hpp"
+#include "aperto/loop.hpp"
+#include "aperto/resolve.hpp"
+#include "aperto/server.hpp"
+#include "aperto/stream.hpp"
+#include "aperto/task.hpp"
+#include "aperto/tcp_facts.hpp"
+#include "aperto/text.hpp"
+#include "aperto/time.hpp"
+#include "aperto/version.hpp"

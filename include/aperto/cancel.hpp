@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "aperto/list.hpp"
+
+namespace aperto {
+
+class operation;
+struct scope_hook : list_hook {};
+
+/// A region of work that can be given up as a whole.
+///
+/// Every task runs in the scope of the task that awaits it; an operation that waits is registered with that scope.
+/// `cancel()` ends every wait in the scope and in the scopes below it: each throws `errc::cancelled`, the stack of
+/// coroutines unwinds, and every wait begun afterwards in the scope ends the same way at once.
+///
+/// A scope must outlive the tasks that run in it and lives on its loop's thread. Neither copied nor moved.
+class cancel_scope : public list_hook {
+public:
+    /// A scope below `parent`, cancelled with it. Null: a scope of its own.
+    explicit cancel_scope(cancel_scope* parent = nullptr) noexcept;
+    ~cancel_scope();
+    cancel_scope(const cancel_scope&) = delete;
+    cancel_scope& operator=(const cancel_scope&) = delete;
+
+    /// Idempotent. The waits end on the loop's next turn, not inside this call.
+    void cancel() noexcept;
+    bool cancelled() const noexcept { return cancelled_; }
+
+    /// Registers a waiting operation. It leaves by itself when it completes.
+    void enter(operation& waiting) noexcept;
+
+private:
+    list<operation, scope_hook> waiting_;
+    list<cancel_scope> below_;
+    bool cancelled_ = false;
+};
+
+}  // namespace aperto

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <sys/socket.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace aperto {
+
+/// An IPv4 or IPv6 address with a port: one end of a connection. A value of 24 bytes.
+class endpoint {
+public:
+    /// No address.
+    endpoint() noexcept = default;
+
+    /// A numeric address: "192.0.2.7:9999", "[::1]:9999", "[fe80::1%eth0]:9999", ":9999" (every address, dual-stack).
+    /// Throws `error` (`errc::malformed`) that says what is wrong. Names are `host_port` (below) and `resolve`.
+    static endpoint parse(std::string_view text);
+    /// A numeric address alone, and a port. Empty where `address` is not numeric.
+    static std::optional<endpoint> from_address(std::string_view address, std::uint16_t port);
+    /// Every address of this machine: `[::]`, which takes IPv4 too, or `0.0.0.0`.
+    static endpoint any(std::uint16_t port, bool ipv6 = true) noexcept;
+    static endpoint from_sockaddr(const sockaddr_storage& address) noexcept;
+
+    /// AF_INET, AF_INET6, or AF_UNSPEC for none.
+    int family() const noexcept { return family_; }
+    std::uint16_t port() const noexcept { return port_; }
+    void set_port(std::uint16_t port) noexcept { port_ = port; }
+    explicit operator bool() const noexcept { return family_ != 0; }
+    bool is_loopback() const noexcept;
+    bool is_any() const noexcept;
+
+    /// The address in 16 bytes; IPv4 as `::ffff:a.b.c.d` (RFC 4291, 2.5.5.2), so that both families compare.
+    const std::array<std::uint8_t, 16>& bytes() const noexcept { return bytes_; }
+
+    /// "192.0.2.7", "::1"; an IPv4-mapped address reads as IPv4 (RFC 5952).
+    std::string address() const;
+    /// "192.0.2.7:9999", "[::1]:9999".
+    std::string to_string() const;
+
+    /// Writes the kernel's form, returns its length.
+    socklen_t to_sockaddr(sockaddr_storage& address) const noexcept;
+
+    bool operator==(const endpoint&) const = default;
+
+private:
+    std::array<std::uint8_t, 16> bytes_{};
+    std::uint32_t scope_ = 0;
+    std::uint16_t port_ = 0;
+    std::uint8_t family_ = 0;
+};
+
+/// A host, by name or address, and a port, as people type them.
+struct host_port {
+    std::string host;
+    std::uint16_t port = 0;
+
+    /// "localhost:9999", "192.0.2.7:80", "[::1]:9999", "sala-3" (then `default_port`), "::1" (an address alone).
+    /// Throws `error` (`errc::malformed`).
+    static host_port parse(std::string_view text, std::optional<std::uint16_t> default_port = {});
+    std::string to_string() const;
+};
+
+}  // namespace aperto

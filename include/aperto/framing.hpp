@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace aperto {
+
+/// Where a message ends. TCP carries a stream of bytes and knows no messages (RFC 9293, 3.7): a framing draws the line.
+enum class framing : std::uint8_t {
+    stream,  ///< what has arrived, never cutting a UTF-8 character in two
+    line,    ///< up to a line feed, which is not part of the message, nor is a carriage return before it
+    length,  ///< a 32-bit big-endian length, then so many bytes
+};
+std::string_view to_string(framing which) noexcept;
+/// "stream", "line", "length"; empty for anything else.
+std::optional<framing> framing_from_string(std::string_view name) noexcept;
+
+/// Bytes before the payload in framing `length`.
+inline constexpr std::size_t length_header_size = 4;
+/// The largest message that framing `length` can announce.
+inline constexpr std::uint64_t length_max = 0xFFFF'FFFF;
+
+/// What stands at the front of received bytes.
+struct frame {
+    enum class state : std::uint8_t {
+        incomplete,  ///< more bytes are needed; `needed` says how many in all, where that is known
+        complete,
+        too_large,  ///< larger than the limit: seen from the length, or from as many bytes without an end
+    };
+    state what = state::incomplete;
+    std::string_view message;    ///< the payload, a part of the bytes that were given
+    std::size_t consumed = 0;    ///< bytes of the input that the frame takes
+    std::uint64_t needed = 0;    ///< incomplete: bytes in all, 0 where unknown; too_large: what was announced
+    bool carriage_return = false;  ///< framing line: the line ended in CR LF
+};
+
+/// Finds the first frame of `bytes`. `ended`: the stream ends after them, so what is left is the last message (framing
+/// stream: even a cut character; line: a last line without its line feed; length: an incomplete frame stays
+/// incomplete, it was cut short). `scanned`: so many bytes are known to hold no end of line. `message_max` in bytes,
+/// of payload. Pure: no state, no allocation, any bytes.
+frame find_frame(framing which, std::string_view bytes, std::size_t message_max, bool ended,
+                 std::size_t scanned = 0) noexcept;
+
+/// Appends `message` framed. Framing `length` takes at most `length_max` bytes; throws `error` (`message_too_large`).
+void append_frame(framing which, std::string_view message, std::string& out, bool carriage_return = false);
+
+}  // namespace aperto

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <exception>
+#include <utility>
+
+#include "aperto/loop.hpp"
+
+namespace aperto {
+
+/// Tasks that run together and end together.
+///
+///     aperto::task_group both;
+///     both.spawn(read_side(peer));
+///     both.spawn(write_side(peer));
+///     co_await both.join();
+///
+/// The first exception cancels the others; `join` waits for all of them and then throws it. Cancelling the task that
+/// joins cancels the group. It must be joined before it is destroyed, unless every task of it has ended. One thread.
+class task_group {
+public:
+    /// On the current loop, cancelled with `parent` where one is given.
+    explicit task_group(cancel_scope* parent = nullptr) noexcept : scope_(parent) {}
+    ~task_group();
+
+    /// Starts `work` at once.
+    void spawn(task<> work);
+    /// Ends the waits of every task in the group; they are still to be joined.
+    void cancel() noexcept { scope_.cancel(); }
+    task<> join();
+    std::size_t running() const noexcept { return running_; }
+
+private:
+    task<> run(task<> work);
+    cancel_scope scope_;
+    std::size_t running_ = 0;
+    std::exception_ptr failure_;
+    operation* joining_ = nullptr;
+};
+
+namespace detail {
+/// Runs `work` to its end in a scope of its own that is cancelled after `limit`, or with the caller's. True when the limit
+/// ended it; what it threw otherwise is thrown.
+task<bool> run_limited(task<> work, duration limit);
+}  // namespace detail
+
+/// Runs `work` for at most `limit`: past it, its waits are cancelled and this throws `std::errc::timed_out`. The work is
+/// always over when this returns.
+template <class T>
+task<T> with_timeout(duration limit, task<T> work) {
+    detail::main_result<T> result;
+    auto kept = [](task<T> inner, detail::main_result<T>& into) -> task<> {
+        if constexpr (std::is_void_v<T>)
+            co_await inner;
+        else
+            into.value.emplace(co_await inner);
+    };
+    task<> wrapped = kept(std::move(work), result);
+    const bool late = co_await detail::run_limited(std::move(wrapped), limit);
+    if (late) throw error(std::make_error_code(std::errc::timed_out), "finish in time");
+    if constexpr (!std::is_void_v<T>) co_return std::move(*result.value);
+}
+
+}  // namespace aperto

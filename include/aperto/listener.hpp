@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <memory>
+
+#include "aperto/stream.hpp"
+
+namespace aperto {
+
+/// A socket that waits for clients (listen(2)). Movable; used on its loop's thread; destroying it closes it.
+///
+///     aperto::listener door(aperto::endpoint::any(9999));
+///     aperto::stream peer = co_await door.accept();
+class listener {
+public:
+    /// Binds and listens on the current loop. Port 0 takes any free one: `local().port()`. Throws `error`:
+    /// `std::errc::address_in_use`, `std::errc::permission_denied` (a privileged port), …
+    explicit listener(const endpoint& where, const listen_options& options = {}, const stream_options& streams = {});
+    listener(loop& on, const endpoint& where, const listen_options& options,
+             std::shared_ptr<const stream_options> streams);
+    listener(listener&& other) noexcept;
+    listener& operator=(listener&& other) noexcept;
+    ~listener();
+
+    class accept_awaiter : public detail::operation_awaiter<accept_operation> {
+    public:
+        explicit accept_awaiter(listener& from) noexcept : operation_awaiter(*from.loop_), from_(from) {}
+        bool await_ready() const noexcept { return false; }
+        template <class Promise>
+        bool await_suspend(std::coroutine_handle<Promise> awaiting) {
+            return suspend(awaiting, [this] { return owner().start_accept(from_.socket_, *this); });
+        }
+        /// Throws `error`: out of descriptors (`std::errc::too_many_files_open`) or memory. Accepting may go on after it.
+        stream await_resume();
+
+    private:
+        listener& from_;
+    };
+
+    /// The next client. co_await it; one at a time.
+    accept_awaiter accept() noexcept { return accept_awaiter(*this); }
+
+    endpoint local() const;
+    loop& owner() const noexcept { return *loop_; }
+    /// Stops listening; clients not yet accepted are reset by the kernel. No accept may be waiting.
+    void close() noexcept;
+
+private:
+    loop* loop_;
+    socket_id socket_;
+    std::shared_ptr<const stream_options> streams_;
+};
+
+}  // namespace aperto

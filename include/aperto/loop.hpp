@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <cerrno>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "aperto/endpoint.hpp"
+#include "aperto/error.hpp"
+#include "aperto/operation.hpp"
+#include "aperto/task.hpp"
+#include "aperto/tcp_facts.hpp"
+#include "aperto/time.hpp"
+
+namespace aperto {
+
+class timer_wheel;
+class wake_up;
+
+/// What completes the operations of a loop.
+enum class engine {
+    automatic,  ///< io_uring where the kernel allows it, else epoll
+    uring,      ///< io_uring (Linux 6.1 or newer)
+    epoll,      ///< epoll: wherever Linux runs
+    simulated,  ///< virtual time and a seeded network (aperto/sim.hpp)
+};
+std::string_view to_string(engine which) noexcept;
+
+struct loop_options {
+    engine which = engine::automatic;
+    /// Receive buffers that the loop lends, each of `receive_buffer_size` bytes. A power of two up to 32,768; they
+    /// are memory only once used. When all are lent, connections wait for one in the order in which they asked.
+    std::uint32_t receive_buffers = 256;
+    std::uint32_t receive_buffer_size = 16 * 1024;
+};
+
+/// Socket options of a listener and of every connection it accepts.
+struct listen_options {
+    int backlog = 4096;          ///< the kernel caps it at net.core.somaxconn
+    bool reuse_port = false;     ///< several loops listen on one port (SO_REUSEPORT, socket(7))
+    bool dual_stack = true;      ///< an IPv6 listener takes IPv4 too (IPV6_V6ONLY off, ipv6(7))
+    bool save_syn = true;        ///< keep the client's SYN for `tcp_facts` (TCP_SAVE_SYN)
+    bool no_delay = true;        ///< TCP_NODELAY, tcp(7)
+    duration keepalive = std::chrono::seconds(60);     ///< first probe after so long idle; zero: none
+    duration user_timeout = std::chrono::seconds(60);  ///< TCP_USER_TIMEOUT, RFC 5482; zero: the kernel's
+};
+
+struct connect_options {
+    bool no_delay = true;
+    duration keepalive = std::chrono::seconds(60);
+    duration user_timeout = std::chrono::seconds(60);
+};
+
+/// An event loop: it runs the coroutines of one thread and completes their operations.
+///
+///     auto loop = aperto::loop::create();
+///     loop->run(session());                  // until that task ends
+///
+/// Everything of a loop is used on the thread that runs it, but for `post` and `stop`, which any thread may call.
+///
+/// This class is also the seam: the members under "the seam" are what a backend gives. Each operation is completed
+/// exactly once: either the call that starts it returns true and the result is there (complete, nothing will be
+/// called), or it returns false and the loop will call `on_complete` from the top of a later turn.
+class loop {
+public:
+    /// A loop on the engine asked for. `engine::automatic` falls back from uring to epoll and says why in `why()`;
+    /// an engine asked for by name that the kernel refuses throws `error`.
+    static std::unique_ptr<loop> create(const loop_options& options = {});
+    virtual ~loop();
+    loop(const loop&) = delete;
+    loop& operator=(const loop&) = delete;
+
+    /// The loop that runs on this thread. Asserts that there is one.
+    static loop& current() noexcept;
+    static bool has_current() noexcept;
+
+    virtual engine which() const noexcept = 0;
+    /// One line on why this engine runs, for people: "io_uring, kernel 6.18", "epoll: io_uring is not permitted here".
+    const std::string& why() const noexcept { return why_; }
+
+    // ---- running
+
+    /// Runs until every spawned task has ended or `stop` is called. Throws what a spawned task threw.
+    void run();
+    /// Runs until `main` has ended, and gives its result or throws its exception. Other tasks run meanwhile; those
+    /// still there stay for the next run, or end with the loop.
+    template <class T>
+    T run(task<T> main);
+    /// Makes `run` return after the turn in progress. Any thread; also before `run`, which then returns at once.
+    void stop() noexcept;
+
+    /// Starts a task that nobody awaits, at once, on this thread; it may outlive the caller. It runs in `scope`, or in
+    /// the loop's own, which is cancelled when the loop is destroyed.
+    void spawn(task<> work, cancel_scope* scope = nullptr);
+    /// Runs `work` on the loop's thread, soon. Any thread.
+    void post(std::function<void()> work);
+
+    /// The time of this turn. Moves between turns, not within one.
+    time_point now() const noexcept { return now_; }
+    /// A number that changes each turn.
+    std::uint64_t turn() const noexcept { return turn_; }
+    /// 64 bits, for jitter and the like: seeded by the system, or by the simulation's seed. Not for secrets.
+    virtual std::uint64_t random() = 0;
+
+    // ---- timers, hooks, cancellation
+
+    void arm(timer& alarm, time_point when) noexcept;
+    void disarm(timer& alarm) noexcept;
+    void at_turn_end(turn_hook& hook) noexcept;
+
+    /// Asks that an operation in flight end early. It still completes, later, once: with -ECANCELED, or with its
+    /// result where that came first.
+    void cancel(operation& waiting) noexcept;
+    /// Gives an operation up at once, without a completion: its memory may go when this returns. Data that had
+    /// already come for it stay for the next one.
+    void abandon(operation& waiting) noexcept;
+
+    bool start(sleep_operation& sleep, time_point until) noexcept;
+    /// An operation of kind `event` waits from `expect` until somebody calls `notify` for it, or it is cancelled.
+    void expect(operation& event) noexcept;
+    void notify(operation& event, int result = 0) noexcept;
+    /// Runs `call` on a helper thread.
+    virtual bool start(aside_operation& aside, std::function<void()> call);
+
+    // ---- the seam: sockets
+
+    /// A socket that listens on `where`; port 0 takes any free port (see `local`). Throws `error`.
+    virtual socket_id listen(const endpoint& where, const listen_options& options) = 0;
+    virtual bool start_accept(socket_id listener, accept_operation& accept) = 0;
+    virtual bool start_connect(const endpoint& to, const connect_options& options, connect_operation& connect) = 0;
+    virtual bool start_receive(socket_id from, receive_operation& receive) = 0;
+    virtual void give_back(lent_bytes bytes) noexcept = 0;
+    virtual bool start_send(socket_id to, send_operation& send) = 0;
+    /// Ends the sending direction (shutdown(2), SHUT_WR): the peer reads the end of the stream. 0 or a negative errno.
+    virtual int shutdown_send(socket_id which) noexcept = 0;
+    /// Closes the socket. No operation of it may be in flight. `reset`: with RST, whatever is unsent is dropped.
+    virtual void close(socket_id which, bool reset = false) noexcept = 0;
+
+    /// This side's, and the other side's address. None where the socket is gone.
+    virtual endpoint local(socket_id which) const noexcept = 0;
+    virtual endpoint remote(socket_id which) const noexcept = 0;
+    virtual tcp_facts facts(socket_id which) const = 0;
+    /// The descriptor, for what this library does not offer; -1 where there is none (a simulation).
+    virtual int native_handle(socket_id which) const noexcept = 0;
+    /// Every address of `name`, numeric ones too, in the order to try them (getaddrinfo(3), RFC 6724). Blocks: called
+    /// through `resolve` (aperto/resolve.hpp), which runs it aside. Throws `error`.
+    virtual std::vector<endpoint> look_up(const std::string& name, std::uint16_t port);
+
+    /// Sockets, operations and buffers that are in use: what a test compares before and after.
+    struct census {
+        std::size_t sockets = 0;
+        std::size_t tasks = 0;
+        std::size_t timers = 0;
+        std::size_t lent_buffers = 0;
+        bool operator==(const census&) const = default;
+    };
+    virtual census count() const noexcept;
+
+protected:
+    loop();
+
+    /// Submits what is to be submitted, waits for completions until `until` at the longest (`time_point::min()`: not
+    /// at all; `time_point::max()`: as long as it takes) or until `interrupt`, and completes what has come.
+    virtual void poll(time_point until) = 0;
+    /// Ends a `poll` in progress, or the next one. Any thread.
+    virtual void interrupt() noexcept = 0;
+    virtual time_point read_clock() const noexcept;
+    /// As `cancel`, for an operation on a socket that is pending: afterwards it is completed by `complete_later`, now
+    /// or when the kernel has answered.
+    virtual void cancel_pending(operation& waiting) noexcept = 0;
+    virtual void abandon_pending(operation& waiting) noexcept = 0;
+
+    /// To be called by a backend: from the top of a turn (`complete`), or anywhere (`complete_later`).
+    void complete(operation& done, int result);
+    void complete_later(operation& done, int result) noexcept;
+    /// To be called by a backend that accepted an operation.
+    void mark_pending(operation& started) noexcept;
+
+    /// One turn: what is ready, the hooks, then `poll`, then the timers. False once there is nothing to run.
+    void run_turn(bool may_wait);
+    /// Destroys every task that is left. A backend's destructor calls it while it can still give operations up.
+    void drop_tasks() noexcept;
+    bool has_ready() const noexcept { return !const_cast<loop*>(this)->ready_.empty(); }
+    time_point next_timer() const noexcept;
+    void set_why(std::string why) { why_ = std::move(why); }
+    void refresh_now() noexcept { now_ = read_clock(); }
+
+private:
+    friend class current_loop_guard;
+    struct root;
+    class root_task;
+    root_task run_root(task<> work);
+    void run_posted();
+    void fire_timers();
+    bool ended() const noexcept;
+
+    std::string why_;
+    time_point now_{};
+    std::uint64_t turn_ = 0;
+    std::unique_ptr<timer_wheel> timers_;
+    list<operation, queue_hook> ready_;
+    list<turn_hook> at_turn_end_;
+    list<root> roots_;
+    std::size_t root_count_ = 0;
+    std::exception_ptr failure_;
+    cancel_scope scope_;
+    std::mutex posted_mutex_;
+    std::vector<std::function<void()>> posted_;
+    std::atomic<bool> stopped_ = false;
+    std::atomic<bool> has_posted_ = false;
+};
+
+// ---- awaiting
+
+namespace detail {
+
+/// Awaits an operation that `Start` starts. Result conventions are the operation's.
+template <class Operation>
+class operation_awaiter : public Operation {
+public:
+    using Operation::Operation;
+
+protected:
+    /// In `await_suspend`: true when the coroutine stays suspended.
+    template <class Promise, class Start>
+    bool suspend(std::coroutine_handle<Promise> awaiting, Start&& start) {
+        cancel_scope* scope = scope_of(awaiting);
+        if (scope && scope->cancelled()) {
+            this->result = -ECANCELED;
+            return false;
+        }
+        this->waiter = awaiting;
+        if (start()) return false;
+        if (scope) scope->enter(*this);
+        return true;
+    }
+};
+
+class sleep_awaiter : public operation_awaiter<sleep_operation> {
+public:
+    sleep_awaiter(loop& owner, time_point until) noexcept : operation_awaiter(owner), until_(until) {}
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> awaiting) {
+        return suspend(awaiting, [this] { return owner().start(*this, until_); });
+    }
+    void await_resume() const {
+        if (result < 0) throw error::from_result(result, "sleep");
+    }
+
+private:
+    time_point until_;
+};
+
+class aside_awaiter : public operation_awaiter<aside_operation> {
+public:
+    aside_awaiter(loop& owner, std::function<void()> call) noexcept
+        : operation_awaiter(owner), call_(std::move(call)) {}
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> awaiting) {
+        return suspend(awaiting, [this] { return owner().start(*this, std::move(call_)); });
+    }
+    void await_resume() const {
+        if (result < 0) throw error::from_result(result, "run aside");
+    }
+
+private:
+    std::function<void()> call_;
+};
+
+template <class T>
+struct main_result {
+    std::optional<T> value;
+    std::exception_ptr exception;
+};
+template <>
+struct main_result<void> {
+    std::exception_ptr exception;
+};
+
+template <class T>
+task<> run_main(loop& on, task<T> main, main_result<T>& result) {
+    try {
+        if constexpr (std::is_void_v<T>)
+            co_await main;
+        else
+            result.value.emplace(co_await main);
+    } catch (...) {
+        result.exception = std::current_exception();
+    }
+    on.stop();
+}
+
+}  // namespace detail
+
+/// Waits on the current loop. Throws `errc::cancelled` when its scope is cancelled.
+inline detail::sleep_awaiter sleep(duration how_long) {
+    loop& on = loop::current();
+    const bool endless = how_long == forever || on.now() > time_point::max() - how_long;
+    return {on, endless ? time_point::max() : on.now() + how_long};
+}
+inline detail::sleep_awaiter sleep_until(time_point when) { return {loop::current(), when}; }
+
+/// Runs a blocking call on a helper thread and gives its result; what it throws is thrown here. A caller who is
+/// cancelled goes on at once; the call runs to its end and its result is dropped, so it must own what it touches.
+template <class Call>
+task<std::invoke_result_t<Call&>> aside(Call call) {
+    using result_type = std::invoke_result_t<Call&>;
+    struct box {
+        Call call;
+        detail::main_result<result_type> result;
+    };
+    auto shared = std::make_shared<box>(box{std::move(call), {}});
+    std::function<void()> work = [shared] {
+        try {
+            if constexpr (std::is_void_v<result_type>)
+                shared->call();
+            else
+                shared->result.value.emplace(shared->call());
+        } catch (...) {
+            shared->result.exception = std::current_exception();
+        }
+    };
+    detail::aside_awaiter waiting(loop::current(), std::move(work));
+    co_await waiting;
+    if (shared->result.exception) std::rethrow_exception(shared->result.exception);
+    if constexpr (!std::is_void_v<result_type>) co_return std::move(*shared->result.value);
+}
+
+template <class T>
+T loop::run(task<T> main) {
+    detail::main_result<T> result;
+    spawn(detail::run_main<T>(*this, std::move(main), result));
+    run();
+    if (result.exception) std::rethrow_exception(result.exception);
+    if constexpr (!std::is_void_v<T>) return std::move(*result.value);
+}
+
+}  // namespace aperto

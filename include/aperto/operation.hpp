@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <sys/uio.h>
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "aperto/cancel.hpp"
+#include "aperto/time.hpp"
+
+namespace aperto {
+
+class loop;
+
+/// Which socket of a loop is meant: its slot in the loop's table and the generation of that slot. A completion or a
+/// call that comes late carries an old generation and touches nothing, whoever has the slot or the descriptor now.
+struct socket_id {
+    std::uint32_t slot = 0;
+    std::uint32_t generation = 0;  ///< 0 is no socket
+    explicit operator bool() const noexcept { return generation != 0; }
+    bool operator==(const socket_id&) const = default;
+};
+
+/// Received bytes in a buffer of the loop's. Whoever holds it gives it back with `loop::give_back`, soon: a
+/// connection that waits should hold none.
+struct lent_bytes {
+    const char* data = nullptr;
+    std::uint32_t size = 0;
+    std::uint32_t buffer = 0;  ///< the loop's own number for the buffer
+    explicit operator bool() const noexcept { return data != nullptr; }
+};
+
+struct queue_hook : list_hook {};
+
+/// One thing that a loop completes: the base of every awaiter that waits for the loop.
+///
+/// It lives where its awaiter lives, in the coroutine frame, and costs no allocation. From the moment a loop accepted
+/// it until its completion it must stay in place; destroying it earlier gives the operation up (`loop::abandon`) and is
+/// safe. A loop completes an operation exactly once, on its own thread, from the top of a turn and never inside the
+/// call that started or cancelled it.
+class operation : public scope_hook, public queue_hook {
+public:
+    /// `event` is whatever completes it by `loop::notify`: a joined group, room in a send queue.
+    enum class kind : std::uint8_t { event, accept, connect, receive, send, sleep, aside };
+    enum class state : std::uint8_t { idle, pending, ready };
+    using completion = void (*)(operation&);
+
+    explicit operation(loop& owner, kind what) noexcept : owner_(&owner), kind_(what) {}
+    ~operation();
+
+    /// At least 0, or a negative errno; `-ECANCELED` after a cancel that won.
+    int result = 0;
+
+    loop& owner() const noexcept { return *owner_; }
+    kind what() const noexcept { return kind_; }
+    state where() const noexcept { return state_; }
+    bool in_flight() const noexcept { return state_ != state::idle; }
+
+    /// Called when the operation is complete. Awaiters set it; the default resumes `waiter`.
+    completion on_complete = [](operation& done) { done.waiter.resume(); };
+    std::coroutine_handle<> waiter;
+    /// For the backend's own use while the operation is in flight.
+    socket_id socket;
+
+private:
+    friend class loop;
+    loop* owner_;
+    kind kind_;
+    state state_ = state::idle;
+};
+
+/// Completes with `result` 0 and `socket`, the accepted connection, or a negative errno (accept(2)).
+class accept_operation : public operation {
+public:
+    explicit accept_operation(loop& owner) noexcept : operation(owner, kind::accept) {}
+    socket_id accepted;
+};
+
+/// Completes with `result` 0 and `connected`, or a negative errno (connect(2)).
+class connect_operation : public operation {
+public:
+    explicit connect_operation(loop& owner) noexcept : operation(owner, kind::connect) {}
+    socket_id connected;
+};
+
+/// Completes with `result` > 0 and as many bytes lent, 0 at the end of the stream, or a negative errno (recv(2)).
+class receive_operation : public operation {
+public:
+    explicit receive_operation(loop& owner) noexcept : operation(owner, kind::receive) {}
+    lent_bytes bytes;
+};
+
+/// Completes with how many bytes the kernel took, which may be fewer than were offered, or a negative errno (send(2)).
+/// The memory that `parts` names, and `parts` itself, must stay until then. One send at a time on a socket.
+class send_operation : public operation {
+public:
+    static constexpr std::size_t parts_max = 16;
+    explicit send_operation(loop& owner) noexcept : operation(owner, kind::send) {}
+    std::span<iovec> parts;
+};
+
+struct timer_hook : list_hook {};
+
+/// A point in time at which a function of yours is called on the loop's thread: `loop::arm`, `loop::disarm`.
+/// Intrusive: setting and clearing it is O(1) and allocates nothing. Destroying it disarms it.
+class timer : public timer_hook {
+public:
+    using action = void (*)(timer&);
+    explicit timer(action fire) noexcept : fire_(fire) {}
+    bool armed() const noexcept { return linked(); }
+    /// Milliseconds of the loop's own time at which it fires.
+    std::uint64_t tick() const noexcept { return tick_; }
+
+private:
+    friend class timer_wheel;
+    action fire_;
+    std::uint64_t tick_ = 0;
+};
+
+/// Something to be done at the end of the loop's turn, after every handler that had something to do has run: how
+/// streams send once what was written many times.
+class turn_hook : public list_hook {
+public:
+    using action = void (*)(turn_hook&);
+    explicit turn_hook(action at_end) noexcept : at_end_(at_end) {}
+
+private:
+    friend class loop;
+    action at_end_;
+};
+
+/// A blocking call that runs on a helper thread. The loop and the thread share it, so that a caller who stops waiting
+/// leaves nothing dangling.
+struct aside_job {
+    std::function<void()> call;  ///< must not throw
+    loop* home = nullptr;
+    operation* waiting = nullptr;  ///< the loop's thread only; null once nobody waits
+    bool done = false;             ///< the loop's thread only
+};
+
+class aside_operation : public operation {
+public:
+    explicit aside_operation(loop& owner) noexcept : operation(owner, kind::aside) {}
+    std::shared_ptr<aside_job> job;
+};
+
+/// Completes with `result` 0 when its time has come.
+class sleep_operation : public operation {
+public:
+    explicit sleep_operation(loop& owner) noexcept;
+    timer wake;
+};
+
+}  // namespace aperto

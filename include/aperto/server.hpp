@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "aperto/stream.hpp"
+
+namespace aperto {
+
+class server_events;
+
+/// Everything a server can be told; each value is a safe default. Used with designated initialisers:
+///
+///     aperto::serve({.port = 9999, .idle_timeout = 30s, .max_connections = 10'000}, session);
+struct options {
+    /// A name or an address; empty: every address of this machine, IPv6 and IPv4.
+    std::string host;
+    /// 0 takes any free port.
+    std::uint16_t port = 9999;
+    /// Loops, a thread each, sharing the port (SO_REUSEPORT); 0: one a core.
+    unsigned workers = 0;
+    aperto::engine engine = engine::automatic;
+
+    aperto::framing framing = framing::stream;                  ///< see stream_options
+    std::size_t max_message = 1024 * 1024;                      ///< bytes
+    duration idle_timeout = std::chrono::seconds(60);           ///< see stream_options
+    duration message_deadline = std::chrono::seconds(30);       ///< see stream_options
+    duration write_deadline = std::chrono::seconds(30);         ///< see stream_options
+    std::size_t high_water = 256 * 1024;                        ///< bytes
+    /// Connections at once, over all workers. 0: as many as RLIMIT_NOFILE leaves room for.
+    std::size_t max_connections = 0;
+    /// The lesson's server: one client at a time, one reply each, then close and accept again.
+    bool once = false;
+
+    /// When stopping: how long conversations in progress may go on before they are ended.
+    duration drain_deadline = std::chrono::seconds(10);
+    /// `serve` alone: end cleanly on SIGINT and SIGTERM. The `server` class never touches signals.
+    bool handle_signals = true;
+
+    listen_options socket;
+    /// Receives what happens, for logs and metrics. Not owned; must outlive the server; called on the workers' threads.
+    server_events* events = nullptr;
+};
+
+/// One message and the means to answer it; for handlers that want more than text in, text out.
+///
+///     void handle(std::string_view message, aperto::exchange& with) { with.reply(message); }
+///
+/// Lives for the call only.
+class exchange {
+public:
+    /// Appends to the answer. All that a call appends is one message in the server's framing.
+    void reply(std::string_view text) { out_->append(text); }
+    /// The answer itself, to append to without a copy; what is already there must stay.
+    std::string& out() noexcept { return *out_; }
+    /// Sends no answer to this message, whatever was appended.
+    void no_reply() noexcept { silent_ = true; }
+    /// Ends the conversation, in order, after this answer.
+    void close() noexcept { close_ = true; }
+
+    endpoint remote() const;
+    endpoint local() const;
+    tcp_facts facts() const;
+    /// Where this message begins in what the client sent, bytes from the start of the stream, framing included.
+    std::uint64_t offset() const noexcept { return offset_; }
+    /// A number of this connection, unique in this process; the same as events carry.
+    std::uint64_t connection_id() const noexcept;
+    /// Yours, one a connection: empty at first.
+    std::shared_ptr<void>& state() noexcept;
+
+private:
+    friend class conversation;
+    exchange(class connection& peer, class conversation& owner, std::string& out, std::uint64_t offset) noexcept
+        : peer_(&peer), owner_(&owner), out_(&out), offset_(offset) {}
+    class connection* peer_;
+    class conversation* owner_;
+    std::string* out_;
+    std::uint64_t offset_;
+    bool silent_ = false;
+    bool close_ = false;
+};
+
+using message_handler = std::function<void(std::string_view message, exchange& with)>;
+using session_handler = std::function<task<>(stream peer)>;
+
+/// Message in, message out: returns what is sent back.
+template <class F>
+concept replies_to_message = requires(F& f, std::string_view message) {
+    { f(message) } -> std::convertible_to<std::string_view>;
+};
+template <class F>
+concept handles_exchange = requires(F& f, std::string_view message, exchange& with) {
+    { f(message, with) } -> std::same_as<void>;
+};
+/// A coroutine that owns the conversation.
+template <class F>
+concept owns_conversation = requires(F& f, stream peer) {
+    { f(std::move(peer)) } -> std::same_as<task<>>;
+};
+
+/// What a server does with a connection. Converts from either form of handler. The same handler serves every worker,
+/// from its thread: what it shares it must guard.
+class handler {
+public:
+    template <replies_to_message F>
+    handler(F f)  // NOLINT(google-explicit-constructor): a lambda in the place of a handler is the point
+        : message_([f = std::move(f)](std::string_view message, exchange& with) mutable { with.reply(f(message)); }) {}
+    template <handles_exchange F>
+    handler(F f) : message_(std::move(f)) {}  // NOLINT(google-explicit-constructor)
+    template <owns_conversation F>
+    handler(F f) : session_(std::move(f)) {}  // NOLINT(google-explicit-constructor)
+
+    const message_handler& on_message() const noexcept { return message_; }
+    const session_handler& on_session() const noexcept { return session_; }
+
+private:
+    message_handler message_;
+    session_handler session_;
+};
+
+/// A server as an object: start, stop, wait. Leaves the program's signals alone.
+///
+///     aperto::server echo({.port = 0}, handler);
+///     echo.start();
+///     …  echo.endpoints().front().port() …
+///     echo.stop();
+///     echo.wait();
+class server {
+public:
+    server(aperto::options options, handler what);
+    /// Stops, and waits until everything has ended.
+    ~server();
+    server(const server&) = delete;
+    server& operator=(const server&) = delete;
+
+    /// Binds, listens and starts the workers. When it returns, clients can connect. Throws `error` when it cannot.
+    void start();
+    /// Asks for the orderly end: no new clients, conversations in progress may end, up to `drain_deadline`. Any thread,
+    /// any number of times; async-signal-safe it is not.
+    void stop() noexcept;
+    /// Waits until the workers have ended. Throws what a worker threw.
+    void wait();
+
+    /// Runs the whole server on one loop that the caller runs: for programs that have a loop, and for simulations.
+    /// Ends after `stop`.
+    task<> run_on(loop& on);
+
+    /// Where it listens, with the actual port. After `start`.
+    const std::vector<endpoint>& endpoints() const noexcept;
+    /// The engine of its workers, and why: one line.
+    std::string why() const;
+    unsigned workers() const noexcept;
+    /// Connections open now. Any thread.
+    std::size_t connections() const noexcept;
+
+private:
+    struct state;
+    std::unique_ptr<state> state_;
+};
+
+/// Serves until SIGINT or SIGTERM, then ends cleanly. Gives the exit code for `main`: 0; 5 when it could not listen, with
+/// the reason on standard error.
+int serve(const options& options, handler what);
+int serve(std::uint16_t port, handler what);
+
+}  // namespace aperto

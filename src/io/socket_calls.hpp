@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "aperto/endpoint.hpp"
+#include "aperto/loop.hpp"
+
+namespace aperto::io {
+
+/// The socket system calls that both kernel backends make alike. Every descriptor they give is non-blocking and
+/// close-on-exec; whoever gets it closes it.
+
+/// A bound, listening TCP socket. Throws `error` that names the address and, where it is known, the remedy: a port in
+/// use, a privileged port. The options that connections inherit (TCP_NODELAY, keepalive, TCP_USER_TIMEOUT) are set on
+/// it, so that an accepted connection costs no call.
+int open_listener(const endpoint& where, const listen_options& options);
+
+/// A TCP socket for a connection to `to`, not yet connected. A negative errno where there is none.
+int open_client(const endpoint& to, const connect_options& options) noexcept;
+
+endpoint local_of(int descriptor) noexcept;
+endpoint remote_of(int descriptor) noexcept;
+
+/// Makes close(2) send RST (SO_LINGER of zero, socket(7)).
+void reset_on_close(int descriptor) noexcept;
+
+/// The host's `release`, as uname(2) gives it: "6.18.44".
+std::string kernel_release();
+
+}  // namespace aperto::io
