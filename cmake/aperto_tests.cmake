@@ -11,6 +11,7 @@ set(test_timeout_seconds 60)
 set(python_test_timeout_seconds 300)
 
 add_custom_target(tests)
+add_custom_target(tests_with_threads)
 
 # aperto_room_tests(<room>): tests/<room>/*.cpp becomes test_<room>. A folder without sources makes no target.
 function(aperto_room_tests room)
@@ -27,6 +28,7 @@ function(aperto_room_tests room)
     set(labels ${room})
     if(room IN_LIST rooms_with_threads)
         set(labels "${room}\\\\;threads")
+        add_dependencies(tests_with_threads test_${room})
     endif()
     gtest_discover_tests(test_${room}
         TEST_PREFIX "${room}/"

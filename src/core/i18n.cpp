@@ -48,7 +48,7 @@ std::string normalised(std::string_view language) {
 /// The catalogue that serves `language` best: its own, its base language's, or a sister's (`pt_PT` reads
 /// `pt_BR` rather than English). Empty when there is none.
 std::string best_catalogue(const fs::path& locales, const std::string& language) {
-    const auto base = language.substr(0, language.find('_'));
+    auto base = language.substr(0, language.find('_'));
     if (has_catalogue(locales, language)) {
         return language;
     }
@@ -64,6 +64,9 @@ std::string best_catalogue(const fs::path& locales, const std::string& language)
     }
     return {};
 }
+
+// The environment and the locale belong to the whole process, hence the rule that only `main` calls init.
+// NOLINTBEGIN(concurrency-mt-unsafe)
 
 std::string environment(const char* variable) {
     const char* value = std::getenv(variable);
@@ -115,6 +118,8 @@ bool i18n::init(std::string_view language) {
     }
     return true;
 }
+
+// NOLINTEND(concurrency-mt-unsafe)
 
 const char* _(const char* english) { return ::dgettext(domain, english); }
 
