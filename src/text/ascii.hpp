@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+/// Capitals of plain ASCII: one byte, and whole words of up to eight bytes at a time.
+namespace aperto::text {
+
+/// The capital of an ASCII letter; any other byte as it is.
+constexpr char ascii_upper(char character) noexcept {
+    const auto byte = static_cast<unsigned char>(character);
+    const bool small = static_cast<unsigned char>(byte - 'a') < 26;
+    return static_cast<char>(small ? byte ^ 0x20u : byte);
+}
+
+/// The capitals of eight bytes at once, all of them ASCII. No carry crosses a byte: each sum stays below
+/// 0x100.
+constexpr std::uint64_t ascii_upper_word(std::uint64_t word) noexcept {
+    constexpr std::uint64_t ones = 0x0101010101010101u;
+    const std::uint64_t from_a = word + ones * (0x80 - 'a');
+    const std::uint64_t after_z = word + ones * (0x80 - 'z' - 1);
+    const std::uint64_t small = (from_a & ~after_z) & (ones * 0x80);
+    return word ^ (small >> 2);
+}
+
+/// Converts a text of 1 to 16 bytes in two steps that overlap in the middle, into `target`. Returns false,
+/// with `target` unspecified, when a byte of it is not ASCII. The two must not overlap.
+inline bool ascii_upper_short(const char* source, std::size_t size, char* target) noexcept {
+    constexpr std::uint64_t high_bits = 0x8080808080808080u;
+    const auto convert = [=]<typename word>(word) {
+        word head = 0;
+        word tail = 0;
+        std::memcpy(&head, source, sizeof(word));
+        std::memcpy(&tail, source + size - sizeof(word), sizeof(word));
+        if (((head | tail) & static_cast<word>(high_bits)) != 0) return false;
+        head = static_cast<word>(ascii_upper_word(head));
+        tail = static_cast<word>(ascii_upper_word(tail));
+        std::memcpy(target, &head, sizeof(word));
+        std::memcpy(target + size - sizeof(word), &tail, sizeof(word));
+        return true;
+    };
+    if (size >= 8) return convert(std::uint64_t{});
+    if (size >= 4) return convert(std::uint32_t{});
+    if (size >= 2) return convert(std::uint16_t{});
+    return convert(std::uint8_t{});
+}
+
+}  // namespace aperto::text
