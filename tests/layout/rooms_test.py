@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+"""Arrows point down: a room includes only rooms below it, and a public header only public ones."""
+
+import os
+import re
+import unittest
+from pathlib import Path
+
+ROOT = Path(os.environ.get("APERTO_SOURCE_DIR", Path(__file__).parents[2]))
+BELOW = {
+    "core": set(),
+    "io": {"core"},
+    "text": {"core"},
+    "net": {"core", "io", "text"},
+    "server": {"core", "io", "text", "net"},
+    "lab": {"core"},
+    "cli": {"core", "io", "text", "net", "server", "lab"},
+}
+INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]', re.MULTILINE)
+
+
+def sources(folder):
+    return sorted(path for path in (ROOT / folder).rglob("*") if path.suffix in (".cpp", ".hpp"))
+
+
+class Rooms(unittest.TestCase):
+    def test_a_room_includes_only_rooms_below_it(self):
+        for room, below in BELOW.items():
+            for path in sources(f"src/{room}"):
+                used = {include.split("/")[0] for include in INCLUDE.findall(path.read_text())}
+                self.assertLessEqual(used & BELOW.keys(), below | {room}, path.relative_to(ROOT))
+
+    def test_a_public_header_includes_no_private_one(self):
+        for path in sources("include"):
+            used = {include.split("/")[0] for include in INCLUDE.findall(path.read_text())}
+            self.assertEqual(used & BELOW.keys(), set(), path.relative_to(ROOT))
+
+    def test_every_source_names_its_licence_first(self):
+        for folder in ("include", "src", "tests", "benchmarks", "fuzz"):
+            for path in sources(folder):
+                self.assertTrue(path.read_text().startswith("// SPDX-License-Identifier: MIT\n"), path.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    unittest.main()
