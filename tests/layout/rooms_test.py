@@ -14,9 +14,10 @@ BELOW = {
     "net": {"core", "io", "text"},
     "server": {"core", "io", "text", "net"},
     "lab": {"core"},
-    "cli": {"core", "io", "text", "net", "server", "lab"},
+    "load": {"core"},
+    "cli": {"core", "io", "text", "net", "server", "lab", "load"},
 }
-INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]', re.MULTILINE)
+INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 
 
 def sources(folder):
