@@ -6,12 +6,12 @@
 
 namespace aperto::io {
 
-/// The socket system calls that both kernel backends make alike. Every descriptor they give is non-blocking and
-/// close-on-exec; whoever gets it closes it.
+/// The socket system calls that both kernel backends make alike. Every descriptor they give is non-blocking
+/// and close-on-exec; whoever gets it closes it.
 
-/// A bound, listening TCP socket. Throws `error` that names the address and, where it is known, the remedy: a port in
-/// use, a privileged port. The options that connections inherit (TCP_NODELAY, keepalive, TCP_USER_TIMEOUT) are set on
-/// it, so that an accepted connection costs no call.
+/// A bound, listening TCP socket. Throws `error` that names the address and, where it is known, the remedy: a
+/// port in use, a privileged port. The options that connections inherit (TCP_NODELAY, keepalive,
+/// TCP_USER_TIMEOUT) are set on it, so that an accepted connection costs no call.
 int open_listener(const endpoint& where, const listen_options& options);
 
 /// A TCP socket for a connection to `to`, not yet connected. A negative errno where there is none.

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+#include "io/epoll_loop.hpp"
+
+#include "io/socket_calls.hpp"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+
+namespace aperto::io {
+namespace {
+
+constexpr std::uint32_t more_than_data = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI;
+constexpr std::uint32_t reading = EPOLLIN | EPOLLRDHUP | EPOLLPRI | EPOLLET;
+
+std::uint64_t packed(socket_id which) noexcept { return std::uint64_t{which.generation} << 32 | which.slot; }
+socket_id unpacked(std::uint64_t data) noexcept {
+    return {static_cast<std::uint32_t>(data), static_cast<std::uint32_t>(data >> 32)};
+}
+
+}  // namespace
+
+epoll_loop::epoll_loop(const loop_options& options)
+    : buffers_(options.receive_buffers, options.receive_buffer_size) {
+    epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
+    if (epoll_ < 0) throw error::from_result(-errno, "start", "epoll");
+    wake_ = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    epoll_event wake{.events = EPOLLIN | EPOLLET, .data = {.u64 = packed({})}};
+    if (wake_ < 0 || ::epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_, &wake) < 0) {
+        const int result = -errno;
+        if (wake_ >= 0) ::close(wake_);
+        ::close(epoll_);
+        throw error::from_result(result, "start", "epoll");
+    }
+    set_why("epoll, kernel " + kernel_release());
+}
+
+epoll_loop::~epoll_loop() {
+    drop_tasks();
+    sockets_.for_each([](socket_id, socket_slot& each) { ::close(each.descriptor); });
+    ::close(wake_);
+    ::close(epoll_);
+}
+
+// ---- waiting for the kernel
+
+int epoll_loop::wait(time_point until) noexcept {
+    const bool at_once =
+        until == time_point::min() || !again_.empty() || (!without_buffer_.empty() && buffers_.available());
+    const int size = static_cast<int>(events_.size());
+    if (at_once) return ::epoll_wait(epoll_, events_.data(), size, 0);
+    if (until == time_point::max()) return ::epoll_wait(epoll_, events_.data(), size, -1);
+    const duration rest =
+        std::clamp<duration>(until - read_clock(), duration::zero(), std::chrono::hours(24));
+    if (nanosecond_wait_) {
+        const auto seconds = std::chrono::floor<std::chrono::seconds>(rest);
+        const timespec timeout{.tv_sec = seconds.count(), .tv_nsec = (rest - seconds).count()};
+        const int count = ::epoll_pwait2(epoll_, events_.data(), size, &timeout, nullptr);
+        // Older kernels, and filters that do not know the call, refuse it.
+        if (count >= 0 || (errno != ENOSYS && errno != EPERM)) return count;
+        nanosecond_wait_ = false;
+    }
+    const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(rest).count();
+    return ::epoll_wait(epoll_, events_.data(), size, static_cast<int>(milliseconds));
+}
+
+void epoll_loop::poll(time_point until) {
+    const int count = wait(until);
+    assert(count >= 0 || errno == EINTR);
+    refresh_now();
+    list<operation, queue_hook> again;
+    again.splice_back(again_);
+    serve_those_without_buffer();
+    for (int i = 0; i < count; ++i) {
+        const epoll_event& event = events_[static_cast<std::size_t>(i)];
+        if (const socket_id which = unpacked(event.data.u64)) {
+            on_event(which, event.events);
+        } else {
+            std::uint64_t wakes;
+            [[maybe_unused]] const ssize_t ignored = ::read(wake_, &wakes, sizeof wakes);
+        }
+    }
+    while (!again.empty()) {
+        operation& waiting = again.pop_front();
+        const bool out = waiting.what() == operation::kind::send;
+        out ? try_outgoing(waiting.socket) : try_incoming(waiting.socket);
+    }
+}
+
+void epoll_loop::interrupt() noexcept {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t ignored =
+        ::write(wake_, &one, sizeof one);  // full means that it is awake already
+}
+
+void epoll_loop::on_event(socket_id which, std::uint32_t events) {
+    socket_slot* socket = sockets_.find(which);
+    if (!socket) return;  // closed earlier in this batch
+    if (events & more_than_data) socket->distrust_short_reads = true;
+    if (events & (EPOLLIN | more_than_data)) socket->readable = true;
+    if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) socket->writable = true;
+    try_outgoing(which);
+    try_incoming(which);
+}
+
+void epoll_loop::try_incoming(socket_id which) {
+    socket_slot* socket = sockets_.find(which);
+    if (!socket || !socket->incoming || !socket->readable) return;
+    operation& waiting = *socket->incoming;
+    const bool accepts = waiting.what() == operation::kind::accept;
+    const bool done = accepts ? accept_one(*socket, static_cast<accept_operation&>(waiting))
+                              : receive_some(*socket, static_cast<receive_operation&>(waiting));
+    if (!done) return;
+    detach(waiting);
+    complete(waiting, waiting.result);
+}
+
+void epoll_loop::try_outgoing(socket_id which) {
+    socket_slot* socket = sockets_.find(which);
+    if (!socket || !socket->outgoing || !socket->writable) return;
+    operation& waiting = *socket->outgoing;
+    const bool connects = waiting.what() == operation::kind::connect;
+    const bool done = connects ? finish_connect(*socket, static_cast<connect_operation&>(waiting))
+                               : send_some(*socket, static_cast<send_operation&>(waiting));
+    if (!done) return;
+    if (sockets_.find(which)) detach(waiting);
+    complete(waiting, waiting.result);
+}
+
+void epoll_loop::serve_those_without_buffer() {
+    list<operation, queue_hook> waiting;
+    waiting.splice_back(without_buffer_);
+    while (!waiting.empty() && buffers_.available())
+        try_incoming(waiting.pop_front().socket);
+    // Those that this round did not reach have waited longest.
+    waiting.splice_back(without_buffer_);
+    without_buffer_.splice_back(waiting);
+}
+
+// ---- putting operations to wait
+
+/// Makes epoll watch the socket. Writing is watched from the first time that it has to wait: nearly every
+/// socket is writable nearly always, and telling so would cost each new connection a turn of the loop.
+int epoll_loop::watch(socket_slot& socket, socket_id id, bool out) noexcept {
+    if (socket.registered_in && (socket.registered_out || !out)) return 0;
+    const bool all = out || socket.registered_out;
+    epoll_event event{.events = all ? reading | EPOLLOUT : reading, .data = {.u64 = packed(id)}};
+    if (::epoll_ctl(epoll_, socket.registered_in ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, socket.descriptor, &event) <
+        0)
+        return -errno;
+    socket.registered_in = true;
+    socket.registered_out = all;
+    return 0;
+}
+
+bool epoll_loop::may_go_inline(socket_slot& socket, std::uint8_t socket_slot::* count,
+                               std::uint8_t count_max) noexcept {
+    const auto this_turn = static_cast<std::uint32_t>(turn());
+    if (socket.budget_turn != this_turn) {
+        socket.budget_turn = this_turn;
+        socket.taken_in = socket.taken_out = 0;
+    }
+    if (socket.*count == count_max) return false;
+    ++(socket.*count);
+    return true;
+}
+
+bool epoll_loop::wait_incoming(socket_slot& socket, socket_id id, operation& waiting, bool again) {
+    waiting.result = watch(socket, id, false);
+    if (waiting.result < 0) return true;
+    waiting.socket = id;
+    socket.incoming = &waiting;
+    mark_pending(waiting);
+    if (again) again_.push_back(waiting);
+    return false;
+}
+
+bool epoll_loop::wait_outgoing(socket_slot& socket, socket_id id, operation& waiting, bool again) {
+    waiting.result = watch(socket, id, !again);
+    if (waiting.result < 0) return true;
+    waiting.socket = id;
+    socket.outgoing = &waiting;
+    mark_pending(waiting);
+    if (again) again_.push_back(waiting);
+    return false;
+}
+
+/// Takes a waiting operation away from its socket and from whatever it waited for.
+void epoll_loop::detach(operation& waiting) noexcept {
+    waiting.queue_hook::unlink();
+    socket_slot* socket = sockets_.find(waiting.socket);
+    assert(socket);
+    if (socket->incoming == &waiting) socket->incoming = nullptr;
+    if (socket->outgoing == &waiting) socket->outgoing = nullptr;
+}
+
+void epoll_loop::abandon_pending(operation& waiting) noexcept {
+    detach(waiting);
+    if (waiting.what() == operation::kind::connect) close(waiting.socket, false);
+}
+
+void epoll_loop::cancel_pending(operation& waiting) noexcept {
+    abandon_pending(waiting);
+    complete_later(waiting, -ECANCELED);
+}
+
+std::unique_ptr<loop> make_epoll_loop(const loop_options& options) {
+    return std::make_unique<epoll_loop>(options);
+}
+
+}  // namespace aperto::io

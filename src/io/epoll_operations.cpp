@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: MIT
+// The operations on sockets of the epoll loop; waiting for the kernel is in epoll_loop.cpp.
+#include "io/epoll_loop.hpp"
+#include "io/socket_calls.hpp"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cassert>
+#include <cerrno>
+
+namespace aperto::io {
+namespace {
+
+/// What one socket may do inline in one turn before it lets others go first.
+constexpr std::uint8_t inline_receives_max = 1;
+constexpr std::uint8_t inline_sends_max = 16;
+constexpr std::uint8_t inline_accepts_max = 16;
+
+/// A client that has gone before it was accepted, accept(2): the next one may be there.
+bool concerns_one_client(int code) noexcept {
+    switch (code) {
+    case EINTR:
+    case ECONNABORTED:
+    case EPERM:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENONET:
+        return true;
+    default:
+        return false;
+    }
+}
+
+}  // namespace
+
+// ---- accepting and connecting
+
+socket_id epoll_loop::listen(const endpoint& where, const listen_options& options) {
+    const socket_id id = sockets_.take();
+    try {
+        socket_slot& socket = *sockets_.find(id);
+        socket.descriptor = open_listener(where, options);
+        socket.readable = true;
+    } catch (...) {
+        sockets_.release(id);
+        throw;
+    }
+    return id;
+}
+
+bool epoll_loop::start_accept(socket_id listener, accept_operation& accept) {
+    socket_slot* socket = sockets_.find(listener);
+    if (!socket) return accept.result = -EBADF, true;
+    assert(!socket->incoming);
+    if (!socket->readable) return wait_incoming(*socket, listener, accept, false);
+    if (!may_go_inline(*socket, &socket_slot::taken_in, inline_accepts_max))
+        return wait_incoming(*socket, listener, accept, true);
+    return accept_one(*socket, accept) || wait_incoming(*socket, listener, accept, false);
+}
+
+/// False when nobody waits. Out of descriptors or memory is a result: `readable` stays, and whoever accepts
+/// decides when to try again.
+bool epoll_loop::accept_one(socket_slot& listener, accept_operation& accept) {
+    const socket_id id = sockets_.take();
+    int descriptor;
+    do {
+        descriptor = ::accept4(listener.descriptor, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    } while (descriptor < 0 && concerns_one_client(errno));
+    if (descriptor >= 0) {
+        sockets_.find(id)->descriptor = descriptor;
+        accept.accepted = id;
+        accept.result = 0;
+        return true;
+    }
+    const int code = errno;
+    sockets_.release(id);
+    if (code == EAGAIN) {
+        listener.readable = false;
+        return false;
+    }
+    accept.result = -code;
+    return true;
+}
+
+bool epoll_loop::start_connect(const endpoint& to, const connect_options& options,
+                               connect_operation& connect) {
+    const socket_id id = sockets_.take();
+    socket_slot& socket = *sockets_.find(id);
+    connect.connected = {};
+    socket.descriptor = open_client(to, options);
+    if (socket.descriptor < 0) {
+        connect.result = socket.descriptor;
+        sockets_.release(id);
+        return true;
+    }
+    sockaddr_storage address{};
+    const socklen_t length = to.to_sockaddr(address);
+    connect.result =
+        ::connect(socket.descriptor, reinterpret_cast<const sockaddr*>(&address), length) < 0 ? -errno : 0;
+    // Interrupted by a signal it goes on in the background, connect(2), like any non-blocking one.
+    if (connect.result == -EINPROGRESS || connect.result == -EINTR) {
+        socket.writable = false;
+        if (!wait_outgoing(socket, id, connect, false)) return false;
+    }
+    if (connect.result == 0)
+        connect.connected = id;
+    else
+        close(id, false);
+    return true;
+}
+
+bool epoll_loop::finish_connect(socket_slot& client, connect_operation& connect) {
+    int code = 0;
+    socklen_t length = sizeof code;
+    if (::getsockopt(client.descriptor, SOL_SOCKET, SO_ERROR, &code, &length) < 0) code = errno;
+    connect.result = -code;
+    if (code == 0) {
+        connect.connected = connect.socket;
+    } else {
+        detach(connect);
+        close(connect.socket, false);
+    }
+    return true;
+}
+
+// ---- receiving and sending
+
+bool epoll_loop::start_receive(socket_id from, receive_operation& receive) {
+    receive.bytes = {};
+    socket_slot* socket = sockets_.find(from);
+    if (!socket) return receive.result = -EBADF, true;
+    assert(!socket->incoming);
+    if (!socket->readable) return wait_incoming(*socket, from, receive, false);
+    // Nobody overtakes those who wait for a buffer; a receive that joins them does so from the next poll.
+    if (!without_buffer_.empty() || !buffers_.available() ||
+        !may_go_inline(*socket, &socket_slot::taken_in, inline_receives_max))
+        return wait_incoming(*socket, from, receive, true);
+    return receive_some(*socket, receive) || wait_incoming(*socket, from, receive, false);
+}
+
+/// False when nothing has come, or when there is no buffer: then the operation, which is pending, waits for
+/// one.
+bool epoll_loop::receive_some(socket_slot& from, receive_operation& receive) {
+    const bool overtakes = !without_buffer_.empty();
+    if (overtakes || !buffers_.available()) {
+        receive.queue_hook::unlink();
+        without_buffer_.push_back(receive);
+        return false;
+    }
+    const std::uint32_t buffer = buffers_.lend();
+    if (receive_into(from, receive, buffer)) {
+        if (receive.result > 0)
+            receive.bytes = {buffers_.memory(buffer), static_cast<std::uint32_t>(receive.result), buffer};
+        else
+            buffers_.give_back(buffer);
+        return true;
+    }
+    buffers_.give_back(buffer);
+    return false;
+}
+
+bool epoll_loop::receive_into(socket_slot& from, receive_operation& receive, std::uint32_t buffer) {
+    ssize_t count;
+    do {
+        count = ::recv(from.descriptor, buffers_.memory(buffer), buffers_.size(), 0);
+    } while (count < 0 && errno == EINTR);
+    if (count < 0 && errno == EAGAIN) {
+        from.readable = false;
+        return false;
+    }
+    if (count > 0 && static_cast<std::size_t>(count) < buffers_.size() && !from.distrust_short_reads)
+        from.readable = false;
+    receive.result = count < 0 ? -errno : static_cast<int>(count);
+    return true;
+}
+
+void epoll_loop::give_back(lent_bytes bytes) noexcept {
+    if (bytes) buffers_.give_back(bytes.buffer);
+}
+
+bool epoll_loop::start_send(socket_id to, send_operation& send) {
+    socket_slot* socket = sockets_.find(to);
+    if (!socket) return send.result = -EBADF, true;
+    assert(!socket->outgoing && !send.parts.empty() && send.parts.size() <= send_operation::parts_max);
+    if (!socket->writable) return wait_outgoing(*socket, to, send, false);
+    if (!may_go_inline(*socket, &socket_slot::taken_out, inline_sends_max))
+        return wait_outgoing(*socket, to, send, true);
+    return send_some(*socket, send) || wait_outgoing(*socket, to, send, false);
+}
+
+/// False when the socket is full.
+bool epoll_loop::send_some(socket_slot& to, send_operation& send) {
+    std::size_t offered = 0;
+    for (const iovec& part : send.parts)
+        offered += part.iov_len;
+    msghdr message{};
+    message.msg_iov = send.parts.data();
+    message.msg_iovlen = send.parts.size();
+    ssize_t count;
+    do {
+        count = ::sendmsg(to.descriptor, &message, MSG_NOSIGNAL);
+    } while (count < 0 && errno == EINTR);
+    if (count < 0 && errno == EAGAIN) {
+        to.writable = false;
+        return false;
+    }
+    // A short send has seen the socket full. Its edge comes only where writing is watched; where it is not
+    // yet, `watch` looks again at what is ready.
+    if (count >= 0 && static_cast<std::size_t>(count) < offered) to.writable = false;
+    send.result = count < 0 ? -errno : static_cast<int>(count);
+    return true;
+}
+
+// ---- ending, and knowing
+
+int epoll_loop::shutdown_send(socket_id which) noexcept {
+    const socket_slot* socket = sockets_.find(which);
+    if (!socket) return -EBADF;
+    return ::shutdown(socket->descriptor, SHUT_WR) < 0 ? -errno : 0;
+}
+
+void epoll_loop::close(socket_id which, bool reset) noexcept {
+    socket_slot* socket = sockets_.find(which);
+    if (!socket) return;
+    assert(!socket->incoming && !socket->outgoing);
+    if (reset) reset_on_close(socket->descriptor);
+    ::close(socket->descriptor);
+    sockets_.release(which);
+}
+
+int epoll_loop::native_handle(socket_id which) const noexcept {
+    const socket_slot* socket = sockets_.find(which);
+    return socket ? socket->descriptor : -1;
+}
+
+endpoint epoll_loop::local(socket_id which) const noexcept { return local_of(native_handle(which)); }
+endpoint epoll_loop::remote(socket_id which) const noexcept { return remote_of(native_handle(which)); }
+
+tcp_facts epoll_loop::facts(socket_id which) const {
+    const socket_slot* socket = sockets_.find(which);
+    return socket ? read_tcp_facts(socket->descriptor) : tcp_facts{};
+}
+
+loop::census epoll_loop::count() const noexcept {
+    census all = loop::count();
+    all.sockets = sockets_.used();
+    all.lent_buffers = buffers_.lent();
+    return all;
+}
+
+}  // namespace aperto::io

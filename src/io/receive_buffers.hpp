@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cassert>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <vector>
+
+namespace aperto::io {
+
+/// The buffers that a loop lends for received bytes: a fixed number of one size, memory only once used. The
+/// one given back last is lent first, so that a quiet loop works in one buffer that stays in the cache.
+class receive_buffers {
+public:
+    receive_buffers(std::uint32_t count_max, std::uint32_t size) noexcept
+        : count_max_(count_max), size_(size) {}
+
+    std::uint32_t size() const noexcept { return size_; }
+    std::uint32_t lent() const noexcept { return lent_; }
+    bool available() const noexcept { return lent_ < count_max_; }
+
+    /// Lends a buffer's number. Only while `available`. Throws std::bad_alloc.
+    std::uint32_t lend() {
+        assert(available());
+        if (first_free_ == none) {
+            buffers_.push_back({std::make_unique_for_overwrite<char[]>(size_), none});
+            first_free_ = static_cast<std::uint32_t>(buffers_.size() - 1);
+        }
+        const std::uint32_t number = first_free_;
+        first_free_ = buffers_[number].next_free;
+        ++lent_;
+        return number;
+    }
+
+    char* memory(std::uint32_t number) noexcept { return buffers_[number].memory.get(); }
+
+    void give_back(std::uint32_t number) noexcept {
+        assert(number < buffers_.size() && lent_ > 0);
+        buffers_[number].next_free = first_free_;
+        first_free_ = number;
+        --lent_;
+    }
+
+private:
+    static constexpr std::uint32_t none = ~std::uint32_t{0};
+    struct buffer {
+        std::unique_ptr<char[]> memory;
+        std::uint32_t next_free;
+    };
+
+    std::vector<buffer> buffers_;
+    std::uint32_t count_max_;
+    std::uint32_t size_;
+    std::uint32_t first_free_ = none;
+    std::uint32_t lent_ = 0;
+};
+
+}  // namespace aperto::io

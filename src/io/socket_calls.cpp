@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+#include "io/socket_calls.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+namespace aperto::io {
+namespace {
+
+/// Keepalive probes that go unanswered before the connection is given up, where TCP_USER_TIMEOUT does not
+/// say.
+constexpr int keepalive_probes = 4;
+
+class owned_descriptor {
+public:
+    explicit owned_descriptor(int descriptor) noexcept : descriptor_(descriptor) {}
+    owned_descriptor(const owned_descriptor&) = delete;
+    owned_descriptor& operator=(const owned_descriptor&) = delete;
+    ~owned_descriptor() {
+        if (descriptor_ >= 0) ::close(descriptor_);
+    }
+    int get() const noexcept { return descriptor_; }
+    int release() noexcept { return std::exchange(descriptor_, -1); }
+
+private:
+    int descriptor_;
+};
+
+bool set(int descriptor, int level, int name, int value) noexcept {
+    return ::setsockopt(descriptor, level, name, &value, sizeof value) == 0;
+}
+
+int whole_seconds(duration time) noexcept {
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(time).count();
+    return static_cast<int>(std::clamp<decltype(seconds)>(seconds, 1, 32'767));  // MAX_TCP_KEEPIDLE
+}
+
+/// What an accepted connection inherits from its listener, tcp(7). None of it is worth failing for.
+void set_connection_options(int descriptor, bool no_delay, duration keepalive,
+                            duration user_timeout) noexcept {
+    if (no_delay) set(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (keepalive > duration::zero() && keepalive != forever) {
+        set(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
+        set(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, whole_seconds(keepalive));
+        set(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, whole_seconds(keepalive / keepalive_probes));
+        set(descriptor, IPPROTO_TCP, TCP_KEEPCNT, keepalive_probes);
+    }
+    if (user_timeout > duration::zero() && user_timeout != forever) {
+        const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(user_timeout).count();
+        set(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT,
+            static_cast<int>(std::min<decltype(milliseconds)>(milliseconds, 0x7fffffff)));
+    }
+}
+
+std::string_view remedy(int code) noexcept {
+    switch (code) {
+    case EADDRINUSE:
+        return "Another program listens on that port. Stop it, or choose another port.";
+    case EACCES:
+        return "Ports below 1024 are for privileged programs. Choose a higher one.";
+    case EADDRNOTAVAIL:
+        return "This machine does not have that address.";
+    case EMFILE:
+        return "This program has as many files open as it may (ulimit -n).";
+    default:
+        return {};
+    }
+}
+
+/// A listening socket, or a negative errno.
+int try_to_listen(const endpoint& where, const listen_options& options) noexcept {
+    owned_descriptor socket(::socket(where.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (socket.get() < 0) return -errno;
+    if (!set(socket.get(), SOL_SOCKET, SO_REUSEADDR, 1)) return -errno;
+    if (options.reuse_port && !set(socket.get(), SOL_SOCKET, SO_REUSEPORT, 1)) return -errno;
+    if (where.family() == AF_INET6 &&
+        !set(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, options.dual_stack ? 0 : 1))
+        return -errno;
+    if (options.save_syn) set(socket.get(), IPPROTO_TCP, TCP_SAVE_SYN, 1);
+    set_connection_options(socket.get(), options.no_delay, options.keepalive, options.user_timeout);
+    sockaddr_storage address{};
+    const socklen_t length = where.to_sockaddr(address);
+    if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), length) < 0) return -errno;
+    if (::listen(socket.get(), options.backlog) < 0) return -errno;
+    return socket.release();
+}
+
+}  // namespace
+
+int open_listener(const endpoint& where, const listen_options& options) {
+    int result = try_to_listen(where, options);
+    // A machine without IPv6 has no [::]; "every address" is then every IPv4 address.
+    const bool ipv6_is_missing = result == -EAFNOSUPPORT || result == -EADDRNOTAVAIL;
+    if (ipv6_is_missing && options.dual_stack && where.family() == AF_INET6 && where.is_any())
+        result = try_to_listen(endpoint::any(where.port(), false), options);
+    if (result < 0) throw error::from_result(result, "listen on", where.to_string(), remedy(-result));
+    return result;
+}
+
+int open_client(const endpoint& to, const connect_options& options) noexcept {
+    const int descriptor = ::socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return -errno;
+    set_connection_options(descriptor, options.no_delay, options.keepalive, options.user_timeout);
+    return descriptor;
+}
+
+endpoint local_of(int descriptor) noexcept {
+    sockaddr_storage address{};
+    socklen_t length = sizeof address;
+    if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &length) < 0) return {};
+    return endpoint::from_sockaddr(address);
+}
+
+endpoint remote_of(int descriptor) noexcept {
+    sockaddr_storage address{};
+    socklen_t length = sizeof address;
+    if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&address), &length) < 0) return {};
+    return endpoint::from_sockaddr(address);
+}
+
+void reset_on_close(int descriptor) noexcept {
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
+std::string kernel_release() {
+    utsname names{};
+    return ::uname(&names) == 0 ? names.release : "unknown";
+}
+
+}  // namespace aperto::io
