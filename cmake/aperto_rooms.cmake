@@ -3,21 +3,23 @@
 # the tests of one room are then put together from rooms, so a test of `net` never waits for `cli`.
 # Each list names the rooms a room may include: arrows point down only.
 
-set(rooms_of_library core io text net server)
+set(rooms_of_library core io text net client server)
 
 set(room_core_uses "")
 set(room_io_uses core)
 set(room_text_uses core)
 set(room_net_uses core io text)
+set(room_client_uses core io text net)
 set(room_server_uses core io text net)
 set(room_lab_uses core)
 set(room_load_uses core)
-set(room_cli_uses core io text net server lab load)
+set(room_cli_uses core io text net client server lab load)
 
 set(room_core_links fmt::fmt Threads::Threads)
 set(room_io_links PkgConfig::liburing)
 set(room_text_links PkgConfig::icu)
 set(room_net_links "")
+set(room_client_links "")
 set(room_server_links "")
 set(room_load_links PkgConfig::liburing)
 set(room_lab_links tomlplusplus::tomlplusplus nlohmann_json::nlohmann_json)
