@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace aperto::io {
+
+/// The two halves of "host:port" as they stand in the text; nothing is checked but the shape.
+struct split_host {
+    std::string_view host;
+    std::optional<std::string_view> port;  ///< what follows the colon, possibly empty; none without a colon
+    bool bracketed = false;                ///< "[host]" or "[host]:port"
+    const char* wrong = nullptr;           ///< what is wrong with the shape, null where nothing is
+};
+
+/// Splits "host", "host:port", "[host]", "[host]:port". Two colons outside brackets are an IPv6 address
+/// alone.
+split_host split_host_port(std::string_view text) noexcept;
+
+/// 0 to 65535 in one to five decimal digits and nothing else.
+std::optional<std::uint16_t> parse_port(std::string_view text) noexcept;
+
+}  // namespace aperto::io

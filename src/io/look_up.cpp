@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+#include "aperto/loop.hpp"
+#include "core/log_safe.hpp"
+
+#include <netdb.h>
+
+#include <algorithm>
+#include <memory>
+
+namespace aperto {
+namespace {
+
+[[noreturn]] void refuse(int answer, int system_error, const std::string& name) {
+    constexpr std::string_view tried = "find the address of";
+    const std::string whom = log_safe(name);
+    switch (answer) {
+    case EAI_SYSTEM:
+        throw error::from_result(-system_error, tried, whom);
+    case EAI_MEMORY:
+        throw error::from_result(-ENOMEM, tried, whom);
+    case EAI_AGAIN:
+        throw error(errc::name_try_again, tried, whom,
+                    "The name service does not answer. Is this machine connected?");
+    default:
+        throw error(errc::name_not_found, tried, whom, "Is the name spelt right? An address works too.");
+    }
+}
+
+}  // namespace
+
+std::vector<endpoint> loop::look_up(const std::string& name, std::uint16_t port) {
+    addrinfo hints{};
+    hints.ai_family = AF_UNSPEC;
+    hints.ai_socktype = SOCK_STREAM;
+    // A name in UTF-8 is looked up in its ASCII form (RFC 5891).
+    hints.ai_flags = AI_IDN;
+    addrinfo* found = nullptr;
+    const int answer = getaddrinfo(name.c_str(), nullptr, &hints, &found);
+    const int system_error = errno;
+    if (answer != 0) refuse(answer, system_error, name);
+    const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owned(found, freeaddrinfo);
+    std::vector<endpoint> addresses;
+    for (const addrinfo* each = found; each; each = each->ai_next) {
+        sockaddr_storage address{};
+        std::copy_n(reinterpret_cast<const char*>(each->ai_addr),
+                    std::min<std::size_t>(each->ai_addrlen, sizeof address),
+                    reinterpret_cast<char*>(&address));
+        endpoint here = endpoint::from_sockaddr(address);
+        here.set_port(port);
+        // A hosts file may name one address twice.
+        if (here && std::find(addresses.begin(), addresses.end(), here) == addresses.end())
+            addresses.push_back(here);
+    }
+    if (addresses.empty()) refuse(EAI_NONAME, 0, name);
+    return addresses;
+}
+
+}  // namespace aperto
