@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+#include "aperto/framing.hpp"
+
+#include "aperto/error.hpp"
+#include "core/utf8.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace aperto {
+namespace {
+
+/// Bytes of the UTF-8 character that begins with `lead`, a lead byte of 2 to 4 (RFC 3629, 3).
+std::size_t character_size(char lead) noexcept {
+    const auto byte = static_cast<unsigned char>(lead);
+    if (byte >= 0xF0) return 4;
+    return byte >= 0xE0 ? 3 : 2;
+}
+
+frame find_text(std::string_view bytes, std::size_t message_max, bool ended) noexcept {
+    frame found;
+    if (bytes.empty()) return found;
+    if (message_max == 0) {
+        found.what = frame::state::too_large;
+        found.needed = bytes.size();
+        return found;
+    }
+    const std::string_view first = bytes.substr(0, message_max);
+    const bool last = ended && first.size() == bytes.size();
+    std::size_t size = last ? first.size() : utf8::complete_prefix(first);
+    if (size == 0) {
+        // A limit below one character's size cuts it: the limit is a promise too, and a stream must go on.
+        if (first.size() < bytes.size() || first.size() == message_max) {
+            size = first.size();
+        } else {
+            found.needed = character_size(first.front());
+            return found;
+        }
+    }
+    found.what = frame::state::complete;
+    found.message = first.substr(0, size);
+    found.consumed = size;
+    return found;
+}
+
+frame find_line(std::string_view bytes, std::size_t message_max, bool ended, std::size_t scanned) noexcept {
+    constexpr std::size_t line_end_max = 2;
+    frame found;
+    const std::size_t window_max = message_max > std::string_view::npos - line_end_max
+                                       ? std::string_view::npos
+                                       : message_max + line_end_max;
+    const std::string_view window = bytes.substr(0, window_max);
+    const std::size_t from = std::min(scanned, window.size());
+    const char* const unseen = window.data() + from;
+    const void* const hit = from == window.size() ? nullptr : std::memchr(unseen, '\n', window.size() - from);
+    std::size_t size = 0;
+    if (hit) {
+        size = static_cast<std::size_t>(static_cast<const char*>(hit) - window.data());
+        found.consumed = size + 1;
+        if (size > 0 && window[size - 1] == '\r') {
+            found.carriage_return = true;
+            --size;
+        }
+    } else {
+        const bool may_be_line_end = !ended && !window.empty() && window.back() == '\r';
+        const std::size_t least = window.size() - (may_be_line_end ? 1 : 0);
+        if (least <= message_max && (!ended || bytes.empty())) return found;
+        size = found.consumed = window.size();
+    }
+    if (size > message_max) {
+        found = {};
+        found.what = frame::state::too_large;
+        found.needed = size;
+        return found;
+    }
+    found.what = frame::state::complete;
+    found.message = window.substr(0, size);
+    return found;
+}
+
+frame find_length(std::string_view bytes, std::size_t message_max) noexcept {
+    frame found;
+    found.needed = length_header_size;
+    if (bytes.size() < length_header_size) return found;
+    std::uint64_t size = 0;
+    for (const char byte : bytes.substr(0, length_header_size))
+        size = size << 8 | static_cast<unsigned char>(byte);
+    if (size > message_max) {
+        found.what = frame::state::too_large;
+        found.needed = size;
+        return found;
+    }
+    found.needed = length_header_size + size;
+    if (bytes.size() < found.needed) return found;
+    found.what = frame::state::complete;
+    found.message = bytes.substr(length_header_size, static_cast<std::size_t>(size));
+    found.consumed = length_header_size + static_cast<std::size_t>(size);
+    found.needed = 0;
+    return found;
+}
+
+}  // namespace
+
+std::string_view to_string(framing which) noexcept {
+    switch (which) {
+    case framing::stream:
+        return "stream";
+    case framing::line:
+        return "line";
+    case framing::length:
+        return "length";
+    }
+    return "unknown";
+}
+
+std::optional<framing> framing_from_string(std::string_view name) noexcept {
+    for (const framing which : {framing::stream, framing::line, framing::length})
+        if (name == to_string(which)) return which;
+    return std::nullopt;
+}
+
+frame find_frame(framing which, std::string_view bytes, std::size_t message_max, bool ended,
+                 std::size_t scanned) noexcept {
+    switch (which) {
+    case framing::line:
+        return find_line(bytes, message_max, ended, scanned);
+    case framing::length:
+        return find_length(bytes, message_max);
+    case framing::stream:
+        break;
+    }
+    return find_text(bytes, message_max, ended);
+}
+
+void append_frame(framing which, std::string_view message, std::string& out, bool carriage_return) {
+    if (which == framing::length) {
+        if (message.size() > length_max)
+            throw error(errc::message_too_large, "frame", std::to_string(message.size()) + " bytes");
+        for (int shift = 24; shift >= 0; shift -= 8)
+            out += static_cast<char>(message.size() >> shift & 0xFF);
+    }
+    out += message;
+    if (which == framing::line) out += carriage_return ? "\r\n" : "\n";
+}
+
+}  // namespace aperto
