@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+#include "aperto/group.hpp"
+
+namespace aperto {
+namespace {
+
+bool is_cancellation(const std::exception_ptr& thrown) {
+    try {
+        std::rethrow_exception(thrown);
+    } catch (const error& why) {
+        return why.code() == errc::cancelled;
+    } catch (...) {
+        return false;
+    }
+}
+
+/// Tells a coroutine the scope it runs in.
+class scope_awaiter {
+public:
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
+        scope_ = detail::scope_of(awaiting);
+        return false;
+    }
+    cancel_scope* await_resume() const noexcept { return scope_; }
+
+private:
+    cancel_scope* scope_ = nullptr;
+};
+
+/// Waits for a `notify`; `result` is then 0, or -ECANCELED when the waiting scope was cancelled. An
+/// `uncancellable` wait is in no scope: it is for what must be over before its scope may unwind.
+class event_awaiter : public detail::operation_awaiter<operation> {
+public:
+    enum class scope_use : std::uint8_t { cancellable, uncancellable };
+    event_awaiter(loop& owner, scope_use use) noexcept : operation_awaiter(owner, kind::event), use_(use) {}
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> awaiting) {
+        const auto begin = [this] {
+            owner().expect(*this);
+            return false;
+        };
+        if (use_ == scope_use::cancellable) return suspend(awaiting, begin);
+        waiter = awaiting;
+        begin();
+        return true;
+    }
+    bool await_resume() const noexcept { return result == 0; }
+
+private:
+    scope_use use_;
+};
+
+}  // namespace
+
+// A group whose tasks still run is destroyed only when the loop drops all its tasks; they are then destroyed
+// unresumed and never look back at the group.
+task_group::~task_group() = default;
+
+void task_group::spawn(task<> work) {
+    ++running_;
+    loop::current().spawn(run(std::move(work)), &scope_);
+}
+
+task<> task_group::run(task<> work) {
+    std::exception_ptr thrown;
+    try {
+        co_await work;
+    } catch (...) {
+        thrown = std::current_exception();
+    }
+    // The end of a wait in a group that was told to end is how it ends, not why.
+    if (thrown && !failure_ && !(scope_.cancelled() && is_cancellation(thrown))) failure_ = thrown;
+    if (thrown) scope_.cancel();
+    if (--running_ == 0 && joining_) joining_->owner().notify(*joining_);
+}
+
+task<> task_group::join() {
+    bool cancelled = false;
+    while (running_ > 0) {
+        using scope_use = event_awaiter::scope_use;
+        event_awaiter ended(loop::current(), cancelled ? scope_use::uncancellable : scope_use::cancellable);
+        joining_ = &ended;
+        const bool notified = co_await ended;
+        joining_ = nullptr;
+        if (!notified) {
+            cancelled = true;
+            scope_.cancel();
+        }
+    }
+    if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+    if (cancelled) throw error(errc::cancelled, "wait for a group of tasks");
+}
+
+namespace detail {
+namespace {
+
+struct limit_timer : timer {
+    explicit limit_timer(cancel_scope& of) noexcept
+        : timer([](timer& due) {
+              auto& alarm = static_cast<limit_timer&>(due);
+              alarm.passed = true;
+              alarm.scope->cancel();
+          }),
+          scope(&of) {}
+    cancel_scope* scope;
+    bool passed = false;
+};
+
+}  // namespace
+
+task<bool> run_limited(task<> work, duration limit) {
+    scope_awaiter which;
+    cancel_scope* const outer = co_await which;
+    cancel_scope inner(outer);
+    limit_timer alarm(inner);
+    loop& on = loop::current();
+    const bool endless = limit == forever || on.now() > time_point::max() - limit;
+    if (!endless) on.arm(alarm, on.now() + limit);
+    work.in(inner);
+    bool late = false;
+    try {
+        co_await work;
+    } catch (const error& why) {
+        late = why.code() == errc::cancelled && alarm.passed && !(outer && outer->cancelled());
+        if (!late) throw;
+    }
+    co_return late;
+}
+
+}  // namespace detail
+}  // namespace aperto

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+#include "aperto/listener.hpp"
+
+#include <utility>
+
+namespace aperto {
+
+listener::listener(const endpoint& where, const listen_options& options, const stream_options& streams)
+    : listener(loop::current(), where, options, std::make_shared<const stream_options>(streams)) {}
+
+listener::listener(loop& on, const endpoint& where, const listen_options& options,
+                   std::shared_ptr<const stream_options> streams)
+    : loop_(&on), socket_(on.listen(where, options)), streams_(std::move(streams)) {}
+
+listener::listener(listener&& other) noexcept
+    : loop_(other.loop_), socket_(std::exchange(other.socket_, {})), streams_(std::move(other.streams_)) {}
+
+listener& listener::operator=(listener&& other) noexcept {
+    if (this != &other) {
+        close();
+        loop_ = other.loop_;
+        socket_ = std::exchange(other.socket_, {});
+        streams_ = std::move(other.streams_);
+    }
+    return *this;
+}
+
+listener::~listener() { close(); }
+
+stream listener::accept_awaiter::await_resume() {
+    if (result < 0) throw error::from_result(result, "accept a client on", from_.local().to_string());
+    return stream::adopt(owner(), std::exchange(accepted, {}), from_.streams_);
+}
+
+endpoint listener::local() const { return socket_ ? loop_->local(socket_) : endpoint(); }
+
+void listener::close() noexcept {
+    if (socket_) loop_->close(std::exchange(socket_, {}));
+}
+
+}  // namespace aperto
