@@ -55,3 +55,16 @@ function(aperto_python_tests)
             ENVIRONMENT "APERTO_BIN=${PROJECT_BINARY_DIR}/aperto;APERTO_BUILD_DIR=${PROJECT_BINARY_DIR};APERTO_SOURCE_DIR=${PROJECT_SOURCE_DIR}")
     endforeach()
 endfunction()
+
+# aperto_examples(): each examples/<name>.cpp is a program as a user would write it: the library and nothing else.
+function(aperto_examples)
+    file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/examples/*.cpp")
+    foreach(source IN LISTS sources)
+        cmake_path(GET source STEM name)
+        add_executable(example_${name} ${source})
+        set_target_properties(example_${name} PROPERTIES
+            OUTPUT_NAME ${name}
+            RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/examples")
+        target_link_libraries(example_${name} PRIVATE aperto aperto_flags)
+    endforeach()
+endfunction()
