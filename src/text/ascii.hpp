@@ -15,6 +15,9 @@ constexpr char ascii_upper(char character) noexcept {
     return static_cast<char>(small ? byte ^ 0x20u : byte);
 }
 
+/// A byte that is not ASCII has this bit.
+inline constexpr std::uint64_t high_bits = 0x8080808080808080u;
+
 /// The capitals of eight bytes at once, all of them ASCII. No carry crosses a byte: each sum stays below
 /// 0x100.
 constexpr std::uint64_t ascii_upper_word(std::uint64_t word) noexcept {
@@ -28,7 +31,6 @@ constexpr std::uint64_t ascii_upper_word(std::uint64_t word) noexcept {
 /// Converts a text of 1 to 16 bytes in two steps that overlap in the middle, into `target`. Returns false,
 /// with `target` unspecified, when a byte of it is not ASCII. The two must not overlap.
 inline bool ascii_upper_short(const char* source, std::size_t size, char* target) noexcept {
-    constexpr std::uint64_t high_bits = 0x8080808080808080u;
     const auto convert = [=]<typename word>(word) {
         word head = 0;
         word tail = 0;

@@ -64,7 +64,7 @@ const upper_page& make_upper_page(std::size_t index) {
         return *published;
     }
     // The page now belongs to the table, which lives as long as the program.
-    if (made == fresh.get()) fresh.release();
+    if (made == fresh.get()) static_cast<void>(fresh.release());
     return *made;
 }
 

@@ -3,9 +3,9 @@
 
 #include "text/ascii.hpp"
 
-#include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstring>
 
 namespace aperto::text {
 namespace {
@@ -40,16 +40,14 @@ std::size_t choose_and_run(const char* source, std::size_t size, char* target) {
 }  // namespace
 
 std::size_t upper_blocks_portable(const char* source, std::size_t size, char* target) {
-    constexpr std::size_t width = 32;  // fixed, so that compilers turn both loops into vector instructions
     std::size_t done = 0;
-    while (size - done >= width) {
-        unsigned char high = 0;
-        for (std::size_t i = 0; i < width; ++i)
-            high |= static_cast<unsigned char>(source[done + i]);
-        if (high >= 0x80) break;
-        for (std::size_t i = 0; i < width; ++i)
-            target[done + i] = ascii_upper(source[done + i]);
-        done += width;
+    std::array<std::uint64_t, 4> words{};
+    for (; size - done >= sizeof words; done += sizeof words) {
+        std::memcpy(words.data(), source + done, sizeof words);
+        if (((words[0] | words[1] | words[2] | words[3]) & high_bits) != 0) break;
+        for (std::uint64_t& word : words)
+            word = ascii_upper_word(word);
+        std::memcpy(target + done, words.data(), sizeof words);
     }
     while (done < size && static_cast<unsigned char>(source[done]) < 0x80) {
         target[done] = ascii_upper(source[done]);
