@@ -10,9 +10,9 @@ struct scope_hook : list_hook {};
 
 /// A region of work that can be given up as a whole.
 ///
-/// Every task runs in the scope of the task that awaits it; an operation that waits is registered with that scope.
-/// `cancel()` ends every wait in the scope and in the scopes below it: each throws `errc::cancelled`, the stack of
-/// coroutines unwinds, and every wait begun afterwards in the scope ends the same way at once.
+/// Every task runs in the scope of the task that awaits it; an operation that waits is registered with that
+/// scope. `cancel()` ends every wait in the scope and in the scopes below it: each throws `errc::cancelled`,
+/// the stack of coroutines unwinds, and every wait begun afterwards in the scope ends the same way at once.
 ///
 /// A scope must outlive the tasks that run in it and lives on its loop's thread. Neither copied nor moved.
 class cancel_scope : public list_hook {

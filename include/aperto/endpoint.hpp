@@ -17,8 +17,9 @@ public:
     /// No address.
     endpoint() noexcept = default;
 
-    /// A numeric address: "192.0.2.7:9999", "[::1]:9999", "[fe80::1%eth0]:9999", ":9999" (every address, dual-stack).
-    /// Throws `error` (`errc::malformed`) that says what is wrong. Names are `host_port` (below) and `resolve`.
+    /// A numeric address: "192.0.2.7:9999", "[::1]:9999", "[fe80::1%eth0]:9999", ":9999" (every address,
+    /// dual-stack). Throws `error` (`errc::malformed`) that says what is wrong. Names are `host_port` (below)
+    /// and `resolve`.
     static endpoint parse(std::string_view text);
     /// A numeric address alone, and a port. Empty where `address` is not numeric.
     static std::optional<endpoint> from_address(std::string_view address, std::uint16_t port);
@@ -59,8 +60,8 @@ struct host_port {
     std::string host;
     std::uint16_t port = 0;
 
-    /// "localhost:9999", "192.0.2.7:80", "[::1]:9999", "sala-3" (then `default_port`), "::1" (an address alone).
-    /// Throws `error` (`errc::malformed`).
+    /// "localhost:9999", "192.0.2.7:80", "[::1]:9999", "sala-3" (then `default_port`), "::1" (an address
+    /// alone). Throws `error` (`errc::malformed`).
     static host_port parse(std::string_view text, std::optional<std::uint16_t> default_port = {});
     std::string to_string() const;
 };

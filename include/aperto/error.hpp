@@ -25,14 +25,16 @@ enum class errc {
 const std::error_category& aperto_category() noexcept;
 std::error_code make_error_code(errc code) noexcept;
 
-/// What went wrong, with its context: what was tried, with whom, what happened and, where it is known, what to do.
+/// What went wrong, with its context: what was tried, with whom, what happened and, where it is known, what
+/// to do.
 ///
-/// `what()` reads "could not connect to sala-3 port 9999: Connection refused". `code()` compares with `std::errc`
-/// and `aperto::errc`. End of stream is never an error; it is a value (see stream.hpp).
+/// `what()` reads "could not connect to sala-3 port 9999: Connection refused". `code()` compares with
+/// `std::errc` and `aperto::errc`. End of stream is never an error; it is a value (see stream.hpp).
 class error : public std::system_error {
 public:
     /// `tried` reads on from "could not": "connect to", "listen on", "receive from".
-    error(std::error_code code, std::string_view tried, std::string_view whom = {}, std::string_view advice = {});
+    error(std::error_code code, std::string_view tried, std::string_view whom = {},
+          std::string_view advice = {});
     error(errc code, std::string_view tried, std::string_view whom = {}, std::string_view advice = {});
 
     /// From a negative errno as the loop's operations return it.

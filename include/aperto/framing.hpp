@@ -9,7 +9,8 @@
 
 namespace aperto {
 
-/// Where a message ends. TCP carries a stream of bytes and knows no messages (RFC 9293, 3.7): a framing draws the line.
+/// Where a message ends. TCP carries a stream of bytes and knows no messages (RFC 9293, 3.7): a framing draws
+/// the line.
 enum class framing : std::uint8_t {
     stream,  ///< what has arrived, never cutting a UTF-8 character in two
     line,    ///< up to a line feed, which is not part of the message, nor is a carriage return before it
@@ -32,20 +33,21 @@ struct frame {
         too_large,  ///< larger than the limit: seen from the length, or from as many bytes without an end
     };
     state what = state::incomplete;
-    std::string_view message;    ///< the payload, a part of the bytes that were given
-    std::size_t consumed = 0;    ///< bytes of the input that the frame takes
-    std::uint64_t needed = 0;    ///< incomplete: bytes in all, 0 where unknown; too_large: what was announced
+    std::string_view message;  ///< the payload, a part of the bytes that were given
+    std::size_t consumed = 0;  ///< bytes of the input that the frame takes
+    std::uint64_t needed = 0;  ///< incomplete: bytes in all, 0 where unknown; too_large: what was announced
     bool carriage_return = false;  ///< framing line: the line ended in CR LF
 };
 
-/// Finds the first frame of `bytes`. `ended`: the stream ends after them, so what is left is the last message (framing
-/// stream: even a cut character; line: a last line without its line feed; length: an incomplete frame stays
-/// incomplete, it was cut short). `scanned`: so many bytes are known to hold no end of line. `message_max` in bytes,
-/// of payload. Pure: no state, no allocation, any bytes.
+/// Finds the first frame of `bytes`. `ended`: the stream ends after them, so what is left is the last message
+/// (framing stream: even a cut character; line: a last line without its line feed; length: an incomplete
+/// frame stays incomplete, it was cut short). `scanned`: so many bytes are known to hold no end of line.
+/// `message_max` in bytes, of payload. Pure: no state, no allocation, any bytes.
 frame find_frame(framing which, std::string_view bytes, std::size_t message_max, bool ended,
                  std::size_t scanned = 0) noexcept;
 
-/// Appends `message` framed. Framing `length` takes at most `length_max` bytes; throws `error` (`message_too_large`).
+/// Appends `message` framed. Framing `length` takes at most `length_max` bytes; throws `error`
+/// (`message_too_large`).
 void append_frame(framing which, std::string_view message, std::string& out, bool carriage_return = false);
 
 }  // namespace aperto

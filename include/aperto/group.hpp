@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "aperto/loop.hpp"
+
 #include <exception>
 #include <utility>
-
-#include "aperto/loop.hpp"
 
 namespace aperto {
 
@@ -15,8 +15,9 @@ namespace aperto {
 ///     both.spawn(write_side(peer));
 ///     co_await both.join();
 ///
-/// The first exception cancels the others; `join` waits for all of them and then throws it. Cancelling the task that
-/// joins cancels the group. It must be joined before it is destroyed, unless every task of it has ended. One thread.
+/// The first exception cancels the others; `join` waits for all of them and then throws it. Cancelling the
+/// task that joins cancels the group. It must be joined before it is destroyed, unless every task of it has
+/// ended. One thread.
 class task_group {
 public:
     /// On the current loop, cancelled with `parent` where one is given.
@@ -39,13 +40,13 @@ private:
 };
 
 namespace detail {
-/// Runs `work` to its end in a scope of its own that is cancelled after `limit`, or with the caller's. True when the limit
-/// ended it; what it threw otherwise is thrown.
+/// Runs `work` to its end in a scope of its own that is cancelled after `limit`, or with the caller's. True
+/// when the limit ended it; what it threw otherwise is thrown.
 task<bool> run_limited(task<> work, duration limit);
 }  // namespace detail
 
-/// Runs `work` for at most `limit`: past it, its waits are cancelled and this throws `std::errc::timed_out`. The work is
-/// always over when this returns.
+/// Runs `work` for at most `limit`: past it, its waits are cancelled and this throws `std::errc::timed_out`.
+/// The work is always over when this returns.
 template <class T>
 task<T> with_timeout(duration limit, task<T> work) {
     detail::main_result<T> result;

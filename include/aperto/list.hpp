@@ -5,8 +5,8 @@
 
 namespace aperto {
 
-/// A place in an intrusive list: derive from it and the object can be in one `list` at a time, with no allocation.
-/// An object leaves its list in O(1) without knowing which list that is, and by its destructor.
+/// A place in an intrusive list: derive from it and the object can be in one `list` at a time, with no
+/// allocation. An object leaves its list in O(1) without knowing which list that is, and by its destructor.
 class list_hook {
 public:
     list_hook() noexcept = default;
@@ -30,9 +30,9 @@ private:
     list_hook* previous_ = nullptr;
 };
 
-/// A circular doubly linked list of objects that derive from `Hook`, itself a `list_hook`: an object that stands in
-/// two lists at once derives from two hook types. It owns nothing and allocates nothing. Not thread safe. An element
-/// may leave, or be destroyed, at any time.
+/// A circular doubly linked list of objects that derive from `Hook`, itself a `list_hook`: an object that
+/// stands in two lists at once derives from two hook types. It owns nothing and allocates nothing. Not thread
+/// safe. An element may leave, or be destroyed, at any time.
 template <class T, class Hook = list_hook>
 class list {
 public:
@@ -80,7 +80,8 @@ public:
 
     /// Unlinks every element; they stay alive.
     void clear() noexcept {
-        while (!empty()) head_.next_->unlink();
+        while (!empty())
+            head_.next_->unlink();
     }
 
     /// Calls `visit(T&)` on each; `visit` may unlink or destroy the element it is given.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <memory>
-
 #include "aperto/stream.hpp"
+
+#include <memory>
 
 namespace aperto {
 
@@ -15,7 +15,8 @@ class listener {
 public:
     /// Binds and listens on the current loop. Port 0 takes any free one: `local().port()`. Throws `error`:
     /// `std::errc::address_in_use`, `std::errc::permission_denied` (a privileged port), …
-    explicit listener(const endpoint& where, const listen_options& options = {}, const stream_options& streams = {});
+    explicit listener(const endpoint& where, const listen_options& options = {},
+                      const stream_options& streams = {});
     listener(loop& on, const endpoint& where, const listen_options& options,
              std::shared_ptr<const stream_options> streams);
     listener(listener&& other) noexcept;
@@ -30,7 +31,8 @@ public:
         bool await_suspend(std::coroutine_handle<Promise> awaiting) {
             return suspend(awaiting, [this] { return owner().start_accept(from_.socket_, *this); });
         }
-        /// Throws `error`: out of descriptors (`std::errc::too_many_files_open`) or memory. Accepting may go on after it.
+        /// Throws `error`: out of descriptors (`std::errc::too_many_files_open`) or memory. Accepting may go
+        /// on after it.
         stream await_resume();
 
     private:

@@ -1,16 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <atomic>
-#include <cerrno>
-#include <functional>
-#include <memory>
-#include <mutex>
-#include <string>
-#include <string_view>
-#include <type_traits>
-#include <vector>
-
 #include "aperto/endpoint.hpp"
 #include "aperto/error.hpp"
 #include "aperto/operation.hpp"
@@ -18,10 +8,20 @@
 #include "aperto/tcp_facts.hpp"
 #include "aperto/time.hpp"
 
+#include <atomic>
+#include <cerrno>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
 namespace aperto {
 
 class timer_wheel;
-class wake_up;
+class mailbox;
 
 /// What completes the operations of a loop.
 enum class engine {
@@ -34,19 +34,20 @@ std::string_view to_string(engine which) noexcept;
 
 struct loop_options {
     engine which = engine::automatic;
-    /// Receive buffers that the loop lends, each of `receive_buffer_size` bytes. A power of two up to 32,768; they
-    /// are memory only once used. When all are lent, connections wait for one in the order in which they asked.
+    /// Receive buffers that the loop lends, each of `receive_buffer_size` bytes. A power of two up to 32,768;
+    /// they are memory only once used. When all are lent, connections wait for one in the order in which they
+    /// asked.
     std::uint32_t receive_buffers = 256;
     std::uint32_t receive_buffer_size = 16 * 1024;
 };
 
 /// Socket options of a listener and of every connection it accepts.
 struct listen_options {
-    int backlog = 4096;          ///< the kernel caps it at net.core.somaxconn
-    bool reuse_port = false;     ///< several loops listen on one port (SO_REUSEPORT, socket(7))
-    bool dual_stack = true;      ///< an IPv6 listener takes IPv4 too (IPV6_V6ONLY off, ipv6(7))
-    bool save_syn = true;        ///< keep the client's SYN for `tcp_facts` (TCP_SAVE_SYN)
-    bool no_delay = true;        ///< TCP_NODELAY, tcp(7)
+    int backlog = 4096;       ///< the kernel caps it at net.core.somaxconn
+    bool reuse_port = false;  ///< several loops listen on one port (SO_REUSEPORT, socket(7))
+    bool dual_stack = true;   ///< an IPv6 listener takes IPv4 too (IPV6_V6ONLY off, ipv6(7))
+    bool save_syn = true;     ///< keep the client's SYN for `tcp_facts` (TCP_SAVE_SYN)
+    bool no_delay = true;     ///< TCP_NODELAY, tcp(7)
     duration keepalive = std::chrono::seconds(60);     ///< first probe after so long idle; zero: none
     duration user_timeout = std::chrono::seconds(60);  ///< TCP_USER_TIMEOUT, RFC 5482; zero: the kernel's
 };
@@ -62,15 +63,17 @@ struct connect_options {
 ///     auto loop = aperto::loop::create();
 ///     loop->run(session());                  // until that task ends
 ///
-/// Everything of a loop is used on the thread that runs it, but for `post` and `stop`, which any thread may call.
+/// Everything of a loop is used on the thread that runs it, but for `post` and `stop`, which any thread may
+/// call.
 ///
-/// This class is also the seam: the members under "the seam" are what a backend gives. Each operation is completed
-/// exactly once: either the call that starts it returns true and the result is there (complete, nothing will be
-/// called), or it returns false and the loop will call `on_complete` from the top of a later turn.
+/// This class is also the seam: the members under "the seam" are what a backend gives. Each operation is
+/// completed exactly once: either the call that starts it returns true and the result is there (complete,
+/// nothing will be called), or it returns false and the loop will call `on_complete` from the top of a later
+/// turn.
 class loop {
 public:
-    /// A loop on the engine asked for. `engine::automatic` falls back from uring to epoll and says why in `why()`;
-    /// an engine asked for by name that the kernel refuses throws `error`.
+    /// A loop on the engine asked for. `engine::automatic` falls back from uring to epoll and says why in
+    /// `why()`; an engine asked for by name that the kernel refuses throws `error`.
     static std::unique_ptr<loop> create(const loop_options& options = {});
     virtual ~loop();
     loop(const loop&) = delete;
@@ -81,22 +84,24 @@ public:
     static bool has_current() noexcept;
 
     virtual engine which() const noexcept = 0;
-    /// One line on why this engine runs, for people: "io_uring, kernel 6.18", "epoll: io_uring is not permitted here".
+    /// One line on why this engine runs, for people: "io_uring, kernel 6.18", "epoll: io_uring is not
+    /// permitted here".
     const std::string& why() const noexcept { return why_; }
 
     // ---- running
 
     /// Runs until every spawned task has ended or `stop` is called. Throws what a spawned task threw.
     void run();
-    /// Runs until `main` has ended, and gives its result or throws its exception. Other tasks run meanwhile; those
-    /// still there stay for the next run, or end with the loop.
+    /// Runs until `main` has ended, and gives its result or throws its exception. Other tasks run meanwhile;
+    /// those still there stay for the next run, or end with the loop.
     template <class T>
     T run(task<T> main);
-    /// Makes `run` return after the turn in progress. Any thread; also before `run`, which then returns at once.
+    /// Makes `run` return after the turn in progress. Any thread; also before `run`, which then returns at
+    /// once.
     void stop() noexcept;
 
-    /// Starts a task that nobody awaits, at once, on this thread; it may outlive the caller. It runs in `scope`, or in
-    /// the loop's own, which is cancelled when the loop is destroyed.
+    /// Starts a task that nobody awaits, at once, on this thread; it may outlive the caller. It runs in
+    /// `scope`, or in the loop's own, which is cancelled when the loop is destroyed.
     void spawn(task<> work, cancel_scope* scope = nullptr);
     /// Runs `work` on the loop's thread, soon. Any thread.
     void post(std::function<void()> work);
@@ -114,15 +119,16 @@ public:
     void disarm(timer& alarm) noexcept;
     void at_turn_end(turn_hook& hook) noexcept;
 
-    /// Asks that an operation in flight end early. It still completes, later, once: with -ECANCELED, or with its
-    /// result where that came first.
+    /// Asks that an operation in flight end early. It still completes, later, once: with -ECANCELED, or with
+    /// its result where that came first.
     void cancel(operation& waiting) noexcept;
-    /// Gives an operation up at once, without a completion: its memory may go when this returns. Data that had
-    /// already come for it stay for the next one.
+    /// Gives an operation up at once, without a completion: its memory may go when this returns. What had
+    /// already come for it is given back or closed.
     void abandon(operation& waiting) noexcept;
 
     bool start(sleep_operation& sleep, time_point until) noexcept;
-    /// An operation of kind `event` waits from `expect` until somebody calls `notify` for it, or it is cancelled.
+    /// An operation of kind `event` waits from `expect` until somebody calls `notify` for it, or it is
+    /// cancelled.
     void expect(operation& event) noexcept;
     void notify(operation& event, int result = 0) noexcept;
     /// Runs `call` on a helper thread.
@@ -133,13 +139,16 @@ public:
     /// A socket that listens on `where`; port 0 takes any free port (see `local`). Throws `error`.
     virtual socket_id listen(const endpoint& where, const listen_options& options) = 0;
     virtual bool start_accept(socket_id listener, accept_operation& accept) = 0;
-    virtual bool start_connect(const endpoint& to, const connect_options& options, connect_operation& connect) = 0;
+    virtual bool start_connect(const endpoint& to, const connect_options& options,
+                               connect_operation& connect) = 0;
     virtual bool start_receive(socket_id from, receive_operation& receive) = 0;
     virtual void give_back(lent_bytes bytes) noexcept = 0;
     virtual bool start_send(socket_id to, send_operation& send) = 0;
-    /// Ends the sending direction (shutdown(2), SHUT_WR): the peer reads the end of the stream. 0 or a negative errno.
+    /// Ends the sending direction (shutdown(2), SHUT_WR): the peer reads the end of the stream. 0 or a
+    /// negative errno.
     virtual int shutdown_send(socket_id which) noexcept = 0;
-    /// Closes the socket. No operation of it may be in flight. `reset`: with RST, whatever is unsent is dropped.
+    /// Closes the socket. No operation of it may be in flight. `reset`: with RST, whatever is unsent is
+    /// dropped.
     virtual void close(socket_id which, bool reset = false) noexcept = 0;
 
     /// This side's, and the other side's address. None where the socket is gone.
@@ -148,8 +157,8 @@ public:
     virtual tcp_facts facts(socket_id which) const = 0;
     /// The descriptor, for what this library does not offer; -1 where there is none (a simulation).
     virtual int native_handle(socket_id which) const noexcept = 0;
-    /// Every address of `name`, numeric ones too, in the order to try them (getaddrinfo(3), RFC 6724). Blocks: called
-    /// through `resolve` (aperto/resolve.hpp), which runs it aside. Throws `error`.
+    /// Every address of `name`, numeric ones too, in the order to try them (getaddrinfo(3), RFC 6724).
+    /// Blocks: called through `resolve` (aperto/resolve.hpp), which runs it aside. Throws `error`.
     virtual std::vector<endpoint> look_up(const std::string& name, std::uint16_t port);
 
     /// Sockets, operations and buffers that are in use: what a test compares before and after.
@@ -163,16 +172,18 @@ public:
     virtual census count() const noexcept;
 
 protected:
-    loop();
+    /// `epoch`: the backend's time now.
+    explicit loop(time_point epoch = clock::now());
 
-    /// Submits what is to be submitted, waits for completions until `until` at the longest (`time_point::min()`: not
-    /// at all; `time_point::max()`: as long as it takes) or until `interrupt`, and completes what has come.
+    /// Submits what is to be submitted, waits for completions until `until` at the longest
+    /// (`time_point::min()`: not at all; `time_point::max()`: as long as it takes) or until `interrupt`, and
+    /// completes what has come.
     virtual void poll(time_point until) = 0;
     /// Ends a `poll` in progress, or the next one. Any thread.
     virtual void interrupt() noexcept = 0;
     virtual time_point read_clock() const noexcept;
-    /// As `cancel`, for an operation on a socket that is pending: afterwards it is completed by `complete_later`, now
-    /// or when the kernel has answered.
+    /// As `cancel`, for an operation on a socket that is pending: afterwards it is completed by
+    /// `complete_later`, now or when the kernel has answered.
     virtual void cancel_pending(operation& waiting) noexcept = 0;
     virtual void abandon_pending(operation& waiting) noexcept = 0;
 
@@ -182,26 +193,45 @@ protected:
     /// To be called by a backend that accepted an operation.
     void mark_pending(operation& started) noexcept;
 
-    /// One turn: what is ready, the hooks, then `poll`, then the timers. False once there is nothing to run.
+    /// One turn: what is ready, the hooks, then `poll`, then the timers.
     void run_turn(bool may_wait);
-    /// Destroys every task that is left. A backend's destructor calls it while it can still give operations up.
+    /// Makes a loop the current one of this thread, for as long as the guard lives.
+    class current_guard {
+    public:
+        explicit current_guard(loop& now) noexcept;
+        ~current_guard();
+        current_guard(const current_guard&) = delete;
+        current_guard& operator=(const current_guard&) = delete;
+
+    private:
+        loop* before_;
+    };
+    /// Destroys every task that is left. A backend's destructor calls it while it can still give operations
+    /// up.
     void drop_tasks() noexcept;
-    bool has_ready() const noexcept { return !const_cast<loop*>(this)->ready_.empty(); }
+    bool has_ready() const noexcept { return !ready_.empty(); }
+    /// When `poll` must be over for no timer to be late; `time_point::max()` with none set.
     time_point next_timer() const noexcept;
     void set_why(std::string why) { why_ = std::move(why); }
     void refresh_now() noexcept { now_ = read_clock(); }
 
 private:
-    friend class current_loop_guard;
+    friend class mailbox;
+    friend class sleep_operation;  // its alarm completes it
     struct root;
     class root_task;
-    root_task run_root(task<> work);
-    void run_posted();
+    static root_task run_root(loop& on, task<> work);
+    void keep_failure(std::exception_ptr why) noexcept;
+    void run_ready();
+    void drop_result(operation& ready) noexcept;
+    void run_hooks();
     void fire_timers();
     bool ended() const noexcept;
+    std::uint64_t tick_at(time_point when) const noexcept;
 
     std::string why_;
-    time_point now_{};
+    const time_point epoch_;
+    time_point now_;
     std::uint64_t turn_ = 0;
     std::unique_ptr<timer_wheel> timers_;
     list<operation, queue_hook> ready_;
@@ -210,10 +240,8 @@ private:
     std::size_t root_count_ = 0;
     std::exception_ptr failure_;
     cancel_scope scope_;
-    std::mutex posted_mutex_;
-    std::vector<std::function<void()>> posted_;
+    std::shared_ptr<mailbox> mailbox_;
     std::atomic<bool> stopped_ = false;
-    std::atomic<bool> has_posted_ = false;
 };
 
 // ---- awaiting
@@ -230,14 +258,14 @@ protected:
     /// In `await_suspend`: true when the coroutine stays suspended.
     template <class Promise, class Start>
     bool suspend(std::coroutine_handle<Promise> awaiting, Start&& start) {
-        cancel_scope* scope = scope_of(awaiting);
-        if (scope && scope->cancelled()) {
+        this->scope = scope_of(awaiting);
+        if (this->scope && this->scope->cancelled()) {
             this->result = -ECANCELED;
             return false;
         }
         this->waiter = awaiting;
         if (start()) return false;
-        if (scope) scope->enter(*this);
+        if (this->scope) this->scope->enter(*this);
         return true;
     }
 };
@@ -308,8 +336,9 @@ inline detail::sleep_awaiter sleep(duration how_long) {
 }
 inline detail::sleep_awaiter sleep_until(time_point when) { return {loop::current(), when}; }
 
-/// Runs a blocking call on a helper thread and gives its result; what it throws is thrown here. A caller who is
-/// cancelled goes on at once; the call runs to its end and its result is dropped, so it must own what it touches.
+/// Runs a blocking call on a helper thread and gives its result; what it throws is thrown here. A caller who
+/// is cancelled goes on at once; the call runs to its end and its result is dropped, so it must own what it
+/// touches.
 template <class Call>
 task<std::invoke_result_t<Call&>> aside(Call call) {
     using result_type = std::invoke_result_t<Call&>;

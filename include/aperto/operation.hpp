@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "aperto/cancel.hpp"
+#include "aperto/timer.hpp"
+
 #include <sys/uio.h>
 
 #include <coroutine>
@@ -10,15 +13,13 @@
 #include <memory>
 #include <span>
 
-#include "aperto/cancel.hpp"
-#include "aperto/time.hpp"
-
 namespace aperto {
 
 class loop;
 
-/// Which socket of a loop is meant: its slot in the loop's table and the generation of that slot. A completion or a
-/// call that comes late carries an old generation and touches nothing, whoever has the slot or the descriptor now.
+/// Which socket of a loop is meant: its slot in the loop's table and the generation of that slot. A
+/// completion or a call that comes late carries an old generation and touches nothing, whoever has the slot
+/// or the descriptor now.
 struct socket_id {
     std::uint32_t slot = 0;
     std::uint32_t generation = 0;  ///< 0 is no socket
@@ -39,10 +40,10 @@ struct queue_hook : list_hook {};
 
 /// One thing that a loop completes: the base of every awaiter that waits for the loop.
 ///
-/// It lives where its awaiter lives, in the coroutine frame, and costs no allocation. From the moment a loop accepted
-/// it until its completion it must stay in place; destroying it earlier gives the operation up (`loop::abandon`) and is
-/// safe. A loop completes an operation exactly once, on its own thread, from the top of a turn and never inside the
-/// call that started or cancelled it.
+/// It lives where its awaiter lives, in the coroutine frame, and costs no allocation. From the moment a loop
+/// accepted it until its completion it must stay in place; destroying it earlier gives the operation up
+/// (`loop::abandon`) and is safe. A loop completes an operation exactly once, on its own thread, from the top
+/// of a turn and never inside the call that started or cancelled it.
 class operation : public scope_hook, public queue_hook {
 public:
     /// `event` is whatever completes it by `loop::notify`: a joined group, room in a send queue.
@@ -60,10 +61,14 @@ public:
     kind what() const noexcept { return kind_; }
     state where() const noexcept { return state_; }
     bool in_flight() const noexcept { return state_ != state::idle; }
+    /// As `loop::cancel`, where it is in flight.
+    void request_cancel() noexcept;
 
     /// Called when the operation is complete. Awaiters set it; the default resumes `waiter`.
     completion on_complete = [](operation& done) { done.waiter.resume(); };
     std::coroutine_handle<> waiter;
+    /// The scope in which it waits, null for none; it is in the scope's list while it is in flight.
+    cancel_scope* scope = nullptr;
     /// For the backend's own use while the operation is in flight.
     socket_id socket;
 
@@ -88,15 +93,17 @@ public:
     socket_id connected;
 };
 
-/// Completes with `result` > 0 and as many bytes lent, 0 at the end of the stream, or a negative errno (recv(2)).
+/// Completes with `result` > 0 and as many bytes lent, 0 at the end of the stream, or a negative errno
+/// (recv(2)).
 class receive_operation : public operation {
 public:
     explicit receive_operation(loop& owner) noexcept : operation(owner, kind::receive) {}
     lent_bytes bytes;
 };
 
-/// Completes with how many bytes the kernel took, which may be fewer than were offered, or a negative errno (send(2)).
-/// The memory that `parts` names, and `parts` itself, must stay until then. One send at a time on a socket.
+/// Completes with how many bytes the kernel took, which may be fewer than were offered, or a negative errno
+/// (send(2)). The memory that `parts` names, and `parts` itself, must stay until then. One send at a time on
+/// a socket.
 class send_operation : public operation {
 public:
     static constexpr std::size_t parts_max = 16;
@@ -104,26 +111,8 @@ public:
     std::span<iovec> parts;
 };
 
-struct timer_hook : list_hook {};
-
-/// A point in time at which a function of yours is called on the loop's thread: `loop::arm`, `loop::disarm`.
-/// Intrusive: setting and clearing it is O(1) and allocates nothing. Destroying it disarms it.
-class timer : public timer_hook {
-public:
-    using action = void (*)(timer&);
-    explicit timer(action fire) noexcept : fire_(fire) {}
-    bool armed() const noexcept { return linked(); }
-    /// Milliseconds of the loop's own time at which it fires.
-    std::uint64_t tick() const noexcept { return tick_; }
-
-private:
-    friend class timer_wheel;
-    action fire_;
-    std::uint64_t tick_ = 0;
-};
-
-/// Something to be done at the end of the loop's turn, after every handler that had something to do has run: how
-/// streams send once what was written many times.
+/// Something to be done at the end of the loop's turn, after every handler that had something to do has run:
+/// how streams send once what was written many times.
 class turn_hook : public list_hook {
 public:
     using action = void (*)(turn_hook&);
@@ -134,13 +123,11 @@ private:
     action at_end_;
 };
 
-/// A blocking call that runs on a helper thread. The loop and the thread share it, so that a caller who stops waiting
-/// leaves nothing dangling.
+/// A blocking call that runs on a helper thread. The loop and the thread share it, so that a caller who stops
+/// waiting leaves nothing dangling.
 struct aside_job {
-    std::function<void()> call;  ///< must not throw
-    loop* home = nullptr;
+    std::function<void()> call;    ///< must not throw
     operation* waiting = nullptr;  ///< the loop's thread only; null once nobody waits
-    bool done = false;             ///< the loop's thread only
 };
 
 class aside_operation : public operation {
@@ -152,8 +139,14 @@ public:
 /// Completes with `result` 0 when its time has come.
 class sleep_operation : public operation {
 public:
-    explicit sleep_operation(loop& owner) noexcept;
-    timer wake;
+    explicit sleep_operation(loop& owner) noexcept : operation(owner, kind::sleep), wake(*this) {}
+
+    struct alarm : timer {
+        explicit alarm(sleep_operation& of) noexcept : timer(&ring), sleeper(&of) {}
+        static void ring(timer& due);
+        sleep_operation* sleeper;
+    };
+    alarm wake;
 };
 
 }  // namespace aperto

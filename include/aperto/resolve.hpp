@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include "aperto/endpoint.hpp"
 #include "aperto/task.hpp"
 
+#include <string>
+#include <vector>
+
 namespace aperto {
 
-/// Every address of a host, in the order to try them (getaddrinfo(3), RFC 6724). Runs on a helper thread, never on the
-/// loop's; a numeric address is answered at once. Throws `error`: `errc::name_not_found`, `errc::name_try_again`.
+/// Every address of a host, in the order to try them (getaddrinfo(3), RFC 6724). Runs on a helper thread,
+/// never on the loop's; a numeric address is answered at once. Throws `error`: `errc::name_not_found`,
+/// `errc::name_try_again`.
 task<std::vector<endpoint>> resolve(host_port where);
 
 }  // namespace aperto

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "aperto/stream.hpp"
+
 #include <concepts>
 #include <cstdint>
 #include <functional>
@@ -8,8 +10,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "aperto/stream.hpp"
 
 namespace aperto {
 
@@ -27,12 +27,12 @@ struct options {
     unsigned workers = 0;
     aperto::engine engine = engine::automatic;
 
-    aperto::framing framing = framing::stream;                  ///< see stream_options
-    std::size_t max_message = 1024 * 1024;                      ///< bytes
-    duration idle_timeout = std::chrono::seconds(60);           ///< see stream_options
-    duration message_deadline = std::chrono::seconds(30);       ///< see stream_options
-    duration write_deadline = std::chrono::seconds(30);         ///< see stream_options
-    std::size_t high_water = 256 * 1024;                        ///< bytes
+    aperto::framing framing = framing::stream;             ///< see stream_options
+    std::size_t max_message = 1024 * 1024;                 ///< bytes
+    duration idle_timeout = std::chrono::seconds(60);      ///< see stream_options
+    duration message_deadline = std::chrono::seconds(30);  ///< see stream_options
+    duration write_deadline = std::chrono::seconds(30);    ///< see stream_options
+    std::size_t high_water = 256 * 1024;                   ///< bytes
     /// Connections at once, over all workers. 0: as many as RLIMIT_NOFILE leaves room for.
     std::size_t max_connections = 0;
     /// The lesson's server: one client at a time, one reply each, then close and accept again.
@@ -44,7 +44,8 @@ struct options {
     bool handle_signals = true;
 
     listen_options socket;
-    /// Receives what happens, for logs and metrics. Not owned; must outlive the server; called on the workers' threads.
+    /// Receives what happens, for logs and metrics. Not owned; must outlive the server; called on the
+    /// workers' threads.
     server_events* events = nullptr;
 };
 
@@ -67,7 +68,8 @@ public:
     endpoint remote() const;
     endpoint local() const;
     tcp_facts facts() const;
-    /// Where this message begins in what the client sent, bytes from the start of the stream, framing included.
+    /// Where this message begins in what the client sent, bytes from the start of the stream, framing
+    /// included.
     std::uint64_t offset() const noexcept { return offset_; }
     /// A number of this connection, unique in this process; the same as events carry.
     std::uint64_t connection_id() const noexcept;
@@ -76,7 +78,8 @@ public:
 
 private:
     friend class conversation;
-    exchange(class connection& peer, class conversation& owner, std::string& out, std::uint64_t offset) noexcept
+    exchange(class connection& peer, class conversation& owner, std::string& out,
+             std::uint64_t offset) noexcept
         : peer_(&peer), owner_(&owner), out_(&out), offset_(offset) {}
     class connection* peer_;
     class conversation* owner_;
@@ -104,13 +107,15 @@ concept owns_conversation = requires(F& f, stream peer) {
     { f(std::move(peer)) } -> std::same_as<task<>>;
 };
 
-/// What a server does with a connection. Converts from either form of handler. The same handler serves every worker,
-/// from its thread: what it shares it must guard.
+/// What a server does with a connection. Converts from either form of handler. The same handler serves every
+/// worker, from its thread: what it shares it must guard.
 class handler {
 public:
     template <replies_to_message F>
     handler(F f)  // NOLINT(google-explicit-constructor): a lambda in the place of a handler is the point
-        : message_([f = std::move(f)](std::string_view message, exchange& with) mutable { with.reply(f(message)); }) {}
+        : message_([f = std::move(f)](std::string_view message, exchange& with) mutable {
+              with.reply(f(message));
+          }) {}
     template <handles_exchange F>
     handler(F f) : message_(std::move(f)) {}  // NOLINT(google-explicit-constructor)
     template <owns_conversation F>
@@ -139,16 +144,17 @@ public:
     server(const server&) = delete;
     server& operator=(const server&) = delete;
 
-    /// Binds, listens and starts the workers. When it returns, clients can connect. Throws `error` when it cannot.
+    /// Binds, listens and starts the workers. When it returns, clients can connect. Throws `error` when it
+    /// cannot.
     void start();
-    /// Asks for the orderly end: no new clients, conversations in progress may end, up to `drain_deadline`. Any thread,
-    /// any number of times; async-signal-safe it is not.
+    /// Asks for the orderly end: no new clients, conversations in progress may end, up to `drain_deadline`.
+    /// Any thread, any number of times; async-signal-safe it is not.
     void stop() noexcept;
     /// Waits until the workers have ended. Throws what a worker threw.
     void wait();
 
-    /// Runs the whole server on one loop that the caller runs: for programs that have a loop, and for simulations.
-    /// Ends after `stop`.
+    /// Runs the whole server on one loop that the caller runs: for programs that have a loop, and for
+    /// simulations. Ends after `stop`.
     task<> run_on(loop& on);
 
     /// Where it listens, with the actual port. After `start`.
@@ -164,8 +170,8 @@ private:
     std::unique_ptr<state> state_;
 };
 
-/// Serves until SIGINT or SIGTERM, then ends cleanly. Gives the exit code for `main`: 0; 5 when it could not listen, with
-/// the reason on standard error.
+/// Serves until SIGINT or SIGTERM, then ends cleanly. Gives the exit code for `main`: 0; 5 when it could not
+/// listen, with the reason on standard error.
 int serve(const options& options, handler what);
 int serve(std::uint16_t port, handler what);
 

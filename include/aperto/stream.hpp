@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "aperto/framing.hpp"
+#include "aperto/loop.hpp"
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -8,15 +11,14 @@
 #include <string_view>
 #include <utility>
 
-#include "aperto/framing.hpp"
-#include "aperto/loop.hpp"
-
 namespace aperto {
 
-/// How a connection is read, written and ended. Every wait has a limit; `forever` is there for who wants none.
+/// How a connection is read, written and ended. Every wait has a limit; `forever` is there for who wants
+/// none.
 struct stream_options {
     aperto::framing framing = framing::stream;
-    /// Largest message or line, bytes of payload. A larger one ends the conversation with `message_too_large`.
+    /// Largest message or line, bytes of payload. A larger one ends the conversation with
+    /// `message_too_large`.
     std::size_t max_message = 1024 * 1024;
     /// How long a wait for the first byte of a message may last.
     duration idle_timeout = std::chrono::seconds(60);
@@ -26,7 +28,8 @@ struct stream_options {
     duration write_deadline = std::chrono::seconds(30);
     /// Bytes written and not yet taken by the kernel, past which a write waits.
     std::size_t high_water = 256 * 1024;
-    /// An orderly close waits so long for the peer's end of stream, and reads so many bytes, before it gives up.
+    /// An orderly close waits so long for the peer's end of stream, and reads so many bytes, before it gives
+    /// up.
     duration close_deadline = std::chrono::seconds(2);
     std::size_t close_drain_max = 1024 * 1024;
 };
@@ -40,41 +43,42 @@ enum class want : std::uint8_t { some, line, exactly, message };
 
 class read_awaiter : public operation_awaiter<receive_operation> {
 public:
-    read_awaiter(connection& from, want what, std::size_t count = 0) noexcept;
+    /// `until`: instead of the options' deadlines.
+    read_awaiter(connection& from, want what, std::size_t count = 0,
+                 time_point until = time_point::max()) noexcept;
     ~read_awaiter();
-    bool await_ready();
+    bool await_ready() { return try_take(); }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> awaiting) {
-        return suspend(awaiting, [this] { return begin(); });
+        return suspend(awaiting, [this] { return receive(); });
     }
     /// Empty at the end of the stream.
     std::optional<std::string_view> await_resume();
 
 private:
-    bool begin();
-    bool advance();
-    bool take();
-    void rearm_deadline();
+    friend class aperto::connection;
+    struct alarm : timer {
+        explicit alarm(read_awaiter& of) noexcept : timer(&read_awaiter::on_deadline), reader(&of) {}
+        read_awaiter* reader;
+    };
+
+    bool try_take() noexcept;
+    bool receive();
+    bool arrived();
+    void arm_deadline() noexcept;
     static void on_bytes(operation& done);
     static void on_deadline(timer& passed);
 
-    struct deadline_timer : timer {
-        explicit deadline_timer(read_awaiter& of) noexcept : timer(&read_awaiter::on_deadline), owner(&of) {}
-        read_awaiter* owner;
-    };
-
     connection& from_;
-    std::string_view found_;
+    std::optional<std::string_view> found_;
     std::size_t count_;
-    deadline_timer deadline_;
+    time_point until_;
+    alarm alarm_;
     want want_;
-    bool have_ = false;
-    bool ended_ = false;
-    bool timed_out_ = false;
-    bool in_message_ = false;
 };
 
-/// Waits until there is room to write, until what was written is sent, or both: a write, a flush, a half-close.
+/// Waits until there is room to write, until what was written is sent, or until that and the end of the
+/// stream are.
 class write_awaiter : public operation_awaiter<operation> {
 public:
     enum class until : std::uint8_t { accepted, sent, shut_down };
@@ -90,6 +94,8 @@ public:
 private:
     friend class aperto::connection;
     bool begin();
+    bool satisfied() const noexcept;
+
     connection& to_;
     std::string_view data_;
     until until_;
@@ -104,13 +110,14 @@ private:
 ///             co_await peer.write(aperto::to_upper(*line) + "\n");
 ///     }
 ///
-/// Movable, not copyable; used on its loop's thread. At most one read and one write wait at a time; a read and a
-/// write may wait together. Destroying it ends the connection in order, in the background: what was written is sent,
-/// the end of the stream is announced, and the peer gets the time to read it (`close_deadline`).
+/// Movable, not copyable; used on its loop's thread. At most one read and one write wait at a time; a read
+/// and a write may wait together. Destroying it ends the connection in order, in the background: what was
+/// written is sent, the end of the stream is announced, and the peer gets the time to read it
+/// (`close_deadline`).
 ///
-/// Every read gives an empty optional at the end of the stream: that the peer has finished is not an error. A broken
-/// connection is an `error`: `std::errc::connection_reset`, `std::errc::timed_out` where a deadline passed,
-/// `errc::message_too_large`, `errc::cut_short`, `errc::cancelled`.
+/// Every read gives an empty optional at the end of the stream: that the peer has finished is not an error. A
+/// broken connection is an `error`: `std::errc::connection_reset`, `std::errc::timed_out` where a deadline
+/// passed, `errc::message_too_large`, `errc::cut_short`, `errc::cancelled`.
 ///
 /// A view that a read gives is good until the next read on the same stream, across any writes between.
 class stream {
@@ -128,16 +135,19 @@ public:
     detail::read_awaiter read_some() { return {*connection_, detail::want::some}; }
     /// A line without its end, LF or CR LF. The last line may lack its end.
     detail::read_awaiter read_line() { return {*connection_, detail::want::line}; }
-    /// `count` bytes, 1 to `max_message`. The end of the stream before the first byte is empty, after it `cut_short`.
-    detail::read_awaiter read_exactly(std::size_t count) { return {*connection_, detail::want::exactly, count}; }
+    /// `count` bytes, 1 to `max_message`. The end of the stream before the first byte is empty, after it
+    /// `cut_short`.
+    detail::read_awaiter read_exactly(std::size_t count) {
+        return {*connection_, detail::want::exactly, count};
+    }
     /// A whole message in the framing of the options.
     detail::read_awaiter read_message() { return {*connection_, detail::want::message}; }
 
     // ---- writing: co_await each
 
-    /// Sends `data`. It returns once the stream has taken the bytes: small ones are copied and sent together at the
-    /// end of the loop's turn, large ones are sent from where they are before it returns. Past `high_water` it waits
-    /// for the peer. A failure to send is thrown by the next call.
+    /// Sends `data`. It returns once the stream has taken the bytes: small ones are copied and sent together
+    /// at the end of the loop's turn, large ones are sent from where they are before it returns. Past
+    /// `high_water` it waits for the peer. A failure to send is thrown by the next call.
     detail::write_awaiter write(std::string_view data) {
         return {*connection_, data, detail::write_awaiter::until::accepted};
     }
@@ -149,12 +159,15 @@ public:
     /// Waits until the kernel has taken all that was written.
     detail::write_awaiter flush() { return {*connection_, {}, detail::write_awaiter::until::sent}; }
     /// Half-close: sends what was written, then the end of the stream. Reading goes on.
-    detail::write_awaiter shutdown_write() { return {*connection_, {}, detail::write_awaiter::until::shut_down}; }
+    detail::write_awaiter shutdown_write() {
+        return {*connection_, {}, detail::write_awaiter::until::shut_down};
+    }
 
     // ---- ending
 
-    /// Ends in order and waits for it: flush, end of stream, then reads until the peer's end or `close_deadline`, so
-    /// that the last reply is never destroyed by a reset. Does not throw for what the peer does meanwhile.
+    /// Ends in order and waits for it: flush, end of stream, then reads until the peer's end or
+    /// `close_deadline`, so that the last reply is never destroyed by a reset. Does not throw for what the
+    /// peer does meanwhile.
     task<> close();
     /// Ends at once with a reset (RST); what is unsent is lost.
     void abort() noexcept;

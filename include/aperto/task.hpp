@@ -15,8 +15,9 @@ class cancel_scope;
 
 namespace detail {
 
-/// Memory for coroutine frames: per-thread free lists by size, so that a call of a coroutine costs no malloc once
-/// warm. A frame may be freed on another thread than it was made on. Under a sanitizer it is plain operator new.
+/// Memory for coroutine frames: per-thread free lists by size, so that a call of a coroutine costs no malloc
+/// once warm. A frame may be freed on another thread than it was made on. Under a sanitizer it is plain
+/// operator new.
 void* allocate_frame(std::size_t bytes);
 void free_frame(void* frame, std::size_t bytes) noexcept;
 
@@ -33,8 +34,9 @@ public:
         template <class Promise>
         std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> ended) const noexcept {
             promise_base& promise = ended.promise();
-            // While the awaiting side is still inside its own await_suspend it sees by done() that we ended, and goes
-            // on without having suspended: a loop of a million calls that end at once uses no stack, at -O0 too.
+            // While the awaiting side is still inside its own await_suspend it sees by done() that we ended,
+            // and goes on without having suspended: a loop of a million calls that end at once uses no stack,
+            // at -O0 too.
             if (promise.starting_ || !promise.continuation_) return std::noop_coroutine();
             return promise.continuation_;
         }
@@ -72,9 +74,9 @@ class task_promise;
 ///     aperto::task<int> answer() { co_return 42; }
 ///     int n = co_await answer();
 ///
-/// Lazy: it starts when it is awaited, on the awaiting thread, and its exception is thrown out of the `co_await`. It
-/// runs in the cancel scope of the task that awaits it. Awaited once. Dropping a task that never started, or that is
-/// suspended, destroys its frame and everything in it.
+/// Lazy: it starts when it is awaited, on the awaiting thread, and its exception is thrown out of the
+/// `co_await`. It runs in the cancel scope of the task that awaits it. Awaited once. Dropping a task that
+/// never started, or that is suspended, destroys its frame and everything in it.
 template <class T = void>
 class [[nodiscard]] task {
 public:

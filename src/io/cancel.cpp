@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+#include "aperto/cancel.hpp"
+
+#include "aperto/operation.hpp"
+
+namespace aperto {
+
+cancel_scope::cancel_scope(cancel_scope* parent) noexcept {
+    if (!parent) return;
+    cancelled_ = parent->cancelled_;
+    parent->below_.push_back(*this);
+}
+
+cancel_scope::~cancel_scope() = default;
+
+void cancel_scope::cancel() noexcept {
+    if (cancelled_) return;
+    cancelled_ = true;
+    below_.for_each([](cancel_scope& inner) { inner.cancel(); });
+    // An operation leaves the list when it is completed, not when it is cancelled: no completion runs inside
+    // here.
+    waiting_.for_each([](operation& waiting) { waiting.request_cancel(); });
+}
+
+void cancel_scope::enter(operation& waiting) noexcept { waiting_.push_back(waiting); }
+
+}  // namespace aperto

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: MIT
+#include "aperto/loop.hpp"
+
+#include "core/timer_wheel.hpp"
+#include "io/helper_threads.hpp"
+#include "io/mailbox.hpp"
+
+#include <netdb.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace aperto {
+namespace {
+
+thread_local loop* this_thread_loop = nullptr;
+
+}  // namespace
+
+std::string_view to_string(engine which) noexcept {
+    switch (which) {
+    case engine::automatic:
+        return "auto";
+    case engine::uring:
+        return "uring";
+    case engine::epoll:
+        return "epoll";
+    case engine::simulated:
+        return "sim";
+    }
+    return "?";
+}
+
+// ---- operations
+
+operation::~operation() {
+    if (in_flight()) owner_->abandon(*this);
+}
+
+void operation::request_cancel() noexcept {
+    if (in_flight()) owner_->cancel(*this);
+}
+
+void sleep_operation::alarm::ring(timer& due) {
+    sleep_operation& sleeper = *static_cast<alarm&>(due).sleeper;
+    sleeper.owner().complete(sleeper, 0);
+}
+
+// ---- the tasks nobody awaits
+
+struct loop::root : list_hook {
+    std::coroutine_handle<> frame;
+};
+
+/// The coroutine around a spawned task: it starts at once, keeps itself in the loop's list and destroys
+/// itself.
+class loop::root_task {
+public:
+    class promise_type : public detail::promise_base, public root {
+    public:
+        root_task get_return_object() noexcept {
+            const auto mine = std::coroutine_handle<promise_type>::from_promise(*this);
+            this->frame = mine;
+            return root_task{mine};
+        }
+        std::suspend_never final_suspend() const noexcept { return {}; }
+        void return_void() const noexcept {}
+        void unhandled_exception() const noexcept { std::terminate(); }  // run_root lets none out
+    };
+    std::coroutine_handle<promise_type> frame;
+};
+
+loop::root_task loop::run_root(loop& on, task<> work) {
+    try {
+        co_await work;
+    } catch (const error& failed) {
+        // That its scope was cancelled is how a task is told to end; it is no failure of the task.
+        if (failed.code() != errc::cancelled) on.keep_failure(std::current_exception());
+    } catch (...) {
+        on.keep_failure(std::current_exception());
+    }
+    --on.root_count_;
+}
+
+void loop::keep_failure(std::exception_ptr why) noexcept {
+    if (!failure_) failure_ = std::move(why);
+    stop();
+}
+
+void loop::spawn(task<> work, cancel_scope* scope) {
+    const current_guard guard(*this);
+    root_task started = run_root(*this, std::move(work));
+    started.frame.promise().set_scope(scope ? scope : &scope_);
+    roots_.push_back(started.frame.promise());
+    ++root_count_;
+    started.frame.resume();
+}
+
+void loop::drop_tasks() noexcept {
+    const current_guard guard(*this);
+    while (!roots_.empty()) {
+        roots_.pop_front().frame.destroy();
+        --root_count_;
+    }
+}
+
+// ---- running
+
+loop::loop(time_point epoch)
+    : epoch_(epoch),
+      now_(epoch),
+      timers_(std::make_unique<timer_wheel>(0)),
+      mailbox_(std::make_shared<mailbox>(*this)) {}
+
+loop::~loop() {
+    assert(roots_.empty() && "a backend's destructor calls drop_tasks");
+    mailbox_->close();
+}
+
+loop::current_guard::current_guard(loop& now) noexcept : before_(std::exchange(this_thread_loop, &now)) {}
+loop::current_guard::~current_guard() { this_thread_loop = before_; }
+
+loop& loop::current() noexcept {
+    assert(this_thread_loop && "no loop runs on this thread");
+    return *this_thread_loop;
+}
+bool loop::has_current() noexcept { return this_thread_loop != nullptr; }
+
+bool loop::ended() const noexcept { return root_count_ == 0 && ready_.empty() && !mailbox_->full(); }
+
+void loop::run() {
+    const current_guard guard(*this);
+    refresh_now();
+    while (!stopped_.load(std::memory_order_acquire) && !ended())
+        run_turn(true);
+    // What the last task wrote goes out before the caller may drop the loop.
+    run_hooks();
+    poll(time_point::min());
+    stopped_.store(false, std::memory_order_release);
+    if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+}
+
+void loop::stop() noexcept {
+    stopped_.store(true, std::memory_order_release);
+    if (this_thread_loop != this) interrupt();
+}
+
+void loop::post(std::function<void()> work) { mailbox_->post(std::move(work)); }
+
+void loop::run_turn(bool may_wait) {
+    ++turn_;
+    if (mailbox_->full())
+        for (const std::function<void()>& work : mailbox_->take())
+            work();
+    run_ready();
+    run_hooks();
+    const bool busy = !may_wait || has_ready() || ended() || stopped_.load(std::memory_order_acquire) ||
+                      mailbox_->full() || !at_turn_end_.empty();
+    poll(busy ? time_point::min() : next_timer());
+    fire_timers();
+}
+
+void loop::run_ready() {
+    // Only what is ready now: what becomes ready meanwhile waits for the sockets to have had their turn.
+    list<operation, queue_hook> now_ready;
+    now_ready.splice_back(ready_);
+    while (!now_ready.empty()) {
+        operation& next = now_ready.pop_front();
+        complete(next, next.result);
+    }
+}
+
+void loop::run_hooks() {
+    list<turn_hook> hooks;
+    hooks.splice_back(at_turn_end_);
+    while (!hooks.empty()) {
+        turn_hook& next = hooks.pop_front();
+        next.at_end_(next);
+    }
+}
+
+void loop::complete(operation& done, int result) {
+    done.result = result;
+    done.state_ = operation::state::idle;
+    static_cast<scope_hook&>(done).unlink();
+    done.on_complete(done);
+}
+
+void loop::complete_later(operation& done, int result) noexcept {
+    done.result = result;
+    done.state_ = operation::state::ready;
+    ready_.push_back(done);
+}
+
+void loop::mark_pending(operation& started) noexcept {
+    assert(!started.in_flight());
+    started.state_ = operation::state::pending;
+}
+
+// ---- time
+
+time_point loop::read_clock() const noexcept { return clock::now(); }
+
+std::uint64_t loop::tick_at(time_point when) const noexcept {
+    using std::chrono::milliseconds;
+    // Rounded up, so that no wait ends early.
+    const auto ticks = std::chrono::ceil<milliseconds>(std::max(when, epoch_) - epoch_).count();
+    return static_cast<std::uint64_t>(ticks);
+}
+
+time_point loop::next_timer() const noexcept {
+    const std::optional<std::uint64_t> tick = timers_->next();
+    if (!tick) return time_point::max();
+    return epoch_ + std::chrono::milliseconds(*tick);
+}
+
+void loop::arm(timer& alarm, time_point when) noexcept { timers_->set(alarm, tick_at(when)); }
+void loop::disarm(timer& alarm) noexcept { timers_->clear(alarm); }
+
+void loop::fire_timers() {
+    const auto elapsed = std::chrono::floor<std::chrono::milliseconds>(now_ - epoch_).count();
+    timers_->advance(static_cast<std::uint64_t>(elapsed));
+    while (timer* due = timers_->pop_due())
+        timer_wheel::fire(*due);
+}
+
+void loop::at_turn_end(turn_hook& hook) noexcept {
+    if (!hook.linked()) at_turn_end_.push_back(hook);
+}
+
+// ---- cancelling
+
+void loop::cancel(operation& waiting) noexcept {
+    if (waiting.state_ != operation::state::pending) return;
+    switch (waiting.kind_) {
+    case operation::kind::event:
+        break;
+    case operation::kind::sleep:
+        disarm(static_cast<sleep_operation&>(waiting).wake);
+        break;
+    case operation::kind::aside:
+        static_cast<aside_operation&>(waiting).job->waiting = nullptr;
+        break;
+    default:
+        return cancel_pending(waiting);
+    }
+    complete_later(waiting, -ECANCELED);
+}
+
+void loop::abandon(operation& waiting) noexcept {
+    const bool ready = waiting.state_ == operation::state::ready;
+    if (ready) static_cast<queue_hook&>(waiting).unlink();
+    switch (waiting.kind_) {
+    case operation::kind::event:
+        break;
+    case operation::kind::sleep:
+        disarm(static_cast<sleep_operation&>(waiting).wake);
+        break;
+    case operation::kind::aside:
+        static_cast<aside_operation&>(waiting).job->waiting = nullptr;
+        break;
+    default:
+        if (ready)
+            drop_result(waiting);
+        else
+            abandon_pending(waiting);
+    }
+    waiting.state_ = operation::state::idle;
+    static_cast<scope_hook&>(waiting).unlink();
+}
+
+void loop::drop_result(operation& ready) noexcept {
+    if (ready.result < 0) return;
+    switch (ready.kind_) {
+    case operation::kind::accept:
+        return close(static_cast<accept_operation&>(ready).accepted, true);
+    case operation::kind::connect:
+        return close(static_cast<connect_operation&>(ready).connected, true);
+    case operation::kind::receive:
+        return give_back(static_cast<receive_operation&>(ready).bytes);
+    default:
+        return;
+    }
+}
+
+// ---- what needs no socket
+
+bool loop::start(sleep_operation& sleep, time_point until) noexcept {
+    mark_pending(sleep);
+    if (until != time_point::max()) arm(sleep.wake, until);
+    return false;
+}
+
+void loop::expect(operation& event) noexcept {
+    assert(event.kind_ == operation::kind::event);
+    mark_pending(event);
+}
+
+void loop::notify(operation& event, int result) noexcept {
+    if (event.state_ == operation::state::pending) complete_later(event, result);
+}
+
+bool loop::start(aside_operation& aside, std::function<void()> call) {
+    aside.job = std::make_shared<aside_job>(aside_job{std::move(call), &aside});
+    io::run_on_helper_thread([job = aside.job, home = mailbox_] {
+        job->call();
+        home->post([job] {
+            if (job->waiting) job->waiting->owner().complete_later(*std::exchange(job->waiting, nullptr), 0);
+        });
+    });
+    mark_pending(aside);
+    return false;
+}
+
+loop::census loop::count() const noexcept {
+    return {.sockets = 0, .tasks = root_count_, .timers = timers_->count(), .lent_buffers = 0};
+}
+
+}  // namespace aperto

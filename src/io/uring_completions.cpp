@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+#include "io/uring_loop.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace aperto::io {
+namespace {
+
+/// What accept(2) reports of one client that went away, or of its network; the next one is not concerned.
+bool is_of_the_client(int result) noexcept {
+    switch (-result) {
+    case ECONNABORTED:
+    case EINTR:
+    case EAGAIN:
+    case EPROTO:
+    case ENETDOWN:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case EOPNOTSUPP:
+    case ENETUNREACH:
+    case EPERM:
+        return true;
+    default:
+        return false;
+    }
+}
+
+}  // namespace
+
+void uring_loop::poll(time_point until) {
+    rearm_waiting();
+    std::int64_t nanoseconds = 0;
+    if (without_buffer_.empty() || buffers_.left() == 0) {
+        if (until == time_point::max())
+            nanoseconds = -1;
+        else if (until != time_point::min())
+            nanoseconds = std::max<std::int64_t>(0, (until - read_clock()).count());
+    }
+    ring_.submit_and_wait(nanoseconds);
+    headers_.clear();
+    addresses_.clear();
+    refresh_now();
+    io_uring_cqe* next = nullptr;
+    while (io_uring_peek_cqe(ring_.get(), &next) == 0) {
+        const io_uring_cqe done = *next;
+        io_uring_cqe_seen(ring_.get(), next);
+        dispatch(done.user_data, done.res, done.flags);
+    }
+}
+
+void uring_loop::dispatch(std::uint64_t user_data, int result, std::uint32_t flags) {
+    const tag what = static_cast<tag>(user_data >> 60);
+    if (what == tag::none) return;
+    if (what == tag::wake) return on_wake_up(flags);
+    const socket_id which{
+        static_cast<std::uint32_t>(user_data),
+        static_cast<std::uint32_t>(user_data >> 32) & ((1U << slot_table<socket>::generation_bits) - 1)};
+    socket* at = sockets_.find(which);
+    assert(at && "the slot is kept until the kernel's last completion for it");
+    const bool more = (flags & IORING_CQE_F_MORE) != 0;
+    switch (what) {
+    case tag::accept:
+        return on_accept(which, *at, result, more);
+    case tag::receive:
+        return on_receive(which, *at, result, flags);
+    case tag::connect:
+        return on_connect(which, *at, result);
+    default:
+        return on_send(which, *at, result);
+    }
+}
+
+void uring_loop::on_wake_up(std::uint32_t flags) noexcept {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const auto taken = ::read(wake_up_, &count, sizeof count);
+    if (!(flags & IORING_CQE_F_MORE)) arm_wake_up();
+}
+
+void uring_loop::on_accept(socket_id which, socket& at, int result, bool more) {
+    if (!more) at.armed = false;
+    if (at.closed) {
+        if (result >= 0) ::close(result);
+        return release_if_done(which, at);
+    }
+    if (result >= 0 && !at.reader) {
+        if (!at.ahead) at.ahead = std::make_unique<arrivals>();
+        at.ahead->accepted.push_back(result);
+        if (at.armed && !std::exchange(at.cancelling, true)) ask_to_cancel(tag::accept, which);
+        return;
+    }
+    if (!at.reader) return;  // an error that the next accept will meet itself
+    if (result == -ECANCELED || is_of_the_client(result)) {
+        if (!at.armed) arm_accept(which, at);
+        return;
+    }
+    auto& waiting = static_cast<accept_operation&>(*std::exchange(at.reader, nullptr));
+    if (result >= 0) waiting.accepted = take(result);
+    complete(waiting, result < 0 ? result : 0);
+}
+
+void uring_loop::on_receive(socket_id which, socket& at, int result, std::uint32_t flags) {
+    if (!(flags & IORING_CQE_F_MORE)) at.armed = false;
+    if (result > 0) {
+        const auto buffer = static_cast<std::uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT);
+        const lent_bytes bytes = buffers_.lend(buffer, static_cast<std::uint32_t>(result));
+        if (!at.closed) return on_bytes(which, at, bytes);
+        buffers_.give_back(buffer);
+    }
+    if (at.closed) return release_if_done(which, at);
+    if (result == -ENOBUFS || result == -ECANCELED || result == -EINTR || result == -EAGAIN) {
+        // Not the connection's end. Without a reader the next receive arms it again.
+        if (!at.reader || at.armed) return;
+        if (result == -ENOBUFS) return without_buffer_.push_back(*at.reader);
+        return arm_receive(which, at);
+    }
+    at.ended = true;
+    at.end_result = result;
+    if (operation* waiting = std::exchange(at.reader, nullptr)) complete(*waiting, result);
+}
+
+void uring_loop::on_bytes(socket_id which, socket& at, lent_bytes bytes) {
+    if (at.reader) {
+        auto& waiting = static_cast<receive_operation&>(*std::exchange(at.reader, nullptr));
+        static_cast<queue_hook&>(waiting).unlink();
+        waiting.bytes = bytes;
+        return complete(waiting, static_cast<int>(bytes.size));
+    }
+    if (!at.ahead) at.ahead = std::make_unique<arrivals>();
+    if (at.ahead->bytes.size() >= ahead_max) {
+        if (at.armed && !std::exchange(at.cancelling, true)) ask_to_cancel(tag::receive, which);
+        bytes = copy_out(bytes);
+    }
+    at.ahead->bytes.push_back(bytes);
+}
+
+lent_bytes uring_loop::copy_out(lent_bytes lent) {
+    char* memory = new char[lent.size];
+    std::memcpy(memory, lent.data, lent.size);
+    buffers_.give_back(lent.buffer);
+    ++copies_;
+    return {memory, lent.size, copied};
+}
+
+void uring_loop::on_connect(socket_id which, socket& at, int result) {
+    at.sending = false;
+    if (at.closed) return release_if_done(which, at);
+    auto& waiting = static_cast<connect_operation&>(*std::exchange(at.writer, nullptr));
+    if (result == 0)
+        waiting.connected = which;
+    else
+        close(which, false);
+    complete(waiting, result);
+}
+
+void uring_loop::on_send(socket_id which, socket& at, int result) {
+    at.sending = false;
+    if (at.closed) return release_if_done(which, at);
+    if (operation* waiting = std::exchange(at.writer, nullptr)) complete(*waiting, result);
+}
+
+}  // namespace aperto::io
