@@ -25,16 +25,24 @@ function(aperto_room_tests room)
         "${PROJECT_SOURCE_DIR}/include")
     aperto_link_rooms(test_${room} ${room_${room}_uses} ${room})
     target_link_libraries(test_${room} PRIVATE GTest::gtest GTest::gtest_main GTest::gmock)
-    set(labels ${room})
-    if(room IN_LIST rooms_with_threads)
-        set(labels "${room}\\\\;threads")
-        add_dependencies(tests_with_threads test_${room})
-    endif()
     gtest_discover_tests(test_${room}
         TEST_PREFIX "${room}/"
+        NO_PRETTY_VALUES
         DISCOVERY_MODE PRE_TEST
         DISCOVERY_TIMEOUT 60
-        PROPERTIES TIMEOUT ${test_timeout_seconds} LABELS "${labels}")
+        PROPERTIES TIMEOUT ${test_timeout_seconds})
+    set(labels ${room})
+    if(room IN_LIST rooms_with_threads)
+        list(APPEND labels threads)
+        add_dependencies(tests_with_threads test_${room})
+    endif()
+    # gtest_discover_tests cannot pass on a property that is a list, so ctest sets it when the tests are known.
+    set(script "${CMAKE_CURRENT_BINARY_DIR}/labels_${room}.cmake")
+    file(WRITE "${script}"
+        "foreach(test IN LISTS test_${room}_TESTS)\n"
+        "    set_tests_properties(\"\${test}\" PROPERTIES LABELS [==[${labels}]==])\n"
+        "endforeach()\n")
+    set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES "${script}")
 endfunction()
 
 # aperto_python_tests(): tests/<folder>/*_test.py, each run by unittest with what it needs in its environment.
