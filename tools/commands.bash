@@ -4,6 +4,9 @@
 packages_file=$root/tools/packages
 release=$root/build/release
 
+# What one clone compiled, another takes from the cache: paths are told relative to the clone.
+export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=yes
+
 say() { printf '%s\n' "$*" >&2; }
 
 has() { command -v "$1" > /dev/null; }
