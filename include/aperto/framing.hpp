@@ -50,4 +50,9 @@ frame find_frame(framing which, std::string_view bytes, std::size_t message_max,
 /// (`message_too_large`).
 void append_frame(framing which, std::string_view message, std::string& out, bool carriage_return = false);
 
+/// The same for a payload that is built in place: `begin_frame` makes room for what stands before it and says
+/// where, the payload is appended, `end_frame` completes the frame. Throws as `append_frame`.
+std::size_t begin_frame(framing which, std::string& out);
+void end_frame(framing which, std::size_t begin, std::string& out, bool carriage_return = false);
+
 }  // namespace aperto

@@ -41,13 +41,20 @@ struct loop_options {
     std::uint32_t receive_buffer_size = 16 * 1024;
 };
 
+/// Whether other listeners of the same user may have the port too (SO_REUSEPORT, socket(7)).
+enum class port_sharing {
+    exclusive,  ///< nobody; the port must be free
+    first,      ///< the port must be free; once it is ours, others may join
+    join,       ///< joins those who have it: the kernel spreads the clients over them
+};
+
 /// Socket options of a listener and of every connection it accepts.
 struct listen_options {
-    int backlog = 4096;       ///< the kernel caps it at net.core.somaxconn
-    bool reuse_port = false;  ///< several loops listen on one port (SO_REUSEPORT, socket(7))
-    bool dual_stack = true;   ///< an IPv6 listener takes IPv4 too (IPV6_V6ONLY off, ipv6(7))
-    bool save_syn = true;     ///< keep the client's SYN for `tcp_facts` (TCP_SAVE_SYN)
-    bool no_delay = true;     ///< TCP_NODELAY, tcp(7)
+    int backlog = 4096;  ///< the kernel caps it at net.core.somaxconn
+    port_sharing sharing = port_sharing::exclusive;
+    bool dual_stack = true;  ///< an IPv6 listener takes IPv4 too (IPV6_V6ONLY off, ipv6(7))
+    bool save_syn = true;    ///< keep the client's SYN for `tcp_facts` (TCP_SAVE_SYN)
+    bool no_delay = true;    ///< TCP_NODELAY, tcp(7)
     duration keepalive = std::chrono::seconds(60);     ///< first probe after so long idle; zero: none
     duration user_timeout = std::chrono::seconds(60);  ///< TCP_USER_TIMEOUT, RFC 5482; zero: the kernel's
 };

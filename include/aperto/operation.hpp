@@ -58,6 +58,8 @@ public:
     int result = 0;
 
     loop& owner() const noexcept { return *owner_; }
+    /// For an operation that is used again, perhaps on another loop. Not while it is in flight.
+    void move_to(loop& owner) noexcept { owner_ = &owner; }
     kind what() const noexcept { return kind_; }
     state where() const noexcept { return state_; }
     bool in_flight() const noexcept { return state_ != state::idle; }

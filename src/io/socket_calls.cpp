@@ -79,7 +79,8 @@ int try_to_listen(const endpoint& where, const listen_options& options) noexcept
     owned_descriptor socket(::socket(where.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (socket.get() < 0) return -errno;
     if (!set(socket.get(), SOL_SOCKET, SO_REUSEADDR, 1)) return -errno;
-    if (options.reuse_port && !set(socket.get(), SOL_SOCKET, SO_REUSEPORT, 1)) return -errno;
+    const auto let_others_join = [&] { return set(socket.get(), SOL_SOCKET, SO_REUSEPORT, 1); };
+    if (options.sharing == port_sharing::join && !let_others_join()) return -errno;
     if (where.family() == AF_INET6 &&
         !set(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, options.dual_stack ? 0 : 1))
         return -errno;
@@ -88,6 +89,8 @@ int try_to_listen(const endpoint& where, const listen_options& options) noexcept
     sockaddr_storage address{};
     const socklen_t length = where.to_sockaddr(address);
     if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), length) < 0) return -errno;
+    // Bound without the option, so that a port somebody has is refused, even if that somebody would share it.
+    if (options.sharing == port_sharing::first && !let_others_join()) return -errno;
     if (::listen(socket.get(), options.backlog) < 0) return -errno;
     return socket.release();
 }

@@ -133,14 +133,27 @@ frame find_frame(framing which, std::string_view bytes, std::size_t message_max,
 }
 
 void append_frame(framing which, std::string_view message, std::string& out, bool carriage_return) {
-    if (which == framing::length) {
-        if (message.size() > length_max)
-            throw error(errc::message_too_large, "frame", std::to_string(message.size()) + " bytes");
-        for (int shift = 24; shift >= 0; shift -= 8)
-            out += static_cast<char>(message.size() >> shift & 0xFF);
-    }
+    const std::size_t begin = begin_frame(which, out);
     out += message;
+    end_frame(which, begin, out, carriage_return);
+}
+
+std::size_t begin_frame(framing which, std::string& out) {
+    const std::size_t begin = out.size();
+    if (which == framing::length) out.append(length_header_size, '\0');
+    return begin;
+}
+
+void end_frame(framing which, std::size_t begin, std::string& out, bool carriage_return) {
     if (which == framing::line) out += carriage_return ? "\r\n" : "\n";
+    if (which != framing::length) return;
+    const std::uint64_t size = out.size() - begin - length_header_size;
+    if (size > length_max) {
+        out.resize(begin);
+        throw error(errc::message_too_large, "frame", std::to_string(size) + " bytes");
+    }
+    for (std::size_t at = 0; at < length_header_size; ++at)
+        out[begin + at] = static_cast<char>(size >> (8 * (length_header_size - 1 - at)) & 0xFF);
 }
 
 }  // namespace aperto

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: MIT
+#include "net/connection.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+#include <vector>
+
+namespace aperto {
+namespace {
+
+/// Failures of reading that have no errno, in the same int.
+constexpr int failure_base = 10'000;
+constexpr int failure_of(errc code) noexcept { return -(failure_base + static_cast<int>(code)); }
+
+constexpr std::size_t stored_max = 16;
+constexpr std::size_t stored_capacity_max = 64 * 1024;
+
+std::vector<std::unique_ptr<std::string>>& store() noexcept {
+    static thread_local std::vector<std::unique_ptr<std::string>> mine;
+    return mine;
+}
+
+std::unique_ptr<std::string> take_string() {
+    if (store().empty()) return std::make_unique<std::string>();
+    std::unique_ptr<std::string> again = std::move(store().back());
+    store().pop_back();
+    return again;
+}
+
+void put_away(std::unique_ptr<std::string> used) noexcept {
+    if (used->capacity() > stored_capacity_max || store().size() >= stored_max) return;
+    if (store().capacity() == 0) store().reserve(stored_max);
+    used->clear();
+    store().push_back(std::move(used));
+}
+
+}  // namespace
+
+connection::connection(loop& on, socket_id socket, std::shared_ptr<const stream_options> options) noexcept
+    : loop_(&on), socket_(socket), options_(std::move(options)) {}
+
+connection::~connection() {
+    assert(!socket_ && !reader && !writer);
+    drop_received();
+}
+
+void connection::release() noexcept {
+    if (--references_ > 0) return;
+    if (!socket_) {
+        delete this;
+        return;
+    }
+    const bool in_order = !closing_ && write_failure_ == 0 && read_failure_ == 0;
+    if (!in_order || (ended_ && pending() == 0)) {
+        close_now(false);
+        delete this;
+        return;
+    }
+    references_ = 1;
+    try {
+        loop_->spawn(finish(*this));
+    } catch (...) {  // no memory for the orderly end
+        close_now(true);
+        delete this;
+    }
+}
+
+task<> connection::finish(connection& last) {
+    struct reference {
+        connection& held;
+        ~reference() { held.release(); }
+    } const keep{last};
+    co_await last.close_orderly();
+}
+
+std::string connection::whom() const {
+    const endpoint peer = is_open() ? loop_->remote(socket_) : endpoint();
+    return peer ? peer.to_string() : "the peer";
+}
+
+// ---- reading
+
+std::string_view connection::unread() const noexcept {
+    if (kept_) return std::string_view(*kept_).substr(taken_);
+    return {lent_.data + taken_, lent_.size - taken_};
+}
+
+void connection::drop_received() noexcept {
+    if (lent_) loop_->give_back(std::exchange(lent_, {}));
+    if (kept_) put_away(std::move(kept_));
+    taken_ = 0;
+}
+
+bool connection::take(detail::want what, std::size_t count, std::optional<std::string_view>& found) noexcept {
+    const std::string_view bytes = unread();
+    frame front;
+    switch (what) {
+    case detail::want::some:
+        front = {.what = bytes.empty() ? frame::state::incomplete : frame::state::complete,
+                 .message = bytes,
+                 .consumed = bytes.size()};
+        break;
+    case detail::want::exactly:
+        if (bytes.size() >= count)
+            front = {.what = frame::state::complete, .message = bytes.substr(0, count), .consumed = count};
+        break;
+    case detail::want::line:
+        front = find_frame(framing::line, bytes, options_->max_message, ended_, scanned_);
+        break;
+    case detail::want::message:
+        front = find_frame(options_->framing, bytes, options_->max_message, ended_, scanned_);
+        break;
+    }
+    if (front.what == frame::state::complete) {
+        found = front.message;
+        message_offset_ = consumed() + static_cast<std::uint64_t>(front.message.data() - bytes.data());
+        carriage_return_ = front.carriage_return;
+        taken_ += static_cast<std::uint32_t>(front.consumed);
+        scanned_ = 0;
+        message_began_ = loop_->now();  // of the rest, if there is one
+        return true;
+    }
+    if (front.what == frame::state::too_large) {
+        read_failure_ = failure_of(errc::message_too_large);
+        return true;
+    }
+    const bool by_line =
+        what == detail::want::line || (what == detail::want::message && options_->framing == framing::line);
+    scanned_ = by_line ? bytes.size() : 0;
+    if (draining_ && !closing_ && bytes.empty()) return true;
+    if (!ended_ && read_failure_ == 0) return false;
+    if (ended_ && read_failure_ == 0 && !bytes.empty()) read_failure_ = failure_of(errc::cut_short);
+    return true;
+}
+
+void connection::settle() {
+    const std::string_view rest = unread();
+    if (rest.empty()) return drop_received();
+    if (kept_) {
+        if (taken_ > 0) kept_->erase(0, taken_);
+    } else {
+        std::unique_ptr<std::string> moved = take_string();
+        moved->assign(rest);
+        drop_received();
+        kept_ = std::move(moved);
+    }
+    taken_ = 0;
+}
+
+void connection::absorb(lent_bytes bytes) {
+    received_ += bytes.size;
+    if (unread().empty()) {
+        drop_received();
+        lent_ = bytes;
+        message_began_ = loop_->now();
+        return;
+    }
+    assert(kept_ && "settle comes before waiting");
+    kept_->append(bytes.data, bytes.size);
+    loop_->give_back(bytes);
+}
+
+void connection::end_reading(int result) noexcept {
+    if (result == 0) ended_ = true;
+    if (result == 0 || read_failure_ != 0) return;
+    // Our own deadlines end a wait by cancelling it.
+    const bool late =
+        result == -ECANCELED && (std::exchange(read_timed_out_, false) || write_failure_ == -ETIMEDOUT);
+    const bool idle_drain = result == -ECANCELED && draining_ && !closing_ && unread().empty();
+    if (late)
+        read_failure_ = -ETIMEDOUT;
+    else if (!idle_drain)
+        read_failure_ = result;
+}
+
+void connection::end_when_idle() noexcept {
+    draining_ = true;
+    if (reader && unread().empty()) loop_->cancel(*reader);
+}
+
+void connection::throw_read_failure() {
+    if (read_failure_ == 0) return;
+    const int failure = read_failure_;
+    // A cancelled wait leaves the connection as it was; everything else is for good.
+    if (failure == -ECANCELED) read_failure_ = 0;
+    if (failure <= -failure_base)
+        throw error(static_cast<errc>(-failure - failure_base), "receive from", whom());
+    throw error::from_result(failure, "receive from", whom());
+}
+
+// ---- writing
+
+std::string& connection::reply_buffer() {
+    if (!outbox_) outbox_ = outbox::take(*this);
+    return outbox_->filling();
+}
+
+void connection::commit() noexcept {
+    if (outbox_->in_flight()) return;  // its completion sends what has come meanwhile
+    loop_->at_turn_end(*outbox_);
+}
+
+bool connection::has_room(std::size_t bytes) const noexcept {
+    return pending() + bytes <= options_->high_water;
+}
+
+void connection::append(std::string_view data) {
+    reply_buffer().append(data);
+    commit();
+}
+
+void connection::set_direct(std::string_view data) {
+    if (!outbox_) outbox_ = outbox::take(*this);
+    outbox_->set_direct(data);
+}
+
+void connection::drop_direct() noexcept {
+    if (!has_direct()) return;
+    // Part of it may be sent: what would follow could not be told from it.
+    if (outbox_->in_flight()) loop_->abandon(*outbox_);
+    outbox_->drop_all();
+    fail_writing(-ECANCELED);
+}
+
+void connection::pump() noexcept {
+    while (outbox_ && !outbox_->in_flight() && write_failure_ == 0 && outbox_->pending() > 0) {
+        outbox& box = *outbox_;
+        if (box.offered() == 0) {
+            box.offer(options_->high_water);
+            const duration limit = options_->write_deadline;
+            if (limit != forever) loop_->arm(box.deadline, loop_->now() + limit);
+        } else {
+            box.offer(box.offered());  // the rest of the same offer, under the same deadline
+        }
+        if (!loop_->start_send(socket_, box)) return;
+        on_sent_now(box.result);
+    }
+    settle_outbox();
+}
+
+void connection::on_sent(int result) noexcept {
+    on_sent_now(result);
+    pump();
+}
+
+void connection::on_sent_now(int result) noexcept {
+    outbox& box = *outbox_;
+    if (result < 0) return fail_writing(box.timed_out ? -ETIMEDOUT : result);
+    sent_ += static_cast<std::uint64_t>(result);
+    box.taken(static_cast<std::size_t>(result));
+    if (box.offered() == 0) loop_->disarm(box.deadline);
+}
+
+void connection::fail_writing(int result) noexcept {
+    if (write_failure_ == 0) write_failure_ = result;
+    if (outbox_) {
+        loop_->disarm(outbox_->deadline);
+        outbox_->drop_all();
+    }
+    if (result == -ETIMEDOUT && reader) loop_->cancel(*reader);
+}
+
+/// Wakes the writer when it has what it waits for; puts an empty outbox away.
+void connection::settle_outbox() noexcept {
+    if (outbox_ && outbox_->pending() == 0 && !outbox_->in_flight()) outbox::put_away(std::move(outbox_));
+    if (writer && writer->satisfied()) loop_->notify(*writer);
+}
+
+void connection::on_write_deadline() noexcept {
+    outbox_->timed_out = true;
+    loop_->cancel(*outbox_);
+}
+
+void connection::throw_write_failure() const {
+    if (write_failure_ != 0) throw error::from_result(write_failure_, "send to", whom());
+}
+
+int connection::shut_write() noexcept {
+    if (std::exchange(write_shut_, true)) return 0;
+    return loop_->shutdown_send(socket_);
+}
+
+// ---- ending
+
+task<> connection::close_orderly() {
+    if (!socket_) co_return;
+    closing_ = true;
+    try {
+        detail::write_awaiter sent(*this, {}, detail::write_awaiter::until::shut_down);
+        co_await sent;
+        const std::uint64_t read_max = received_ + options_->close_drain_max;
+        const time_point until = loop_->now() + options_->close_deadline;
+        while (!ended_ && received_ < read_max) {
+            detail::read_awaiter more(*this, detail::want::some, 0, until);
+            co_await more;
+        }
+        close_now(false);
+    } catch (const error&) {
+        // The peer has gone, or does not end: nobody is left to tell.
+        close_now(write_failure_ != 0);
+    }
+}
+
+void connection::close_now(bool reset) noexcept {
+    if (!socket_) return;
+    closing_ = true;
+    if (reader) {
+        read_failure_ = failure_of(errc::closed);
+        loop_->cancel(*reader);
+    }
+    if (outbox_) {
+        outbox_->turn_hook::unlink();
+        if (outbox_->in_flight()) loop_->abandon(*outbox_);
+        outbox_->drop_all();
+        outbox::put_away(std::move(outbox_));
+    }
+    if (writer) loop_->notify(*writer, -ECONNABORTED);
+    drop_received();
+    loop_->close(std::exchange(socket_, {}), reset);
+}
+
+}  // namespace aperto

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "aperto/stream.hpp"
+#include "net/outbox.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace aperto {
+
+/// The state behind a `stream`: what was received and not yet read, what was written and not yet sent, and
+/// how it ends.
+///
+/// Counted references, one thread. The last one gone ends the connection in order, in the background. What
+/// waits holds no buffer: received bytes are in a buffer of the loop's, in `kept_` only while a message is
+/// incomplete, and an outbox is there only while something is to be sent.
+class connection {
+public:
+    connection(loop& on, socket_id socket, std::shared_ptr<const stream_options> options) noexcept;
+    connection(const connection&) = delete;
+    connection& operator=(const connection&) = delete;
+
+    void hold() noexcept { ++references_; }
+    void release() noexcept;
+
+    loop& on() const noexcept { return *loop_; }
+    socket_id socket() const noexcept { return socket_; }
+    bool is_open() const noexcept { return static_cast<bool>(socket_); }
+    const stream_options& options() const noexcept { return *options_; }
+    std::uint64_t received() const noexcept { return received_; }
+    std::uint64_t sent() const noexcept { return sent_; }
+    /// Bytes of what was received that have been handed out: where the next message begins in the stream.
+    std::uint64_t consumed() const noexcept { return received_ - unread().size(); }
+    /// The peer's end of stream has arrived.
+    bool ended() const noexcept { return ended_; }
+    /// "192.0.2.7:50000", for errors; what it was where the connection is gone.
+    std::string whom() const;
+
+    // ---- reading
+
+    /// Takes what `what` asks for out of the received bytes; false where more are needed. At the end of the
+    /// stream `found` stays empty. A failure is kept for `throw_read_failure`.
+    bool take(detail::want what, std::size_t count, std::optional<std::string_view>& found) noexcept;
+    /// Makes room for more: what is left of a message leaves the lent buffer; without such a rest nothing is
+    /// held.
+    void settle();
+    void absorb(lent_bytes bytes);
+    void end_reading(int result) noexcept;
+    void time_out_reading() noexcept { read_timed_out_ = true; }
+    /// From now on a read that would wait for a new message finds the end of the stream.
+    void end_when_idle() noexcept;
+    /// Where the payload handed out last began, bytes from the start of the stream.
+    std::uint64_t message_offset() const noexcept { return message_offset_; }
+    /// The last line handed out ended in CR LF.
+    bool line_had_carriage_return() const noexcept { return carriage_return_; }
+    void throw_read_failure();
+    bool in_message() const noexcept { return !unread().empty(); }
+    time_point message_began() const noexcept { return message_began_; }
+    detail::read_awaiter* reader = nullptr;  ///< waits for bytes
+
+    // ---- writing
+
+    std::size_t pending() const noexcept { return outbox_ ? outbox_->pending() : 0; }
+    /// Where a reply may be appended directly; `commit` afterwards.
+    std::string& reply_buffer();
+    /// Sends at the end of the turn what was appended.
+    void commit() noexcept;
+    bool has_room(std::size_t bytes) const noexcept;
+    void append(std::string_view data);
+    /// Sends now as much as the kernel takes.
+    void pump() noexcept;
+    void set_direct(std::string_view data);
+    bool has_direct() const noexcept { return outbox_ && outbox_->has_direct(); }
+    void drop_direct() noexcept;
+    int write_failure() const noexcept { return write_failure_; }
+    void throw_write_failure() const;
+    int shut_write() noexcept;
+    bool write_is_shut() const noexcept { return write_shut_; }
+    detail::write_awaiter* writer = nullptr;  ///< waits for room, or for the end of what is pending
+
+    // ---- ending
+
+    /// See stream::close. The caller keeps a reference.
+    task<> close_orderly();
+    void close_now(bool reset) noexcept;
+
+private:
+    friend class outbox;
+    ~connection();
+    static task<> finish(connection& last);
+    std::string_view unread() const noexcept;
+    void drop_received() noexcept;
+    void fail_writing(int result) noexcept;
+    void settle_outbox() noexcept;
+    void on_sent(int result) noexcept;
+    void on_sent_now(int result) noexcept;
+    void on_write_deadline() noexcept;
+
+    loop* loop_;
+    socket_id socket_;
+    std::shared_ptr<const stream_options> options_;
+    lent_bytes lent_;
+    std::unique_ptr<std::string> kept_;  ///< an incomplete message, once it outgrew its buffer
+    std::uint32_t taken_ = 0;            ///< bytes at the front of the received that were handed out
+    std::uint32_t references_ = 1;
+    std::size_t scanned_ = 0;  ///< bytes of the unread that hold no end of line
+    std::uint64_t received_ = 0;
+    std::uint64_t sent_ = 0;
+    std::uint64_t message_offset_ = 0;
+    time_point message_began_{};
+    std::unique_ptr<outbox> outbox_;
+    int read_failure_ = 0;   ///< a negative errno, or -(10,000 + errc)
+    int write_failure_ = 0;  ///< a negative errno
+    bool ended_ = false;
+    bool read_timed_out_ = false;
+    bool draining_ = false;
+    bool carriage_return_ = false;
+    bool write_shut_ = false;
+    bool closing_ = false;
+};
+
+}  // namespace aperto

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#include "net/outbox.hpp"
+
+#include "net/connection.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <vector>
+
+namespace aperto {
+namespace {
+
+/// Outboxes between two uses. A turn of a busy loop has as many in motion as it has connections to answer.
+constexpr std::size_t stored_max = 64;
+
+std::vector<std::unique_ptr<outbox>>& store() noexcept {
+    static thread_local std::vector<std::unique_ptr<outbox>> mine;
+    return mine;
+}
+
+iovec part(const char* data, std::size_t size) noexcept {
+    return {const_cast<char*>(data),
+            size};  // NOLINT: iovec is shared with reading calls; send(2) does not write
+}
+
+}  // namespace
+
+outbox::alarm::alarm(outbox& of) noexcept
+    : timer([](timer& due) {
+          outbox& late = *static_cast<alarm&>(due).box;
+          late.owner->on_write_deadline();
+      }),
+      box(&of) {}
+
+outbox::outbox(connection& of) noexcept
+    : send_operation(of.on()),
+      turn_hook([](turn_hook& at_end) { static_cast<outbox&>(at_end).owner->pump(); }),
+      deadline(*this),
+      owner(&of) {
+    on_complete = [](operation& done) {
+        auto& box = static_cast<outbox&>(done);
+        box.owner->on_sent(box.result);
+    };
+}
+
+std::unique_ptr<outbox> outbox::take(connection& of) {
+    if (store().empty()) return std::make_unique<outbox>(of);
+    std::unique_ptr<outbox> again = std::move(store().back());
+    store().pop_back();
+    again->move_to(of.on());
+    again->owner = &of;
+    return again;
+}
+
+void outbox::put_away(std::unique_ptr<outbox> emptied) noexcept {
+    assert(!emptied->in_flight() && emptied->pending() == 0);
+    emptied->turn_hook::unlink();
+    emptied->deadline.unlink();
+    emptied->drop_all();
+    const bool large =
+        emptied->filling_.capacity() > kept_capacity_max || emptied->sending_.capacity() > kept_capacity_max;
+    if (large || store().size() >= stored_max) return;
+    if (store().capacity() == 0) store().reserve(stored_max);
+    store().push_back(std::move(emptied));
+}
+
+void outbox::drop_all() noexcept {
+    filling_.clear();
+    sending_.clear();
+    offset_ = 0;
+    direct_ = {};
+    offered_ = 0;
+    timed_out = false;
+}
+
+void outbox::offer(std::size_t limit) noexcept {
+    if (offset_ == sending_.size()) {
+        sending_.clear();
+        offset_ = 0;
+        sending_.swap(filling_);
+    }
+    std::size_t count = 0;
+    std::size_t total = 0;
+    if (sending_.size() > offset_) {
+        total = std::min(limit, sending_.size() - offset_);
+        parts_[count++] = part(sending_.data() + offset_, total);
+    }
+    // What is in filling_ by now was written before direct_: it goes first, with the next offer.
+    if (filling_.empty() && !direct_.empty() && total < limit) {
+        const std::size_t size = std::min(limit - total, direct_.size());
+        parts_[count++] = part(direct_.data(), size);
+        total += size;
+    }
+    parts = {parts_.data(), count};
+    offered_ = total;
+}
+
+void outbox::taken(std::size_t bytes) noexcept {
+    assert(bytes <= offered_);
+    offered_ -= bytes;
+    const std::size_t buffered = std::min(bytes, sending_.size() - offset_);
+    offset_ += buffered;
+    direct_.remove_prefix(bytes - buffered);
+    if (offset_ == sending_.size()) {
+        sending_.clear();
+        offset_ = 0;
+    }
+}
+
+}  // namespace aperto

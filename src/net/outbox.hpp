@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "aperto/operation.hpp"
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace aperto {
+
+class connection;
+
+/// What a connection has written and the kernel has not taken yet. A connection has one only while there is
+/// something; outboxes are reused by the thread, with the memory of their buffers.
+///
+/// Small writes are appended to `filling_`; a send offers `sending_`, which was filled before it, and
+/// `direct_`, the large data of a write that waits, from where its owner keeps it. Order: sending_, filling_,
+/// direct_.
+class outbox final : public send_operation, public turn_hook {
+public:
+    explicit outbox(connection& of) noexcept;
+
+    /// From, and to, the thread's store.
+    static std::unique_ptr<outbox> take(connection& of);
+    static void put_away(std::unique_ptr<outbox> emptied) noexcept;
+
+    std::size_t pending() const noexcept {
+        return sending_.size() - offset_ + filling_.size() + direct_.size();
+    }
+    /// To append to.
+    std::string& filling() noexcept { return filling_; }
+
+    bool has_direct() const noexcept { return !direct_.empty(); }
+    void set_direct(std::string_view data) noexcept { direct_ = data; }
+    void drop_direct() noexcept { direct_ = {}; }
+    void drop_all() noexcept;
+
+    /// Prepares `parts` with up to `limit` bytes of what is pending, in order.
+    void offer(std::size_t limit) noexcept;
+    /// The kernel took `bytes` of what was offered.
+    void taken(std::size_t bytes) noexcept;
+    /// Bytes of the present offer that are not taken yet: the write deadline runs until there are none.
+    std::size_t offered() const noexcept { return offered_; }
+
+    struct alarm : timer {
+        explicit alarm(outbox& of) noexcept;
+        outbox* box;
+    };
+    alarm deadline;
+    bool timed_out = false;
+    connection* owner;
+
+private:
+    static constexpr std::size_t kept_capacity_max = 64 * 1024;
+
+    std::string filling_;
+    std::string sending_;
+    std::size_t offset_ = 0;
+    std::string_view direct_;
+    std::size_t offered_ = 0;
+    std::array<iovec, 2> parts_{};
+};
+
+}  // namespace aperto

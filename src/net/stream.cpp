@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+#include "aperto/stream.hpp"
+
+#include "net/connection.hpp"
+
+#include <cassert>
+#include <cerrno>
+
+namespace aperto {
+namespace detail {
+namespace {
+
+/// Writes up to this size are copied, so that they can be sent together; larger ones are sent from where they
+/// are.
+constexpr std::size_t copy_max = 32 * 1024;
+
+}  // namespace
+
+// ---- read_awaiter
+
+read_awaiter::read_awaiter(connection& from, want what, std::size_t count, time_point until) noexcept
+    : operation_awaiter(from.on()), from_(from), count_(count), until_(until), alarm_(*this), want_(what) {
+    assert(!from.reader && "one read waits at a time");
+    on_complete = &read_awaiter::on_bytes;
+}
+
+read_awaiter::~read_awaiter() {
+    if (from_.reader == this) from_.reader = nullptr;
+}
+
+bool read_awaiter::try_take() noexcept { return !from_.is_open() || from_.take(want_, count_, found_); }
+
+/// Starts receiving until what is wanted is there; true when it is.
+bool read_awaiter::receive() {
+    do {
+        from_.settle();
+        if (!owner().start_receive(from_.socket(), *this)) {
+            from_.reader = this;
+            arm_deadline();
+            return false;
+        }
+    } while (!arrived());
+    return true;
+}
+
+/// What was received joins the rest; true when that is enough, or will never be.
+bool read_awaiter::arrived() {
+    if (result > 0)
+        from_.absorb(bytes);
+    else
+        from_.end_reading(result);
+    return try_take();
+}
+
+void read_awaiter::arm_deadline() noexcept {
+    time_point until = until_;
+    if (until == time_point::max()) {
+        const stream_options& limits = from_.options();
+        const bool partial = from_.in_message() && want_ != want::some;
+        const duration limit = partial ? limits.message_deadline : limits.idle_timeout;
+        if (limit == forever) return;
+        until = (partial ? from_.message_began() : owner().now()) + limit;
+    }
+    // Total, from the message's first byte: setting it again for the same message does not move it.
+    owner().arm(alarm_, until);
+}
+
+void read_awaiter::on_bytes(operation& done) {
+    auto& self = static_cast<read_awaiter&>(done);
+    self.from_.reader = nullptr;
+    if (!self.arrived()) {
+        if (self.scope && self.scope->cancelled())
+            self.from_.end_reading(-ECANCELED);
+        else if (!self.receive()) {
+            if (self.scope) self.scope->enter(self);
+            return;
+        }
+    }
+    self.owner().disarm(self.alarm_);
+    self.waiter.resume();
+}
+
+void read_awaiter::on_deadline(timer& passed) {
+    read_awaiter& self = *static_cast<alarm&>(passed).reader;
+    self.from_.time_out_reading();
+    self.owner().cancel(self);
+}
+
+std::optional<std::string_view> read_awaiter::await_resume() {
+    if (!from_.is_open()) throw error(errc::closed, "receive from", "the peer");
+    if (!found_ && result == -ECANCELED) from_.end_reading(result);
+    if (!found_) from_.throw_read_failure();
+    return found_;
+}
+
+// ---- write_awaiter
+
+write_awaiter::write_awaiter(connection& to, std::string_view data, until when) noexcept
+    : operation_awaiter(to.on(), kind::event), to_(to), data_(data), until_(when) {
+    assert(!to.writer && "one write waits at a time");
+}
+
+write_awaiter::~write_awaiter() {
+    if (to_.writer != this) return;
+    to_.writer = nullptr;
+    to_.drop_direct();
+}
+
+bool write_awaiter::satisfied() const noexcept {
+    if (to_.write_failure() != 0) return true;
+    if (until_ != until::accepted) return to_.pending() == 0;
+    return data_.size() > copy_max ? !to_.has_direct() : to_.has_room(data_.size());
+}
+
+bool write_awaiter::await_ready() {
+    if (!to_.is_open() || to_.write_failure() != 0) return true;
+    if (until_ != until::accepted) return to_.pending() == 0;
+    if (data_.size() > copy_max || !to_.has_room(data_.size())) return data_.empty();
+    return true;
+}
+
+bool write_awaiter::begin() {
+    if (data_.size() > copy_max) to_.set_direct(data_);
+    to_.pump();
+    if (satisfied()) return true;
+    to_.writer = this;
+    owner().expect(*this);
+    return false;
+}
+
+void write_awaiter::await_resume() {
+    if (to_.writer == this) to_.writer = nullptr;
+    if (!to_.is_open() || to_.write_is_shut()) throw error(errc::closed, "send to", to_.whom());
+    if (result == -ECANCELED) {
+        to_.drop_direct();
+        throw error(errc::cancelled, "send to", to_.whom());
+    }
+    to_.throw_write_failure();
+    if (until_ == until::accepted && data_.size() <= copy_max && !data_.empty()) to_.append(data_);
+    if (until_ != until::shut_down) return;
+    if (const int shut = to_.shut_write(); shut < 0) throw error::from_result(shut, "send to", to_.whom());
+}
+
+}  // namespace detail
+
+// ---- stream
+
+stream& stream::operator=(stream&& other) noexcept {
+    if (this != &other) {
+        if (connection_) connection_->release();
+        connection_ = std::exchange(other.connection_, nullptr);
+    }
+    return *this;
+}
+
+stream::~stream() {
+    if (connection_) connection_->release();
+}
+
+stream stream::adopt(loop& on, socket_id socket, std::shared_ptr<const stream_options> options) {
+    return stream(new connection(on, socket, std::move(options)));
+}
+
+task<> stream::write(std::span<const std::string_view> parts) {
+    for (const std::string_view part : parts) {
+        detail::write_awaiter written = write(part);
+        co_await written;
+    }
+}
+
+task<> stream::write(std::initializer_list<std::string_view> parts) {
+    return write(std::span<const std::string_view>(parts.begin(), parts.size()));
+}
+
+task<> stream::write_message(std::string_view message) {
+    std::string framed;
+    append_frame(options().framing, message, framed);
+    detail::write_awaiter written = write(framed);
+    co_await written;
+}
+
+task<> stream::close() {
+    connection& ending = *connection_;
+    co_await ending.close_orderly();
+}
+
+void stream::abort() noexcept { connection_->close_now(true); }
+
+endpoint stream::local() const { return connection_->on().local(connection_->socket()); }
+endpoint stream::remote() const { return connection_->on().remote(connection_->socket()); }
+
+tcp_facts stream::facts() const {
+    if (!connection_->is_open()) throw error(errc::closed, "read the facts of", "a connection");
+    return connection_->on().facts(connection_->socket());
+}
+
+std::uint64_t stream::bytes_received() const noexcept { return connection_->received(); }
+std::uint64_t stream::bytes_sent() const noexcept { return connection_->sent(); }
+const stream_options& stream::options() const noexcept { return connection_->options(); }
+int stream::native_handle() const noexcept { return connection_->on().native_handle(connection_->socket()); }
+loop& stream::owner() const noexcept { return connection_->on(); }
+
+}  // namespace aperto
