@@ -12,13 +12,24 @@
 
 namespace aperto {
 
-/// A connection as events tell of it.
-struct connection_view {
-    std::uint64_t id = 0;  ///< unique in this process
-    const class stream* peer = nullptr;
+class connection;
+
+/// A connection as events and handlers see it. Lives as long as its conversation; its loop's thread.
+class connection_view {
+public:
+    connection_view(std::uint64_t id, const connection& of) noexcept : id_(id), of_(&of) {}
+    /// Unique in this process.
+    std::uint64_t id() const noexcept { return id_; }
     endpoint remote() const;
     endpoint local() const;
+    /// What the kernel knows of it now. Throws `error` where the connection is closed on this side.
     tcp_facts facts() const;
+    std::uint64_t bytes_received() const noexcept;
+    std::uint64_t bytes_sent() const noexcept;
+
+private:
+    std::uint64_t id_;
+    const connection* of_;
 };
 
 /// How a conversation ended.
@@ -35,6 +46,14 @@ enum class close_reason : std::uint8_t {
 };
 std::string_view to_string(close_reason reason) noexcept;
 
+/// How a conversation ended, and why.
+struct closing {
+    close_reason reason = close_reason::client;
+    std::error_code error{};    ///< what broke it, if something did
+    std::string_view detail{};  ///< in English, for the log: what was tried, what the handler threw
+    duration lifetime{};        ///< since it was accepted
+};
+
 /// What happens in a server, as it happens. Derive, override what you want, name it in `options::events`.
 /// Each member is called on a worker's thread, in the middle of serving: it must be quick, must not block and
 /// must not throw.
@@ -43,19 +62,20 @@ public:
     virtual ~server_events() = default;
     virtual void listening(const endpoint& /*where*/) {}
     virtual void accepted(const connection_view& /*who*/) {}
-    /// `message` is the payload, as the handler gets it; `offset` counts bytes from the stream's start.
+    /// `message` is the payload, as the handler gets it, before the handler does; `offset` is where it stands
+    /// in what the client sent, in bytes. Handlers that own the conversation read it themselves: there are no
+    /// such events.
     virtual void message(const connection_view& /*who*/, std::string_view /*message*/,
                          std::uint64_t /*offset*/) {}
+    /// The answer to a message, before it is sent.
     virtual void replied(const connection_view& /*who*/, std::string_view /*reply*/) {}
-    /// The last event of a connection; its socket is still there for `facts`.
-    virtual void closed(const connection_view& /*who*/, close_reason /*reason*/,
-                        const std::error_code& /*error*/, std::string_view /*detail*/,
-                        std::uint64_t /*bytes_in*/, std::uint64_t /*bytes_out*/, duration /*lifetime*/) {}
-    /// A limit struck: accept is paused for want of descriptors, a client was turned away, …
-    virtual void limit(std::string_view /*name*/, const endpoint& /*who*/, const std::error_code& /*why*/) {}
+    /// The last event of a connection, after its last byte; `facts` can still be had unless it was reset from
+    /// here.
+    virtual void closed(const connection_view& /*who*/, const closing& /*how*/) {}
+    /// A limit struck, by name: "descriptors" (accepting pauses), "max-connections". `whom`: the client,
+    /// where one is concerned.
+    virtual void limit(std::string_view /*name*/, const endpoint& /*whom*/, const std::error_code& /*why*/) {}
     virtual void stopping() {}
-    /// A thread had nothing better to do: once a second at most.
-    virtual void tick() {}
 };
 
 }  // namespace aperto

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "aperto/events.hpp"
 #include "aperto/stream.hpp"
 
 #include <concepts>
@@ -13,14 +14,12 @@
 
 namespace aperto {
 
-class server_events;
-
 /// Everything a server can be told; each value is a safe default. Used with designated initialisers:
 ///
 ///     aperto::serve({.port = 9999, .idle_timeout = 30s, .max_connections = 10'000}, session);
 struct options {
     /// A name or an address; empty: every address of this machine, IPv6 and IPv4.
-    std::string host;
+    std::string host{};
     /// 0 takes any free port.
     std::uint16_t port = 9999;
     /// Loops, a thread each, sharing the port (SO_REUSEPORT); 0: one a core.
@@ -38,12 +37,15 @@ struct options {
     /// The lesson's server: one client at a time, one reply each, then close and accept again.
     bool once = false;
 
-    /// When stopping: how long conversations in progress may go on before they are ended.
+    /// When stopping: how long an idle conversation is left alone before it is ended, so that the end does
+    /// not cross a message that is on its way.
+    duration drain_grace = std::chrono::milliseconds(200);
+    /// When stopping: how long conversations in progress may go on before they are cut.
     duration drain_deadline = std::chrono::seconds(10);
     /// `serve` alone: end cleanly on SIGINT and SIGTERM. The `server` class never touches signals.
     bool handle_signals = true;
 
-    listen_options socket;
+    listen_options socket{};
     /// Receives what happens, for logs and metrics. Not owned; must outlive the server; called on the
     /// workers' threads.
     server_events* events = nullptr;
@@ -56,7 +58,8 @@ struct options {
 /// Lives for the call only.
 class exchange {
 public:
-    /// Appends to the answer. All that a call appends is one message in the server's framing.
+    /// Appends to the answer. All that a call appends is one message in the server's framing; nothing
+    /// appended is an empty answer, which the framings `line` and `length` send and `stream` does not show.
     void reply(std::string_view text) { out_->append(text); }
     /// The answer itself, to append to without a copy; what is already there must stay.
     std::string& out() noexcept { return *out_; }
@@ -65,24 +68,22 @@ public:
     /// Ends the conversation, in order, after this answer.
     void close() noexcept { close_ = true; }
 
-    endpoint remote() const;
-    endpoint local() const;
-    tcp_facts facts() const;
-    /// Where this message begins in what the client sent, bytes from the start of the stream, framing
-    /// included.
+    const connection_view& who() const noexcept { return *who_; }
+    endpoint remote() const { return who_->remote(); }
+    endpoint local() const { return who_->local(); }
+    tcp_facts facts() const { return who_->facts(); }
+    /// Where the message's first byte stands in what the client sent, counted from the start of the stream.
     std::uint64_t offset() const noexcept { return offset_; }
-    /// A number of this connection, unique in this process; the same as events carry.
-    std::uint64_t connection_id() const noexcept;
     /// Yours, one a connection: empty at first.
-    std::shared_ptr<void>& state() noexcept;
+    std::shared_ptr<void>& state() noexcept { return *state_; }
 
 private:
     friend class conversation;
-    exchange(class connection& peer, class conversation& owner, std::string& out,
+    exchange(const connection_view& who, std::shared_ptr<void>& state, std::string& out,
              std::uint64_t offset) noexcept
-        : peer_(&peer), owner_(&owner), out_(&out), offset_(offset) {}
-    class connection* peer_;
-    class conversation* owner_;
+        : who_(&who), state_(&state), out_(&out), offset_(offset) {}
+    const connection_view* who_;
+    std::shared_ptr<void>* state_;
     std::string* out_;
     std::uint64_t offset_;
     bool silent_ = false;

@@ -190,6 +190,7 @@ public:
 
 private:
     friend class connection;
+    friend class conversation;
     explicit stream(connection* taken) noexcept : connection_(taken) {}
     connection* connection_ = nullptr;
 };

@@ -52,7 +52,7 @@ void connection::release() noexcept {
         return;
     }
     const bool in_order = !closing_ && write_failure_ == 0 && read_failure_ == 0;
-    if (!in_order || (ended_ && pending() == 0)) {
+    if (!in_order || is_quiet()) {
         close_now(false);
         delete this;
         return;
@@ -283,7 +283,7 @@ int connection::shut_write() noexcept {
 
 // ---- ending
 
-task<> connection::close_orderly() {
+task<> connection::wind_down() {
     if (!socket_) co_return;
     closing_ = true;
     try {
@@ -295,11 +295,17 @@ task<> connection::close_orderly() {
             detail::read_awaiter more(*this, detail::want::some, 0, until);
             co_await more;
         }
-        close_now(false);
     } catch (const error&) {
         // The peer has gone, or does not end: nobody is left to tell.
-        close_now(write_failure_ != 0);
     }
+}
+
+task<> connection::close_orderly() {
+    if (!is_quiet()) {
+        task<> winding = wind_down();
+        co_await winding;
+    }
+    close_now(write_failure_ != 0);
 }
 
 void connection::close_now(bool reset) noexcept {

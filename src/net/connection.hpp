@@ -84,7 +84,14 @@ public:
 
     // ---- ending
 
-    /// See stream::close. The caller keeps a reference.
+    /// All that was written is sent, the end of the stream too, and the peer's end has come: nothing to wait
+    /// for.
+    bool is_quiet() const noexcept { return !is_open() || (ended_ && pending() == 0); }
+    /// Sends what is left and the end of the stream, then reads on until the peer's end, within the options'
+    /// bounds, so that no reset destroys the last reply. The socket stays, for its facts. The caller keeps a
+    /// reference. Throws nothing for what the peer does meanwhile.
+    task<> wind_down();
+    /// See stream::close: winds down and closes.
     task<> close_orderly();
     void close_now(bool reset) noexcept;
 

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "aperto/server.hpp"
+#include "net/connection.hpp"
+
+#include <exception>
+#include <memory>
+#include <string_view>
+
+namespace aperto {
+
+class worker;
+
+/// One client, from accept to the last byte. Lives in the frame of `run`.
+class conversation : public list_hook {
+public:
+    conversation(worker& at, connection& peer);
+    ~conversation();
+
+    /// Serves `peer` to the end and reports it. Throws nothing that a peer or a handler can cause.
+    static task<> run(worker& at, stream peer);
+
+    /// The server is stopping: the next time this conversation would wait for a message, it is over.
+    void end_when_idle() noexcept { peer_.end_when_idle(); }
+
+private:
+    /// Answers one message; false when the conversation is to end.
+    bool answer(std::string_view message);
+    void report_end();
+
+    worker& worker_;
+    connection& peer_;
+    connection_view view_;
+    time_point began_;
+    std::shared_ptr<void> state_;
+    std::exception_ptr failure_;
+    bool ended_by_us_ = false;
+};
+
+}  // namespace aperto
