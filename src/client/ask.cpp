@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+#include "aperto/client.hpp"
+#include "aperto/group.hpp"
+
+#include <cassert>
+#include <utility>
+
+namespace aperto {
+namespace {
+
+/// One question and its answer on an open connection.
+struct inquiry {
+    stream& peer;
+    const std::string& question;
+    const client_options& options;
+    std::string answer;
+    bool sent = false;
+};
+
+task<> send_question(inquiry& asked) {
+    task<> writing = asked.peer.write_message(asked.question);
+    co_await writing;
+    // The end of the stream is how a peer without framing knows that the question is whole.
+    if (asked.peer.options().framing == framing::stream)
+        co_await asked.peer.shutdown_write();
+    else
+        co_await asked.peer.flush();
+    asked.sent = true;
+}
+
+/// Adds what has arrived to the answer; clears `more` at the end of the stream.
+task<> receive_more(inquiry& asked, bool& more) {
+    const std::optional<std::string_view> part = co_await asked.peer.read_some();
+    more = part.has_value();
+    if (!more) co_return;
+    const std::size_t limit = asked.options.stream.max_message;
+    if (part->size() > limit - asked.answer.size())
+        throw error(errc::message_too_large, "take the reply of", asked.peer.remote().to_string(),
+                    "client_options::stream.max_message sets the limit.");
+    asked.answer += *part;
+}
+
+task<> receive_text(inquiry& asked) {
+    for (bool more = true; more;) {
+        task<> receiving = receive_more(asked, more);
+        // Silence says nothing before the peer has begun to answer, nor while it has not had the whole
+        // question.
+        const bool may_end = !asked.answer.empty();
+        const duration limit = may_end ? asked.options.quiet : forever;
+        const bool quiet = co_await detail::run_limited(std::move(receiving), limit);
+        if (quiet && asked.sent) co_return;
+    }
+}
+
+task<> receive_answer(inquiry& asked) {
+    if (asked.peer.options().framing == framing::stream) {
+        task<> receiving = receive_text(asked);
+        co_await receiving;
+        co_return;
+    }
+    const std::optional<std::string_view> message = co_await asked.peer.read_message();
+    if (!message)
+        throw error(errc::cut_short, "get a reply of", asked.peer.remote().to_string(),
+                    "The other side closed without one. Do both sides use the same framing?");
+    asked.answer = *message;
+}
+
+/// A connection that broke off once the question was on its way left us with half an answer or none.
+bool is_break(const std::error_code& code) {
+    return code == std::errc::connection_reset || code == std::errc::broken_pipe ||
+           code == std::errc::connection_aborted;
+}
+
+task<> exchange_messages(inquiry& asked) {
+    std::error_code broken;
+    try {
+        task_group both;
+        both.spawn(send_question(asked));
+        both.spawn(receive_answer(asked));
+        task<> joining = both.join();
+        co_await joining;
+    } catch (const error& why) {
+        if (!is_break(why.code())) throw;
+        broken = why.code();
+    }
+    if (broken)
+        throw error(errc::cut_short, "get the whole reply of", asked.peer.remote().to_string(),
+                    "The connection broke off: " + broken.message() + '.');
+}
+
+}  // namespace
+
+task<std::string> async_ask(host_port where, std::string message, client_options options) {
+    // One deadline rules the whole exchange; the stream's own are for conversations that go on.
+    options.stream.idle_timeout = options.stream.message_deadline = options.stream.write_deadline = forever;
+    task<stream> connecting = connect(std::move(where), options);
+    stream peer = co_await connecting;
+    inquiry asked{peer, message, options, {}};
+    task<> exchanging = exchange_messages(asked);
+    const bool late = co_await detail::run_limited(std::move(exchanging), options.reply_deadline);
+    if (late)
+        throw error(
+            std::make_error_code(std::errc::timed_out), "get a reply of", peer.remote().to_string(),
+            "It is connected, but silent. Does it know that the message is whole? Compare the framing.");
+    if (options.stream.framing != framing::stream) co_await peer.shutdown_write();
+    co_return std::move(asked.answer);
+}
+
+std::string ask(std::string_view where, std::string_view message, client_options options) {
+    assert(!loop::has_current() && "ask blocks: on a loop's thread, co_await async_ask");
+    const std::unique_ptr<loop> on = loop::create({.which = options.engine});
+    return on->run(async_ask(host_port::parse(where), std::string(message), std::move(options)));
+}
+
+}  // namespace aperto

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#include "aperto/group.hpp"
+#include "aperto/resolve.hpp"
+#include "client/connect_race.hpp"
+
+#include <array>
+#include <utility>
+
+namespace aperto {
+namespace {
+
+using client::attempts;
+
+/// As many addresses as an error names; a host with more is named with the first of them.
+constexpr std::size_t addresses_named_max = 8;
+
+struct cause {
+    std::errc code;
+    const char* advice;
+};
+/// From the most telling: where addresses failed in different ways, the error is the first of these that one
+/// of them met.
+constexpr std::array causes{
+    cause{std::errc::connection_refused,
+          "The machine answered, but nothing listens on that port. Is the server running there?"},
+    cause{std::errc::connection_reset, "The machine answered and broke the connection off."},
+    cause{std::errc::timed_out,
+          "Nothing answered. Is the machine on, the address right, and no firewall between?"},
+    cause{std::errc::permission_denied, "A firewall or a sandbox on this machine forbids it."},
+    cause{std::errc::operation_not_permitted, "A firewall or a sandbox on this machine forbids it."},
+    cause{std::errc::host_unreachable, "Is that machine on, and on the same network?"},
+    cause{std::errc::network_unreachable, "Is this machine connected to a network that leads there?"},
+    cause{std::errc::too_many_files_open, "This process has no descriptor left (ulimit -n)."},
+};
+
+std::error_code code_of(const attempts::failure& failed) { return {-failed.result, std::system_category()}; }
+
+/// The most telling failure and what to do about it.
+std::pair<std::error_code, const char*> verdict(const attempts& log) {
+    for (const cause& each : causes)
+        for (const attempts::failure& failed : log.failures)
+            if (code_of(failed) == each.code) return {code_of(failed), each.advice};
+    return {log.failures.empty() ? make_error_code(std::errc::timed_out) : code_of(log.failures.front()), ""};
+}
+
+/// "192.0.2.7: Connection refused", or the address alone where that adds nothing.
+std::string account_of(const endpoint& address, const attempts& log, bool with_reason) {
+    std::string text = address.address();
+    if (!with_reason) return text;
+    for (const attempts::failure& failed : log.failures)
+        if (failed.where == address) return text + ": " + code_of(failed).message();
+    return text + ": no answer";
+}
+
+/// "sala-3 (192.0.2.7) port 9999"; with each address's own failure where they differ.
+std::string describe(const host_port& where, const attempts& log, std::error_code reported) {
+    std::string text = where.host;
+    const bool numeric = endpoint::from_address(where.host, where.port).has_value();
+    bool differ = log.failures.size() != log.begun && !log.failures.empty();
+    for (const attempts::failure& failed : log.failures)
+        differ = differ || code_of(failed) != reported;
+    if (!numeric && log.begun > 0) {
+        const std::size_t named = std::min(log.begun, addresses_named_max);
+        text += " (";
+        for (std::size_t i = 0; i < named; ++i) {
+            if (i > 0) text += differ ? "; " : ", ";
+            text += account_of(log.addresses[i], log, differ);
+        }
+        if (named < log.begun) text += "; and " + std::to_string(log.begun - named) + " more";
+        text += ')';
+    }
+    return text + " port " + std::to_string(where.port);
+}
+
+task<> try_addresses(const host_port& where, const client_options& options, attempts& log,
+                     socket_id& winner) {
+    task<std::vector<endpoint>> resolving = resolve(where);
+    const std::vector<endpoint> found = co_await resolving;
+    log.addresses = client::take_turns(found);
+    client::connect_race race(loop::current(), log, options);
+    if (co_await race) winner = race.take_winner();
+}
+
+[[noreturn]] void explain(const host_port& where, const attempts& log, bool late) {
+    const auto timed_out = std::make_error_code(std::errc::timed_out);
+    if (late && log.addresses.empty())
+        throw error(timed_out, "find the address of", where.host, "The name service does not answer.");
+    if (late) throw error(timed_out, "connect to", describe(where, log, timed_out), causes[2].advice);
+    const auto [code, advice] = verdict(log);
+    throw error(code, "connect to", describe(where, log, code), advice);
+}
+
+}  // namespace
+
+task<stream> connect(host_port where, client_options options) {
+    loop& on = loop::current();
+    attempts log;
+    socket_id winner;
+    task<> trying = try_addresses(where, options, log, winner);
+    const bool late = co_await detail::run_limited(std::move(trying), options.connect_timeout);
+    if (!winner) explain(where, log, late);
+    co_return stream::adopt(on, winner, std::make_shared<const stream_options>(options.stream));
+}
+
+task<stream> connect(std::string_view where, client_options options) {
+    // Not a coroutine: it reads the view before the caller's text can go.
+    return connect(host_port::parse(where), std::move(options));
+}
+
+}  // namespace aperto

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include "client/connect_race.hpp"
+
+#include <algorithm>
+
+namespace aperto::client {
+
+std::vector<endpoint> take_turns(const std::vector<endpoint>& addresses) {
+    std::vector<endpoint> first;
+    std::vector<endpoint> other;
+    for (const endpoint& each : addresses)
+        (each.family() == addresses.front().family() ? first : other).push_back(each);
+    std::vector<endpoint> ordered;
+    ordered.reserve(addresses.size());
+    for (std::size_t i = 0; i < std::max(first.size(), other.size()); ++i) {
+        if (i < first.size()) ordered.push_back(first[i]);
+        if (i < other.size()) ordered.push_back(other[i]);
+    }
+    return ordered;
+}
+
+connect_race::stagger_timer::stagger_timer(connect_race& of) noexcept
+    : timer([](timer& due) { static_cast<stagger_timer&>(due).race->begin_next(); }), race(&of) {}
+
+connect_race::connect_race(loop& on, attempts& log, const client_options& options)
+    : operation_awaiter(on, kind::event), log_(log), options_(options), stagger_(*this) {
+    started_.reserve(log.addresses.size());
+}
+
+connect_race::~connect_race() {
+    owner().disarm(stagger_);
+    if (winner_) owner().close(winner_, true);
+}
+
+bool connect_race::await_resume() {
+    if (result < 0) throw error::from_result(result, "connect");
+    return static_cast<bool>(winner_);
+}
+
+void connect_race::begin_next() {
+    loop& on = owner();
+    on.disarm(stagger_);
+    while (!winner_ && log_.begun < log_.addresses.size()) {
+        started_.push_back(std::make_unique<attempt>(on, *this, log_.addresses[log_.begun++]));
+        attempt& next = *started_.back();
+        next.on_complete = &connect_race::on_attempt_end;
+        if (!on.start_connect(next.where, options_.socket, next)) {
+            ++running_;
+            if (log_.begun < log_.addresses.size()) on.arm(stagger_, on.now() + options_.attempt_delay);
+            break;
+        }
+        settle(next);
+    }
+    if (is_over()) on.notify(*this);
+}
+
+void connect_race::settle(attempt& ended) noexcept {
+    if (ended.result < 0) {
+        log_.failures.push_back({ended.where, ended.result});
+    } else if (winner_) {
+        owner().close(std::exchange(ended.connected, {}), true);
+    } else {
+        winner_ = std::exchange(ended.connected, {});
+    }
+}
+
+void connect_race::on_attempt_end(operation& done) {
+    auto& ended = static_cast<attempt&>(done);
+    connect_race& race = *ended.race;
+    --race.running_;
+    race.settle(ended);
+    race.begin_next();
+}
+
+}  // namespace aperto::client
