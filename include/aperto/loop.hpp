@@ -217,6 +217,12 @@ protected:
     /// up.
     void drop_tasks() noexcept;
     bool has_ready() const noexcept { return !ready_.empty(); }
+    /// Something is to be done before the loop may wait.
+    bool has_work() const noexcept;
+    /// Every task has ended, and nothing is left to run.
+    bool ended() const noexcept;
+    /// What a spawned task threw, for a backend that runs the turns itself; null where none did.
+    std::exception_ptr take_failure() noexcept;
     /// When `poll` must be over for no timer to be late; `time_point::max()` with none set.
     time_point next_timer() const noexcept;
     void set_why(std::string why) { why_ = std::move(why); }
@@ -233,7 +239,6 @@ private:
     void drop_result(operation& ready) noexcept;
     void run_hooks();
     void fire_timers();
-    bool ended() const noexcept;
     std::uint64_t tick_at(time_point when) const noexcept;
 
     std::string why_;

@@ -128,6 +128,15 @@ bool loop::has_current() noexcept { return this_thread_loop != nullptr; }
 
 bool loop::ended() const noexcept { return root_count_ == 0 && ready_.empty() && !mailbox_->full(); }
 
+bool loop::has_work() const noexcept {
+    return !ready_.empty() || !at_turn_end_.empty() || mailbox_->full();
+}
+
+std::exception_ptr loop::take_failure() noexcept {
+    if (failure_) stopped_.store(false, std::memory_order_release);
+    return std::exchange(failure_, nullptr);
+}
+
 void loop::run() {
     const current_guard guard(*this);
     refresh_now();
@@ -154,8 +163,7 @@ void loop::run_turn(bool may_wait) {
             work();
     run_ready();
     run_hooks();
-    const bool busy = !may_wait || has_ready() || ended() || stopped_.load(std::memory_order_acquire) ||
-                      mailbox_->full() || !at_turn_end_.empty();
+    const bool busy = !may_wait || has_work() || ended() || stopped_.load(std::memory_order_acquire);
     poll(busy ? time_point::min() : next_timer());
     fire_timers();
 }
