@@ -191,8 +191,8 @@ TEST_P(scarcity, a_flood_does_not_starve_a_quiet_neighbour) {
 class stack_span {
 public:
     void look() noexcept {
-        char here = 0;
-        const auto at = reinterpret_cast<std::uintptr_t>(&here);
+        // Not a local's address: the address sanitizer keeps locals elsewhere.
+        const auto at = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
         low_ = std::min(low_, at);
         high_ = std::max(high_, at);
     }
@@ -224,10 +224,10 @@ TEST_P(scarcity, a_million_awaits_that_are_there_at_once_use_no_stack) {
     EXPECT_LT(span.bytes(), 64u * 1024) << "bytes of stack";
 }
 
-TEST_P(scarcity, a_million_awaits_that_wait_use_no_stack) {
+TEST_P(scarcity, many_awaits_that_wait_use_no_stack) {
     stack_span span;
     auto story = [&]() -> task<> {
-        for (int i = 0; i < 1'000'000; ++i) {
+        for (int i = 0; i < 200'000; ++i) {
             waiting_event soon(*on);
             on->post([&soon, this] { on->notify(soon); });
             co_await soon;
