@@ -136,7 +136,8 @@ socket_id uring_loop::listen(const endpoint& where, const listen_options& option
 
 bool uring_loop::start_accept(socket_id listener, accept_operation& accept) {
     socket* at = find_open(listener);
-    assert(at && !at->reader);
+    if (!at) return accept.result = -EBADF, true;
+    assert(!at->reader);
     if (at->ahead && !at->ahead->accepted.empty()) {
         accept.accepted = take(at->ahead->accepted.front());
         at->ahead->accepted.pop_front();
@@ -172,7 +173,8 @@ bool uring_loop::start_connect(const endpoint& to, const connect_options& option
 
 bool uring_loop::start_receive(socket_id from, receive_operation& receive) {
     socket* at = find_open(from);
-    assert(at && !at->reader);
+    if (!at) return receive.result = -EBADF, true;
+    assert(!at->reader);
     if (at->ahead && !at->ahead->bytes.empty()) {
         receive.bytes = at->ahead->bytes.front();
         at->ahead->bytes.pop_front();
@@ -199,7 +201,8 @@ void uring_loop::give_back(lent_bytes bytes) noexcept {
 
 bool uring_loop::start_send(socket_id to, send_operation& send) {
     socket* at = find_open(to);
-    assert(at && !at->sending && !send.parts.empty());
+    if (!at) return send.result = -EBADF, true;
+    assert(!at->sending && !send.parts.empty());
     io_uring_sqe* sqe = ring_.next_sqe();
     // MSG_WAITALL: the kernel goes on with a short send by itself, without a completion for each piece.
     constexpr int flags = MSG_NOSIGNAL | MSG_WAITALL;
