@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+#include "lab/box.hpp"
+
+#include "lab/bad_input.hpp"
+#include "lab/doctor.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <sstream>
+
+namespace aperto::lab {
+
+namespace {
+
+void write_map(const char* path, const std::string& text, const char* tried) {
+    const descriptor file(checked(::open(path, O_WRONLY | O_CLOEXEC), tried));
+    checked(static_cast<int>(::write(file.get(), text.data(), text.size())), tried);
+}
+
+/// user_namespaces(7): without privilege one may map one's own user and group, once setgroups is given up.
+void enter_user_namespace() {
+    const auto user = ::geteuid();
+    const auto group = ::getegid();
+    checked(::unshare(CLONE_NEWUSER | CLONE_NEWPID), "make a user namespace");
+    write_map("/proc/self/setgroups", "deny", "give up setgroups");
+    write_map("/proc/self/uid_map", fmt::format("0 {} 1", user), "map the user into the namespace");
+    write_map("/proc/self/gid_map", fmt::format("0 {} 1", group), "map the group into the namespace");
+}
+
+pid_t fork_checked() { return checked(::fork(), "start a process"); }
+
+struct host_ends {
+    int client;
+    int server;
+};
+
+/// The first process of the PID namespace: it reaps what is left to it, and ends, and with it all that is in
+/// the namespace, when both hosts have.
+[[noreturn]] void live_as_init(const host_plan& client, const host_plan& server, const host_ends& ends) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    ::prctl(PR_SET_NAME, "lab-init");
+    std::signal(SIGINT, SIG_IGN);
+    std::signal(SIGTERM, SIG_IGN);
+    std::array<pid_t, 2> hosts{};
+    for (const auto which : {side::client, side::server}) {
+        hosts[index(which)] = ::fork();
+        if (hosts[index(which)] == 0) {
+            const bool is_client = which == side::client;
+            ::close(is_client ? ends.server : ends.client);
+            live_as_host(which, is_client ? client : server, is_client ? ends.client : ends.server);
+        }
+    }
+    ::close(ends.client);
+    ::close(ends.server);
+    for (int left = 2; left > 0;) {
+        const auto ended = ::waitpid(-1, nullptr, 0);
+        left -= ended == hosts[0] || ended == hosts[1] || (ended < 0 && errno != EINTR) ? 1 : 0;
+    }
+    ::_exit(0);
+}
+
+/// Between the lab and the PID namespace stands one process, since a process cannot enter one itself.
+[[noreturn]] void live_as_supervisor(const host_plan& client, const host_plan& server, const host_ends& ends,
+                                     pid_t parent) {
+    try {
+        enter_user_namespace();
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // after the change of credentials, which clears it
+        ::prctl(PR_SET_NAME, "lab-box");
+        if (::getppid() != parent) {
+            ::_exit(0);
+        }
+        std::signal(SIGINT, SIG_IGN);
+        std::signal(SIGTERM, SIG_IGN);
+        const pid_t init = fork_checked();
+        if (init == 0) {
+            live_as_init(client, server, ends);
+        }
+        ::close(ends.client);
+        ::close(ends.server);
+        ::waitpid(init, nullptr, 0);
+    } catch (const std::system_error& failed) {
+        std::string tried = failed.what();
+        tried.resize(tried.rfind(": "));
+        send_message(ends.client, 'E', failed.code().value(), tried);
+        send_message(ends.server, 'E', failed.code().value(), tried);
+    }
+    ::_exit(0);
+}
+
+}  // namespace
+
+box::box(const host_plan& client, const host_plan& server) {
+    std::array<descriptor, 2> far;
+    for (const std::size_t i : {0U, 1U}) {
+        std::array<int, 2> ends{};
+        checked(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()),
+                "make a pair of sockets");
+        controls_[i] = descriptor(ends[0]);
+        far[i] = descriptor(ends[1]);
+    }
+    const auto self = ::getpid();
+    supervisor_ = fork_checked();
+    if (supervisor_ == 0) {
+        controls_[0].close();
+        controls_[1].close();
+        live_as_supervisor(client, server, {far[0].get(), far[1].get()}, self);
+    }
+    far[0].close();
+    far[1].close();
+    try {
+        wait_until_ready(side::client);
+        wait_until_ready(side::server);
+    } catch (...) {
+        ::kill(supervisor_, SIGKILL);
+        ::waitpid(supervisor_, nullptr, 0);
+        throw;
+    }
+}
+
+box::~box() {
+    controls_[0].close();
+    controls_[1].close();
+    // The hosts end at the end of their controls, then the first process of their namespace, then the
+    // supervisor, which has reaped it.
+    ::waitpid(supervisor_, nullptr, 0);
+}
+
+void box::wait_until_ready(side host) {
+    message what;
+    do {
+        if (!receive_message(control_of(host), what) && errno != EINTR) {
+            throw cannot_here("a host process ended at once", "aperto lab doctor");
+        }
+    } while (what.type == 0);
+    if (what.type == 'E') {
+        throw cannot_here(
+            fmt::format("could not {}: {}", what.text, std::generic_category().message(what.code)),
+            remedy_for(what.text, what.code));
+    }
+    descriptors_[index(host)] = std::move(what.descriptors);
+    if (host == side::server) {
+        std::istringstream lines(what.text);
+        for (std::string line; std::getline(lines, line);) {
+            missing_.push_back(line);
+        }
+    }
+}
+
+int box::descriptor_of(side host, host_descriptor which) const {
+    return descriptors_[index(host)].at(static_cast<std::size_t>(which)).get();
+}
+
+void box::start(side host, const std::vector<std::string>& arguments, const std::array<int, 3>& stdio) const {
+    std::string text;
+    for (const auto& one : arguments) {
+        text += one;
+        text += '\0';
+    }
+    send_message(control_of(host), 'P', 0, text, stdio);
+}
+
+void box::signal(side host, int number) const { send_message(control_of(host), 'K', number, {}); }
+
+bool box::listens(side host) const {
+    for (const auto which : {host_descriptor::sockets_v4, host_descriptor::sockets_v6}) {
+        std::istringstream lines(read_all_at_start(descriptor_of(host, which)));
+        std::string slot;
+        std::string local;
+        std::string remote;
+        std::string state;
+        for (std::string line; std::getline(lines, line);) {
+            std::istringstream words(line);
+            words >> slot >> local >> remote >> state;
+            if (state == "0A") {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+std::uint64_t box::dropped_at_tun(side host) const {
+    std::istringstream lines(read_all_at_start(descriptor_of(host, host_descriptor::device_counters)));
+    for (std::string line; std::getline(lines, line);) {
+        const auto colon = line.find("wire:");
+        if (colon == std::string::npos) {
+            continue;
+        }
+        // proc_net(5): eight columns of what was received, then of what was sent: bytes, packets, errors,
+        // drops
+        std::istringstream words(line.substr(colon + 5));
+        std::uint64_t value = 0;
+        for (int column = 0; column <= 11 && words >> value; ++column) {
+        }
+        return value;
+    }
+    return 0;
+}
+
+std::uint64_t box::counter(side host, std::string_view name) const {
+    for (const auto which : {host_descriptor::snmp, host_descriptor::netstat}) {
+        std::istringstream lines(read_all_at_start(descriptor_of(host, which)));
+        // Lines come in pairs: names, then values in the same order.
+        for (std::string names, values; std::getline(lines, names) && std::getline(lines, values);) {
+            std::istringstream name_words(names);
+            std::istringstream value_words(values);
+            for (std::string key, value; name_words >> key && value_words >> value;) {
+                if (key == name) {
+                    return std::strtoull(value.c_str(), nullptr, 10);
+                }
+            }
+        }
+    }
+    return 0;
+}
+
+}  // namespace aperto::lab

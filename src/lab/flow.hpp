@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "lab/byte_stream.hpp"
+#include "lab/event.hpp"
+#include "lab/rto.hpp"
+
+#include <compare>
+#include <deque>
+#include <map>
+#include <memory>
+#include <vector>
+
+namespace aperto::lab {
+
+/// A stretch of sequence space as it was first sent.
+struct sent_segment {
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+    std::uint32_t ordinal = 0;  ///< data#N; 0 for SYN and FIN
+    std::uint32_t times = 1;
+    instant first_sent{};
+    instant last_sent{};
+};
+
+/// One host's part of a connection: what it sent, what it heard, what of its bytes arrived.
+struct flow_half {
+    bool syn_seen = false;
+    bool start_known =
+        false;  ///< of `start`; a connection caught in the middle starts at the first packet seen
+    std::uint32_t start = 0;    ///< the initial sequence number
+    std::uint64_t highest = 0;  ///< the sequence number after the last one ever sent
+    std::optional<std::uint16_t> mss;
+    std::optional<std::uint8_t> window_scale;  ///< as offered on its SYN
+    bool sack_permitted = false;
+    std::uint32_t syn_window = 0;
+
+    std::uint64_t last_ack = 0;     ///< the highest acknowledgement it sent
+    std::uint64_t last_window = 0;  ///< bytes, as it last advertised
+    std::uint32_t duplicate_acks = 0;
+    bool window_closed = false;
+    instant window_closed_at{};
+    duration time_closed{};
+    std::uint32_t zero_window_episodes = 0;
+    std::array<std::uint32_t, kind_count> counts{};
+    std::array<std::uint64_t, 3> random_counts{};
+    std::deque<sent_segment> segments;
+
+    std::uint64_t heard_ack = 0;  ///< the highest acknowledgement that reached it
+    std::uint64_t heard_window = 0;
+    std::uint64_t heard_sack = 0;  ///< the highest byte, plus one, it was told has arrived out of order
+    std::uint32_t heard_duplicate_acks = 0;
+    instant heard_at{};
+    std::uint64_t timeout_until = 0;  ///< it recovers from a timeout until this is acknowledged
+    instant timed_out_at{};
+    std::uint64_t fast_until = 0;  ///< the same of a fast retransmit
+    rto_estimator timer;
+    std::vector<duration> round_trips;
+
+    byte_stream written;                ///< its bytes as they entered the wire
+    byte_stream arrived;                ///< its bytes as they left the wire whole
+    std::uint64_t highest_arrived = 0;  ///< number of the latest-sent packet of its that has arrived
+
+    std::uint64_t packets = 0;
+    std::uint64_t packets_lost = 0;
+    std::uint64_t packets_corrupted = 0;
+    std::uint64_t data_packets = 0;
+    std::uint64_t payload_sent = 0;            ///< bytes, with those sent again
+    std::uint64_t resent = 0;                  ///< packets
+    std::array<std::uint64_t, 6> resent_by{};  ///< by `resend_cause`
+    std::uint64_t arrived_out_of_order = 0;
+    std::uint64_t arrived_again = 0;
+    std::optional<instant> first_data_sent;
+    std::optional<instant> last_data_arrived;
+    bool fin_sent = false;
+    bool rst_sent = false;
+};
+
+/// One TCP connection across the wire.
+struct flow {
+    std::uint32_t number = 0;
+    side opened_by = side::client;
+    ip_address opener_address;
+    ip_address listener_address;
+    std::uint16_t opener_port = 0;
+    std::uint16_t listener_port = 0;
+    std::array<flow_half, 2> halves;  ///< by `side`
+
+    std::optional<instant> syn_sent;
+    std::optional<instant> syn_ack_sent;
+    std::optional<instant> syn_ack_arrived;
+    std::optional<instant> established;  ///< the last ACK of the handshake arrived
+    instant first_seen{};
+    instant last_seen{};
+
+    flow_half& half(side one) { return halves[index(one)]; }
+    const flow_half& half(side one) const { return halves[index(one)]; }
+};
+
+/// Follows every connection that crosses the wire and says what each packet means for it: the part of a TCP
+/// analyser that needs nothing but the packets, in the order and at the times they entered and left.
+///
+/// It judges what a packet means to its sender when it enters (retransmission, duplicate ACK, zero window …)
+/// and what it means to its receiver when it leaves (out of order, fills a gap, seen before). One thread.
+class flow_tracker {
+public:
+    struct options {
+        bool tail_probes = true;  ///< whether the hosts may send tail loss probes (RFC 8985)
+    };
+
+    flow_tracker() = default;
+    explicit flow_tracker(options chosen) : options_(chosen) {}
+
+    /// `out.seen`, `out.from`, `out.sent` and `out.number` are set; the rest of what is known on entry is
+    /// filled in.
+    void entered(event& out, bytes_view bytes);
+
+    /// `out.arrived` is set; `bytes` is the packet as it leaves, with whatever damage the wire did to it.
+    void left(event& out, bytes_view bytes);
+
+    void lost(const event& out);
+
+    const std::deque<flow>& flows() const noexcept { return flows_; }
+
+private:
+    struct key {
+        ip_address client, server;
+        std::uint16_t client_port = 0, server_port = 0;
+        auto operator<=>(const key&) const = default;
+    };
+
+    flow& flow_of(const event& out);
+
+    options options_;
+    std::map<key, flow*> by_key_;
+    std::deque<flow> flows_;
+    key last_key_;
+    flow* last_flow_ = nullptr;
+    std::array<std::array<std::uint64_t, 3>, 2> other_counts_{};
+    std::array<std::array<std::uint32_t, kind_count>, 2> other_kinds_{};
+};
+
+/// `raw` as a 64-bit relative number near `expected`: sequence numbers wrap after 4 GiB (RFC 9293 3.4).
+std::uint64_t relative_sequence(std::uint32_t raw, std::uint32_t start, std::uint64_t expected) noexcept;
+
+/// Why `half` sends again what it sent in `segment`.
+resend_cause why_resent(const flow_half& half, const sent_segment& segment, instant now, bool tail_probes);
+
+}  // namespace aperto::lab

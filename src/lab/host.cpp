@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+#include "lab/host.hpp"
+
+#include "lab/descriptor.hpp"
+#include "lab/host_programs.hpp"
+#include "lab/rtnetlink.hpp"
+
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <linux/netlink.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstring>
+#include <system_error>
+
+namespace aperto::lab {
+
+namespace {
+
+constexpr const char* interface_name = "wire";
+
+void write_file(const char* path, std::string_view text, const char* tried) {
+    const descriptor file(checked(::open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), tried));
+    checked(static_cast<int>(::write(file.get(), text.data(), text.size())), tried);
+}
+
+/// Names resolve through a file of our own over /etc/hosts, visible in this mount namespace alone. It lives
+/// on a tmpfs that is detached again at once, so there is nothing to clean up on any disk.
+void name_the_hosts(bool v6) {
+    if (::access("/etc/hosts", F_OK) != 0) {
+        return;
+    }
+    checked(::mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "size=64k"),
+            "mount a temporary file system");
+    const auto text = "127.0.0.1 localhost\n::1 localhost\n" + host_address(true, v6).text() + " server\n" +
+                      host_address(false, v6).text() + " client\n";
+    write_file("/tmp/hosts", text, "write the hosts file");
+    checked(::mount("/tmp/hosts", "/etc/hosts", nullptr, MS_BIND, nullptr), "put the hosts file in place");
+    checked(::umount2("/tmp", MNT_DETACH), "take the temporary file system away");
+}
+
+void enter_namespaces(bool v6) {
+    checked(::unshare(CLONE_NEWNET | CLONE_NEWNS), "make a network namespace");
+    checked(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "make mounts private");
+    name_the_hosts(v6);
+}
+
+/// A /proc of this PID namespace, for programs that look themselves up. Containers forbid it; then the old
+/// stays.
+void mount_own_proc() { (void)::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr); }
+
+descriptor open_tun() {
+    descriptor tun(checked(::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC), "open /dev/net/tun"));
+    ifreq wanted{};
+    std::strncpy(wanted.ifr_name, interface_name, IFNAMSIZ - 1);
+    wanted.ifr_flags = IFF_TUN | IFF_NO_PI;
+    checked(::ioctl(tun.get(), TUNSETIFF, &wanted), "make a TUN device");
+    return tun;
+}
+
+bool set(const std::string& name, const std::string& value) {
+    const descriptor file(::open(("/proc/sys/net/" + name).c_str(), O_WRONLY | O_CLOEXEC));
+    return file && ::write(file.get(), value.data(), value.size()) == static_cast<ssize_t>(value.size());
+}
+
+/// Returns the names the kernel did not take, one a line.
+std::string apply_settings(const host_plan& plan) {
+    std::string refused;
+    // Nothing but what programs send crosses the wire: no router solicitations, no multicast reports.
+    set(std::string("ipv6/conf/") + interface_name + "/addr_gen_mode", "1");
+    for (const auto& one : plan.settings) {
+        if (set(one.name, one.value)) {
+            continue;
+        }
+        if (one.from_user) {
+            throw std::system_error(errno, std::system_category(), "set " + one.name + " = " + one.value);
+        }
+        refused += one.name + "\n";
+    }
+    return refused;
+}
+
+void set_up_network(side which, const host_plan& plan) {
+    const bool server = which == side::server;
+    const auto local = host_address(server, plan.v6);
+    const auto peer = host_address(!server, plan.v6);
+    rtnetlink net;
+    net.bring_up(::if_nametoindex("lo"), 0, 0);
+    const auto wire = ::if_nametoindex(interface_name);
+    net.bring_up(wire, plan.mtu, plan.queue_packets);
+    net.set_plain_queue(wire, plan.queue_packets);
+    net.add_address(wire, local, peer);
+    const auto rto_min = std::chrono::duration_cast<std::chrono::milliseconds>(plan.rto_min);
+    net.set_route(wire, local, peer, static_cast<std::uint32_t>(rto_min.count()));
+}
+
+int open_proc(const char* name) { return ::open(name, O_RDONLY | O_CLOEXEC); }
+
+void announce(int control, const descriptor& tun, const std::string& refused) {
+    std::array<int, static_cast<std::size_t>(host_descriptor::count_)> all{};
+    all[0] = tun.get();
+    all[1] = checked(open_proc("/proc/thread-self/net/dev"), "open the device counters");
+    all[2] = checked(open_proc("/proc/thread-self/net/snmp"), "open the TCP counters");
+    all[3] = checked(open_proc("/proc/thread-self/net/netstat"), "open the TCP counters");
+    all[4] = checked(open_proc("/proc/thread-self/net/tcp"), "open the list of sockets");
+    const int sockets_v6 = open_proc("/proc/thread-self/net/tcp6");
+    all[5] = sockets_v6 >= 0 ? sockets_v6 : ::dup(all[4]);
+    all[6] = checked(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG), "ask about sockets");
+    send_message(control, 'R', 0, refused, all);
+    for (std::size_t i = 1; i < all.size(); ++i) {
+        ::close(all[i]);
+    }
+}
+
+void set_up(side which, const host_plan& plan, int control) {
+    enter_namespaces(plan.v6);
+    {
+        auto tun = open_tun();
+        const auto refused = apply_settings(plan);
+        set_up_network(which, plan);
+        announce(control, tun, refused);
+    }
+    mount_own_proc();
+}
+
+}  // namespace
+
+void live_as_host(side which, const host_plan& plan, int control) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    std::signal(SIGINT, SIG_IGN);
+    std::signal(SIGQUIT, SIG_IGN);
+    std::signal(SIGTERM, SIG_IGN);
+    ::prctl(PR_SET_NAME, which == side::client ? "lab-client" : "lab-server");
+    try {
+        set_up(which, plan, control);
+    } catch (const std::system_error& failed) {
+        std::string tried = failed.what();
+        send_message(control, 'E', failed.code().value(), tried.substr(0, tried.rfind(": ")));
+        ::_exit(1);
+    }
+    serve_programs(which, control);
+}
+
+}  // namespace aperto::lab

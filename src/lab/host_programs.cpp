@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+#include "lab/host_programs.hpp"
+
+#include "lab/descriptor.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+
+namespace aperto::lab {
+
+namespace {
+
+std::vector<std::string> split_arguments(const std::string& text) {
+    std::vector<std::string> out;
+    std::size_t at = 0;
+    while (at < text.size()) {
+        const auto end = text.find('\0', at);
+        out.push_back(text.substr(at, end - at));
+        at = end == std::string::npos ? text.size() : end + 1;
+    }
+    return out;
+}
+
+[[noreturn]] void become(side which, const message& what, int report) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    ::setenv("APERTO_LAB", which == side::client ? "client" : "server", 1);
+    // A group of its own, so that a signal reaches what a shell starts too.
+    ::setpgid(0, 0);
+    for (const int signal : {SIGINT, SIGQUIT, SIGTERM, SIGPIPE}) {
+        std::signal(signal, SIG_DFL);
+    }
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    for (int i = 0; i < 3 && i < static_cast<int>(what.descriptors.size()); ++i) {
+        ::dup2(what.descriptors[static_cast<std::size_t>(i)].get(), i);
+    }
+    const auto arguments = split_arguments(what.text);
+    std::vector<char*> pointers;
+    for (const auto& one : arguments) {
+        pointers.push_back(const_cast<char*>(one.c_str()));
+    }
+    pointers.push_back(nullptr);
+    ::execvp(pointers[0], pointers.data());
+    const int failed = errno;
+    (void)!::write(report, &failed, sizeof failed);
+    ::_exit(127);
+}
+
+/// Starts the program; a pipe that closes on exec tells whether that worked.
+pid_t start(side which, const message& what, int control) {
+    std::array<int, 2> ends{};
+    if (what.text.empty() || ::pipe2(ends.data(), O_CLOEXEC) != 0) {
+        send_message(control, 'F', errno, {});
+        return -1;
+    }
+    descriptor read_end(ends[0]);
+    descriptor write_end(ends[1]);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        become(which, what, write_end.get());
+    }
+    write_end.close();
+    int failed = 0;
+    if (child < 0 || ::read(read_end.get(), &failed, sizeof failed) == static_cast<ssize_t>(sizeof failed)) {
+        send_message(control, 'F', child < 0 ? errno : failed, {});
+        if (child > 0) {
+            ::waitpid(child, nullptr, 0);
+        }
+        return -1;
+    }
+    send_message(control, 'S', child, {});
+    return child;
+}
+
+void report_ends(int control, pid_t& program) {
+    int status = 0;
+    pid_t ended = 0;
+    while ((ended = ::waitpid(-1, &status, WNOHANG)) > 0) {
+        if (ended == program) {
+            program = -1;
+            send_message(control, 'X', status, {});
+        }
+    }
+}
+
+}  // namespace
+
+void serve_programs(side which, int control) {
+    sigset_t child_ended;
+    ::sigemptyset(&child_ended);
+    ::sigaddset(&child_ended, SIGCHLD);
+    ::sigprocmask(SIG_BLOCK, &child_ended, nullptr);
+    const descriptor ends(::signalfd(-1, &child_ended, SFD_CLOEXEC | SFD_NONBLOCK));
+    pid_t program = -1;
+    std::array<pollfd, 2> watched{{{control, POLLIN, 0}, {ends.get(), POLLIN, 0}}};
+    while (true) {
+        if (::poll(watched.data(), watched.size(), -1) < 0) {
+            continue;
+        }
+        if (watched[1].revents != 0) {
+            signalfd_siginfo ignored{};
+            (void)!::read(ends.get(), &ignored, sizeof ignored);
+            report_ends(control, program);
+        }
+        if (watched[0].revents == 0) {
+            continue;
+        }
+        message what;
+        if (!receive_message(control, what)) {
+            ::_exit(0);  // the lab is gone, and with this process its whole PID namespace goes too
+        }
+        if (what.type == 'P' && program < 0) {
+            program = start(which, what, control);
+        } else if (what.type == 'K' && program > 0) {
+            ::kill(-program, what.code);
+        }
+    }
+}
+
+}  // namespace aperto::lab

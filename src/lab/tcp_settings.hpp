@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "lab/event.hpp"
+
+#include <string>
+#include <vector>
+
+namespace aperto::lab {
+
+/// One kernel setting of a host, by its name under /proc/sys/net, and what the lab sets it to.
+struct host_setting {
+    std::string name;
+    std::string value;
+    std::string in_words;    ///< English, short; empty when the user gave it
+    bool from_user = false;  ///< then it is an error when the kernel does not take it
+};
+
+/// How a host is set up.
+struct host_plan {
+    bool v6 = false;
+    std::uint32_t mtu = 1500;
+    std::uint32_t queue_packets = 20'000;
+    duration rto_min{};  ///< 0: the kernel's 200 ms
+    std::vector<host_setting> settings;
+};
+
+/// The settings every host gets so that a lesson does not depend on the machine: no timestamps, so that a
+/// segment carries the 1,460 bytes its MSS says; no tail loss probes and no compressed acknowledgements, so
+/// that each loss and each duplicate shows as the textbook draws it; a doubling SYN timer; Reno; 128 KiB to
+/// start with.
+std::vector<host_setting> textbook_settings();
+
+/// "tcp_timestamps=1" or "ipv4/tcp_timestamps=1", added or put in place of the one there. Throws `bad_input`.
+void change_setting(std::vector<host_setting>& settings, const std::string& assignment);
+
+/// Whether these settings let a host send tail loss probes.
+bool allows_tail_probes(const std::vector<host_setting>& settings);
+
+}  // namespace aperto::lab
