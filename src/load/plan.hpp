@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace aperto::load {
+
+/// How messages are told apart on the wire; the same three that the server offers.
+enum class framing : std::uint8_t {
+    stream,  ///< the bytes alone
+    line,    ///< a line feed after each
+    length,  ///< a 32-bit big-endian length before each
+};
+
+/// What has to come back.
+enum class expectation : std::uint8_t {
+    upper,  ///< the same in capitals, every byte compared
+    echo,   ///< the same, every byte compared
+    none,   ///< an answer, not compared: a line, a length-framed message or, with framing stream, whatever
+            ///< arrives
+};
+
+/// What a run of the load generator does.
+struct plan {
+    std::string host = "127.0.0.1";
+    std::uint16_t port = 9999;
+
+    /// Connections that ask, 1 or more; with `per_message_connection`, how many are in progress at once.
+    std::size_t connections = 64;
+    /// Connections that are opened before and say nothing.
+    std::size_t idle_connections = 0;
+    /// Requests a second over all connections (open loop: sent when their time has come, whatever the server
+    /// does). 0: as fast as replies come (closed loop).
+    double rate = 0;
+    /// Bytes of payload in a message, 1 or more; framing comes on top.
+    std::uint64_t size = 64;
+    /// Requests in flight on a connection, 1 or more.
+    std::size_t pipeline = 1;
+    load::framing framing = framing::stream;
+    /// A connection for each message: connect, send, receive, close.
+    bool per_message_connection = false;
+    expectation expect = expectation::upper;
+
+    /// The measured window. 0: until `requests` are answered.
+    std::chrono::nanoseconds duration = std::chrono::seconds(10);
+    /// Load before the measurement begins, not counted.
+    std::chrono::nanoseconds warm_up = std::chrono::milliseconds(500);
+    /// How long to wait, at the end, for replies still to come; without a duration, how long the server may
+    /// be silent.
+    std::chrono::nanoseconds patience = std::chrono::seconds(5);
+    /// Ends after so many requests, before `duration`; 0: no such end.
+    std::uint64_t requests = 0;
+    /// The process whose CPU and memory are counted too: the server, when it runs on this machine. 0: none.
+    int server_pid = 0;
+};
+
+/// The largest payload with a framing: a tape of such messages is kept in memory four times.
+inline constexpr std::uint64_t framed_size_max = 64 * 1024 * 1024;
+
+/// Throws `error` (std::errc::invalid_argument) that says which value cannot be and why.
+void check(const plan& what);
+
+}  // namespace aperto::load

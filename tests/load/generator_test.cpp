@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+#include "load/generator.hpp"
+
+#include "aperto/error.hpp"
+#include "load/small_server.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <string>
+
+namespace {
+
+using namespace std::chrono_literals;
+using aperto::load::expectation;
+using aperto::load::framing;
+using aperto::load::generator;
+using aperto::load::outcome;
+using aperto::load::plan;
+
+// So many requests, each counted: a run that needs no clock.
+plan some_requests(const small_server& server, std::uint64_t count) {
+    plan what;
+    what.port = server.port();
+    what.connections = 4;
+    what.duration = 0ns;
+    what.warm_up = 0ns;
+    what.requests = count;
+    return what;
+}
+
+outcome run(const plan& what) {
+    generator load(what);
+    outcome seen = load.run();
+    std::printf("  %llu answered, %llu unanswered, p50 %lld ns, p99 %lld ns\n",
+                static_cast<unsigned long long>(seen.answered),
+                static_cast<unsigned long long>(seen.unanswered),
+                static_cast<long long>(seen.latency.at_percentile(50)),
+                static_cast<long long>(seen.latency.at_percentile(99)));
+    return seen;
+}
+
+TEST(generator, asks_as_often_as_it_was_told_and_counts_every_answer) {
+    const small_server server;
+    const outcome seen = run(some_requests(server, 1000));
+    EXPECT_TRUE(seen.clean());
+    EXPECT_EQ(seen.answered, 1000U);
+    EXPECT_EQ(seen.latency.count(), 1000U);
+    EXPECT_EQ(seen.bytes_sent, 64'000U);
+    EXPECT_EQ(seen.bytes_received, 64'000U);
+    EXPECT_EQ(seen.connected, 4U);
+    EXPECT_EQ(server.accepted(), 4U);
+    EXPECT_GT(seen.latency.min(), 0);
+}
+
+TEST(generator, pipelined_lines_framed_messages_and_streams_come_back_whole) {
+    const small_server server;
+    plan lines = some_requests(server, 5000);
+    lines.framing = framing::line;
+    lines.size = 32;
+    lines.pipeline = 64;
+    EXPECT_EQ(run(lines).answered, 5000U);
+
+    const small_server echo({.answer = [](std::string_view text) { return std::string(text); }});
+    plan framed = some_requests(echo, 200);
+    framed.framing = framing::length;
+    framed.size = 16 * 1024;
+    framed.expect = expectation::echo;
+    EXPECT_EQ(run(framed).answered, 200U);
+
+    plan stream = some_requests(server, 1);
+    stream.connections = 1;
+    stream.size = 10'000'000;
+    const outcome seen = run(stream);
+    EXPECT_EQ(seen.answered, 1U);
+    EXPECT_EQ(seen.bytes_received, 10'000'000U);
+}
+
+TEST(generator, a_connection_for_each_message) {
+    const small_server server;
+    plan what = some_requests(server, 300);
+    what.per_message_connection = true;
+    const outcome seen = run(what);
+    EXPECT_TRUE(seen.clean());
+    EXPECT_EQ(seen.answered, 300U);
+    EXPECT_EQ(server.accepted(), 300U);
+    EXPECT_GT(seen.sources, 1U) << "one source address has 28,000 ports, and each rests for a minute";
+}
+
+TEST(generator, one_wrong_byte_ends_the_run) {
+    unsigned answers = 0;
+    const small_server server({.answer = [&answers](std::string_view text) {
+        std::string reply(text);
+        for (char& each : reply) {
+            each = each == ' ' ? ' ' : static_cast<char>(each - 'a' + 'A');
+        }
+        if (++answers == 100) reply[10] = '#';
+        return reply;
+    }});
+    plan what = some_requests(server, 1'000'000);
+    what.connections = 1;
+    const outcome seen = run(what);
+    ASSERT_TRUE(seen.wrong);
+    EXPECT_EQ(seen.wrong->offset, 99U * 64 + 10);
+    EXPECT_EQ(seen.wrong->got, '#');
+    EXPECT_FALSE(seen.clean());
+    EXPECT_EQ(seen.answered, 99U);
+}
+
+TEST(generator, a_server_that_answers_once_and_closes_is_told_of) {
+    const small_server server({.answers_a_connection = 1});
+    plan what = some_requests(server, 50);
+    what.connections = 2;
+    const outcome seen = run(what);
+    EXPECT_FALSE(seen.clean());
+    EXPECT_GT(seen.closed_by_server + (seen.failures.empty() ? 0 : 1), 0U);
+    EXPECT_EQ(seen.answered + seen.unanswered, 50U);
+}
+
+TEST(generator, nobody_there) {
+    plan what;
+    {
+        const small_server gone;
+        what.port = gone.port();
+    }
+    try {
+        run(what);
+        FAIL() << "it connected to nothing";
+    } catch (const aperto::error& seen) {
+        std::printf("  %s (%s)\n", seen.what(), seen.advice().c_str());
+        EXPECT_EQ(seen.code(), std::errc::connection_refused);
+        EXPECT_EQ(seen.whom(), "127.0.0.1:" + std::to_string(what.port));
+    }
+}
+
+// The point of an open loop: a server that stalls for 300 ms keeps everybody waiting who was due meanwhile,
+// and not only the one request that it had in hand.
+TEST(generator, a_stall_is_felt_by_every_request_that_was_due_meanwhile) {
+    const small_server server({.stall_after = 200, .stall_ms = 300});
+    plan what;
+    what.port = server.port();
+    what.connections = 1;
+    what.rate = 1000;
+    what.warm_up = 0ns;
+    what.duration = 1s;
+    const outcome seen = run(what);
+    EXPECT_TRUE(seen.clean());
+    std::printf("  from the sending: p90 %lld ns; from when each was due: p90 %lld ns\n",
+                static_cast<long long>(seen.latency.at_percentile(90)),
+                static_cast<long long>(seen.corrected.at_percentile(90)));
+    EXPECT_EQ(seen.corrected.count(), seen.latency.count());
+    EXPECT_GT(seen.corrected.max(), 250'000'000);
+    EXPECT_GT(seen.latency.max(), 250'000'000) << "the one request that was in flight";
+    EXPECT_GT(seen.corrected.at_percentile(90), 50'000'000) << "and the 300 that should have been";
+    EXPECT_LT(seen.latency.at_percentile(90), 50'000'000);
+}
+
+TEST(generator, idle_connections_are_open_and_silent) {
+    const small_server server;
+    plan what = some_requests(server, 100);
+    what.idle_connections = 50;
+    const outcome seen = run(what);
+    EXPECT_TRUE(seen.clean());
+    EXPECT_EQ(seen.connected, 54U);
+    EXPECT_EQ(server.accepted(), 54U);
+    EXPECT_EQ(seen.bytes_sent, 6400U);
+}
+
+TEST(generator, knows_what_a_process_used) {
+    const small_server server;
+    plan what = some_requests(server, 2000);
+    what.server_pid = ::getpid();  // the server's thread is in this one
+    const outcome seen = run(what);
+    EXPECT_GT(seen.own_cpu_ns, 0);
+    EXPECT_GT(seen.server_cpu_ns, seen.own_cpu_ns)
+        << "the process has the generator's thread and the server's";
+    EXPECT_GT(seen.server_memory_most, 1'000'000U);
+}
+
+TEST(generator, a_plan_that_cannot_be_says_why) {
+    plan what;
+    what.pipeline = 2;
+    what.per_message_connection = true;
+    EXPECT_THROW(generator load(what), aperto::error);
+    what = {};
+    what.connections = 100'000'000;
+    EXPECT_THROW(generator load(what), aperto::error);
+}
+
+}  // namespace
