@@ -130,12 +130,6 @@ void register_all() {
     }
 }
 
-}  // namespace
+const bool registered = (register_all(), true);
 
-int main(int argc, char** argv) {
-    register_all();
-    benchmark::Initialize(&argc, argv);
-    if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-    benchmark::RunSpecifiedBenchmarks();
-    benchmark::Shutdown();
-}
+}  // namespace

@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <iostream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,13 +46,19 @@ protected:
         return {target.data(), done};
     }
 
-    bool is_vector() const { return GetParam().run != text::upper_blocks_portable; }
+    // The portable kernel promises ASCII only.
+    bool promises_scripts() const { return GetParam().run != text::upper_blocks_portable; }
 };
 
 INSTANTIATE_TEST_SUITE_P(every_kernel, upper_blocks, testing::ValuesIn(kernels()),
                          [](const auto& kernel) { return kernel.param.name; });
 
 std::string utf8_of(char32_t code_point) { return std::string(utf8::encode(code_point).view()); }
+
+std::size_t ascii_prefix(std::string_view text) {
+    const auto ascii = [](char byte) { return static_cast<unsigned char>(byte) < 0x80; };
+    return static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), ascii) - text.begin());
+}
 
 bool is_scalar(char32_t code_point) { return code_point < 0xD800 || code_point > 0xDFFF; }
 
@@ -95,7 +103,6 @@ TEST_P(upper_blocks, is_right_about_every_two_byte_character_at_every_place) {
 }
 
 TEST_P(upper_blocks, takes_the_scripts_it_promises) {
-    if (!is_vector()) GTEST_SKIP() << "the portable kernel promises ASCII only";
     for (const std::string_view script :
          {"a conexão é estabelecida: ÁÉÍÓÚ àèìòù ãõ ç ÿ ß µ ª º ÷ × ñ åäö æø ðþ"sv,
           "zażółć gęślą jaźń, příliš žluťoučký, őű"sv,
@@ -106,7 +113,8 @@ TEST_P(upper_blocks, takes_the_scripts_it_promises) {
         std::string text;
         while (text.size() < 500)
             text += script;
-        ASSERT_EQ(converted(text), reference::upper(text));
+        const std::size_t promised = promises_scripts() ? text.size() : ascii_prefix(text);
+        ASSERT_EQ(converted(text), reference::upper(text.substr(0, promised)));
     }
 }
 
