@@ -48,8 +48,8 @@ task<> conversation::run(worker& at, stream peer) {
             if (!message) break;
             if (!self.answer(*message)) break;
             if (self.peer_.has_room(0)) continue;
-            detail::write_awaiter taken(self.peer_, {}, detail::write_awaiter::until::sent);
-            co_await taken;
+            task<> room = self.wait_for_room();
+            co_await room;
         }
     } catch (...) {
         self.failure_ = std::current_exception();
@@ -60,6 +60,11 @@ task<> conversation::run(worker& at, stream peer) {
     }
     self.report_end();
     self.peer_.close_now(self.peer_.write_failure() != 0);
+}
+
+task<> conversation::wait_for_room() {
+    detail::write_awaiter taken(peer_, {}, detail::write_awaiter::until::sent);
+    co_await taken;
 }
 
 bool conversation::answer(std::string_view message) {

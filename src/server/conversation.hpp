@@ -27,6 +27,8 @@ public:
 private:
     /// Answers one message; false when the conversation is to end.
     bool answer(std::string_view message);
+    /// Until the peer has taken its replies. Apart from `run`, whose frame every idle connection holds.
+    task<> wait_for_room();
     void report_end();
 
     worker& worker_;

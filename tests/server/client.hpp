@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "aperto/endpoint.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace aperto {
+
+/// A client of nothing but system calls, blocking: what the server under test meets in the world.
+class plain_client {
+public:
+    explicit plain_client(const endpoint& to) {
+        endpoint where = to;
+        if (to.is_any()) where = *endpoint::from_address("127.0.0.1", to.port());
+        descriptor_ = ::socket(where.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
+        sockaddr_storage address{};
+        const socklen_t length = where.to_sockaddr(address);
+        connected_ = ::connect(descriptor_, reinterpret_cast<const sockaddr*>(&address), length) == 0;
+    }
+    plain_client(plain_client&& other) noexcept
+        : descriptor_(std::exchange(other.descriptor_, -1)), connected_(other.connected_) {}
+    plain_client& operator=(plain_client&&) = delete;
+    ~plain_client() { close(); }
+
+    bool connected() const noexcept { return connected_; }
+
+    plain_client& send(std::string_view bytes) {
+        while (!bytes.empty()) {
+            const ssize_t sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+            if (sent < 0) break;
+            bytes.remove_prefix(static_cast<std::size_t>(sent));
+        }
+        return *this;
+    }
+    plain_client& half_close() {
+        ::shutdown(descriptor_, SHUT_WR);
+        return *this;
+    }
+    /// `size` bytes, or as many as come before the end.
+    std::string receive(std::size_t size) {
+        std::string bytes(size, '\0');
+        const ssize_t got = ::recv(descriptor_, bytes.data(), size, MSG_WAITALL);
+        bytes.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
+        return bytes;
+    }
+    /// Everything to the end of the stream; `reset` says whether that was a reset.
+    std::string receive_all() {
+        std::string bytes;
+        char chunk[65'536];
+        for (;;) {
+            const ssize_t got = ::recv(descriptor_, chunk, sizeof chunk, 0);
+            if (got <= 0) {
+                reset_ = got < 0;
+                return bytes;
+            }
+            bytes.append(chunk, static_cast<std::size_t>(got));
+        }
+    }
+    bool was_reset() const noexcept { return reset_; }
+    void reset() {
+        const linger at_once{.l_onoff = 1, .l_linger = 0};
+        ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+        close();
+    }
+    void close() {
+        if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
+    }
+
+private:
+    int descriptor_ = -1;
+    bool connected_ = false;
+    bool reset_ = false;
+};
+
+}  // namespace aperto
