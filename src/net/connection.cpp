@@ -249,7 +249,13 @@ void connection::on_sent_now(int result) noexcept {
     if (result < 0) return fail_writing(box.timed_out ? -ETIMEDOUT : result);
     sent_ += static_cast<std::uint64_t>(result);
     box.taken(static_cast<std::size_t>(result));
-    if (box.offered() == 0) loop_->disarm(box.deadline);
+    if (box.offered() == 0) {
+        loop_->disarm(box.deadline);
+        box.timed_out = false;
+    } else if (box.timed_out) {
+        // A send that is cancelled after the kernel took a part tells that part, not that it was cancelled.
+        fail_writing(-ETIMEDOUT);
+    }
 }
 
 void connection::fail_writing(int result) noexcept {
