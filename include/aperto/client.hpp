@@ -19,8 +19,8 @@ struct client_options {
     /// for so long.
     duration quiet = std::chrono::milliseconds(250);
     aperto::engine engine = engine::automatic;  ///< for the blocking `ask` alone
-    connect_options socket;
-    stream_options stream;
+    connect_options socket{};
+    stream_options stream{};
 };
 
 /// A connection to `where` ("sala-3:9999", "[::1]:9999"): resolves, tries the addresses as RFC 8305 (Happy

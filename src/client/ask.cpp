@@ -13,7 +13,8 @@ struct inquiry {
     stream& peer;
     const std::string& question;
     const client_options& options;
-    std::string answer;
+    std::string whom;  ///< the address, which a broken connection no longer tells
+    std::string answer{};
     bool sent = false;
 };
 
@@ -35,7 +36,7 @@ task<> receive_more(inquiry& asked, bool& more) {
     if (!more) co_return;
     const std::size_t limit = asked.options.stream.max_message;
     if (part->size() > limit - asked.answer.size())
-        throw error(errc::message_too_large, "take the reply of", asked.peer.remote().to_string(),
+        throw error(errc::message_too_large, "take the reply of", asked.whom,
                     "client_options::stream.max_message sets the limit.");
     asked.answer += *part;
 }
@@ -60,7 +61,7 @@ task<> receive_answer(inquiry& asked) {
     }
     const std::optional<std::string_view> message = co_await asked.peer.read_message();
     if (!message)
-        throw error(errc::cut_short, "get a reply of", asked.peer.remote().to_string(),
+        throw error(errc::cut_short, "get a reply of", asked.whom,
                     "The other side closed without one. Do both sides use the same framing?");
     asked.answer = *message;
 }
@@ -84,7 +85,7 @@ task<> exchange_messages(inquiry& asked) {
         broken = why.code();
     }
     if (broken)
-        throw error(errc::cut_short, "get the whole reply of", asked.peer.remote().to_string(),
+        throw error(errc::cut_short, "get the whole reply of", asked.whom,
                     "The connection broke off: " + broken.message() + '.');
 }
 
@@ -95,12 +96,12 @@ task<std::string> async_ask(host_port where, std::string message, client_options
     options.stream.idle_timeout = options.stream.message_deadline = options.stream.write_deadline = forever;
     task<stream> connecting = connect(std::move(where), options);
     stream peer = co_await connecting;
-    inquiry asked{peer, message, options, {}};
+    inquiry asked{peer, message, options, peer.remote().to_string()};
     task<> exchanging = exchange_messages(asked);
     const bool late = co_await detail::run_limited(std::move(exchanging), options.reply_deadline);
     if (late)
         throw error(
-            std::make_error_code(std::errc::timed_out), "get a reply of", peer.remote().to_string(),
+            std::make_error_code(std::errc::timed_out), "get a reply of", asked.whom,
             "It is connected, but silent. Does it know that the message is whole? Compare the framing.");
     if (options.stream.framing != framing::stream) co_await peer.shutdown_write();
     co_return std::move(asked.answer);

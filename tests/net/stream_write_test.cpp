@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: MIT
+#include "aperto/stream.hpp"
+#include "net/duet.hpp"
+
+#include <thread>
+#include <vector>
+
+namespace aperto {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace duet;
+
+class StreamWrite : public StreamTest {};
+INSTANTIATE_TEST_SUITE_P(Engines, StreamWrite, testing::Values(engine::uring, engine::epoll), engine_name);
+
+/// Bytes of which no two stretches are alike, so that any that is lost, doubled or moved shows.
+std::string pattern(std::size_t size) {
+    std::string bytes(size, '\0');
+    std::uint32_t state = 1;
+    for (char& each : bytes) {
+        state = state * 1664525u + 1013904223u;
+        each = static_cast<char>(state >> 24);
+    }
+    return bytes;
+}
+
+task<> write_all(stream& to, std::string_view bytes, std::size_t piece) {
+    for (; !bytes.empty(); bytes.remove_prefix(std::min(piece, bytes.size())))
+        co_await to.write(bytes.substr(0, piece));
+    co_await to.shutdown_write();
+}
+
+task<> read_all(stream& from, std::string& into) {
+    while (auto part = co_await from.read_some())
+        into += *part;
+}
+
+TEST_P(StreamWrite, DeliversEveryByteInOrderWhateverTheSizeOfTheWrites) {
+    const auto story = []() -> task<> {
+        const std::string sent = pattern(8 * 1024 * 1024);
+        for (const std::size_t piece : {1000u, 32u * 1024, 32u * 1024 + 1, 700'001u, 8u * 1024 * 1024}) {
+            task<streams> meeting = meet_ours();
+            streams both = co_await meeting;
+            std::string received;
+            task_group group;
+            group.spawn(write_all(both.left, sent, piece));
+            group.spawn(read_all(both.right, received));
+            task<> joining = group.join();
+            co_await joining;
+            EXPECT_TRUE(received == sent) << "in writes of " << piece;
+            EXPECT_EQ(both.left.bytes_sent(), sent.size());
+            EXPECT_EQ(both.right.bytes_received(), sent.size());
+        }
+    };
+    play(story());
+}
+
+TEST_P(StreamWrite, GoesBothWaysAtOnce) {
+    const auto story = []() -> task<> {
+        const std::string sent = pattern(4 * 1024 * 1024);
+        task<streams> meeting = meet_ours();
+        streams both = co_await meeting;
+        std::string left;
+        std::string right;
+        task_group group;
+        group.spawn(write_all(both.left, sent, 100'000));
+        group.spawn(write_all(both.right, sent, 5'000));
+        group.spawn(read_all(both.right, right));
+        group.spawn(read_all(both.left, left));
+        task<> joining = group.join();
+        co_await joining;
+        EXPECT_TRUE(left == sent);
+        EXPECT_TRUE(right == sent);
+    };
+    play(story());
+}
+
+TEST_P(StreamWrite, JoinsPartsAndFramesMessages) {
+    const auto story = []() -> task<> {
+        stream_options options;
+        options.framing = framing::length;
+        task<pair> meeting = meet(options);
+        pair both = co_await meeting;
+        const std::vector<std::string_view> parts{"HTTP/1.1 ", "200", " OK\r\n"};
+        task<> gathering = both.ours.write(parts);
+        co_await gathering;
+        task<> framed = both.ours.write_message("texto");
+        co_await framed;
+        task<> empty = both.ours.write_message("");
+        co_await empty;
+        co_await both.ours.flush();
+        EXPECT_EQ(both.peer.take(), std::string("HTTP/1.1 200 OK\r\n\0\0\0\5texto\0\0\0\0", 30));
+        EXPECT_EQ(both.ours.bytes_sent(), 30u);
+    };
+    play(story());
+}
+
+TEST_P(StreamWrite, SendsManySmallWritesOfOneTurnTogether) {
+    const auto story = []() -> task<> {
+        task<pair> meeting = meet();
+        pair both = co_await meeting;
+        for (int i = 0; i < 100; ++i)
+            co_await both.ours.write("0123456789");
+        co_await both.ours.flush();
+        EXPECT_EQ(both.peer.take().size(), 1000u);
+        EXPECT_EQ(both.ours.facts().data_segments_out, 1u);
+    };
+    play(story());
+}
+
+TEST_P(StreamWrite, WaitsForAPeerThatDoesNotRead) {
+    const auto story = []() -> task<> {
+        const std::string small = pattern(1000);
+        task<pair> meeting = meet();
+        pair both = co_await meeting;
+        const auto flood = [](stream& to, std::string_view bytes, std::size_t& written) -> task<> {
+            for (;;) {
+                co_await to.write(bytes);
+                written += bytes.size();
+            }
+        };
+        std::size_t written = 0;
+        task<std::error_code> flooding =
+            failure_of(with_timeout<void>(50ms, flood(both.ours, small, written)));
+        EXPECT_EQ(co_await flooding, std::errc::timed_out) << "it waited";
+        const std::size_t held = written - both.ours.bytes_sent();
+        EXPECT_LE(held, both.ours.options().high_water);
+
+        // What was accepted arrives all the same.
+        std::string received;
+        std::thread reading([&] { received = both.peer.take_all(); });
+        co_await both.ours.shutdown_write();
+        reading.join();
+        EXPECT_EQ(received.size(), written);
+    };
+    play(story());
+}
+
+TEST_P(StreamWrite, GivesUpAPeerThatTakesNothingForTheWriteDeadline) {
+    const auto story = []() -> task<> {
+        stream_options options;
+        options.write_deadline = 30ms;
+        task<pair> meeting = meet(options);
+        pair both = co_await meeting;
+        const std::string large = pattern(32 * 1024 * 1024);
+        task<> next = turn();  // making it took its time; a deadline counts from the turn's beginning
+        co_await next;
+        const time_point before = clock::now();
+        task<std::error_code> writing = failure_of(write(both.ours, large));
+        EXPECT_EQ(co_await writing, std::errc::timed_out);
+        EXPECT_GE(clock::now() - before, 30ms);
+        EXPECT_LT(clock::now() - before, 5s);
+        task<std::error_code> again = failure_of(write(both.ours, "more"));
+        EXPECT_EQ(co_await again, std::errc::timed_out) << "for good";
+    };
+    play(story());
+}
+
+TEST_P(StreamWrite, GivesTimeToAPeerThatReadsSlowlyButReads) {
+    const auto story = []() -> task<> {
+        stream_options options;
+        options.write_deadline = 500ms;
+        options.high_water = 64 * 1024;
+        task<pair> meeting = meet(options);
+        pair both = co_await meeting;
+        const std::string large = pattern(8 * 1024 * 1024);
+        const auto sip = [](plain_socket& peer, std::size_t total) -> task<> {
+            for (std::size_t taken = 0; taken < total;) {
+                taken += peer.take().size();
+                co_await sleep(1ms);
+            }
+        };
+        task_group group;
+        group.spawn(sip(both.peer, large.size()));
+        co_await both.ours.write(large);
+        task<> joining = group.join();
+        co_await joining;
+    };
+    play(story());
+}
+
+TEST_P(StreamWrite, TellsAPeerThatHasGone) {
+    const auto story = []() -> task<> {
+        task<pair> meeting = meet();
+        pair both = co_await meeting;
+        both.peer.reset();
+        const auto insist = [](stream& to) -> task<> {
+            for (;;) {
+                co_await to.write("anybody there?");
+                co_await to.flush();
+            }
+        };
+        task<std::error_code> writing = failure_of(insist(both.ours));
+        const std::error_code code = co_await writing;
+        EXPECT_TRUE(code == std::errc::connection_reset || code == std::errc::broken_pipe) << code.message();
+    };
+    play(story());
+}
+
+TEST_P(StreamWrite, AnswersAfterThePeersHalfClose) {
+    const auto story = []() -> task<> {
+        task<pair> meeting = meet();
+        pair both = co_await meeting;
+        both.peer.send("question");
+        both.peer.half_close();
+        std::string question;
+        task<> reading = read_all(both.ours, question);
+        co_await reading;
+        EXPECT_EQ(question, "question");
+        co_await both.ours.write("answer");
+        co_await both.ours.shutdown_write();
+        EXPECT_EQ(both.peer.take_all(), "answer");
+        EXPECT_EQ(both.peer.failure(), 0);
+    };
+    play(story());
+}
+
+TEST_P(StreamWrite, ReadsOnAfterItsOwnHalfClose) {
+    const auto story = []() -> task<> {
+        task<pair> meeting = meet();
+        pair both = co_await meeting;
+        co_await both.ours.write("question");
+        co_await both.ours.shutdown_write();
+        EXPECT_EQ(both.peer.take_all(), "question");
+        both.peer.send("answer\n");
+        EXPECT_EQ(co_await both.ours.read_line(), "answer");
+        task<std::error_code> writing = failure_of(write(both.ours, "more"));
+        EXPECT_EQ(co_await writing, errc::closed);
+    };
+    play(story());
+}
+
+TEST_P(StreamWrite, CancelledInTheMiddleLetsNothingFollow) {
+    const auto story = []() -> task<> {
+        task<pair> meeting = meet();
+        pair both = co_await meeting;
+        const std::string large = pattern(32 * 1024 * 1024);
+        task<std::error_code> writing = failure_of(with_timeout<void>(10ms, write(both.ours, large)));
+        EXPECT_EQ(co_await writing, std::errc::timed_out);
+        // Part of it is sent; what would follow could not be told from it.
+        task<std::error_code> more = failure_of(write(both.ours, "more"));
+        EXPECT_NE(co_await more, std::error_code());
+    };
+    play(story());
+}
+
+}  // namespace
+}  // namespace aperto
