@@ -65,9 +65,6 @@ std::string best_catalogue(const fs::path& locales, const std::string& language)
     return {};
 }
 
-// The environment and the locale belong to the whole process, hence the rule that only `main` calls init.
-// NOLINTBEGIN(concurrency-mt-unsafe)
-
 std::string environment(const char* variable) {
     const char* value = std::getenv(variable);
     return value == nullptr ? "" : value;
@@ -118,8 +115,6 @@ bool i18n::init(std::string_view language) {
     }
     return true;
 }
-
-// NOLINTEND(concurrency-mt-unsafe)
 
 const char* _(const char* english) { return ::dgettext(domain, english); }
 
