@@ -79,6 +79,16 @@ std::string connection::whom() const {
     return peer ? peer.to_string() : "the peer";
 }
 
+tcp_facts connection::facts() const {
+    if (!is_open()) throw error(errc::closed, "read the facts of", "a connection");
+    tcp_facts known = loop_->facts(socket_);
+    if (known.client_syn)
+        client_syn_ = known.client_syn;
+    else
+        known.client_syn = client_syn_;
+    return known;
+}
+
 // ---- reading
 
 std::string_view connection::unread() const noexcept {

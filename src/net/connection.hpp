@@ -39,6 +39,8 @@ public:
     bool ended() const noexcept { return ended_; }
     /// "192.0.2.7:50000", for errors; what it was where the connection is gone.
     std::string whom() const;
+    /// See stream::facts.
+    tcp_facts facts() const;
 
     // ---- reading
 
@@ -120,6 +122,7 @@ private:
     std::uint64_t message_offset_ = 0;
     time_point message_began_{};
     std::unique_ptr<outbox> outbox_;
+    mutable std::optional<syn_facts> client_syn_;  ///< the kernel tells it once and forgets it
     int read_failure_ = 0;   ///< a negative errno, or -(10,000 + errc)
     int write_failure_ = 0;  ///< a negative errno
     bool ended_ = false;

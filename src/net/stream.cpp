@@ -189,10 +189,7 @@ void stream::abort() noexcept { connection_->close_now(true); }
 endpoint stream::local() const { return connection_->on().local(connection_->socket()); }
 endpoint stream::remote() const { return connection_->on().remote(connection_->socket()); }
 
-tcp_facts stream::facts() const {
-    if (!connection_->is_open()) throw error(errc::closed, "read the facts of", "a connection");
-    return connection_->on().facts(connection_->socket());
-}
+tcp_facts stream::facts() const { return connection_->facts(); }
 
 std::uint64_t stream::bytes_received() const noexcept { return connection_->received(); }
 std::uint64_t stream::bytes_sent() const noexcept { return connection_->sent(); }

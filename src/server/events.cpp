@@ -8,10 +8,7 @@ namespace aperto {
 endpoint connection_view::remote() const { return of_->on().remote(of_->socket()); }
 endpoint connection_view::local() const { return of_->on().local(of_->socket()); }
 
-tcp_facts connection_view::facts() const {
-    if (!of_->is_open()) throw error(errc::closed, "read the facts of", "a connection");
-    return of_->on().facts(of_->socket());
-}
+tcp_facts connection_view::facts() const { return of_->facts(); }
 
 std::uint64_t connection_view::bytes_received() const noexcept { return of_->received(); }
 std::uint64_t connection_view::bytes_sent() const noexcept { return of_->sent(); }

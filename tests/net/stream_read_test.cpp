@@ -237,6 +237,20 @@ TEST_P(StreamRead, LosesNothingToACancelledWait) {
     play(story());
 }
 
+TEST_P(StreamRead, KnowsWhatTheHandshakeAgreedHoweverOftenItIsAsked) {
+    const auto story = []() -> task<> {
+        task<streams> meeting = meet_ours();
+        const streams both = co_await meeting;
+        for (int i = 0; i < 2; ++i) {
+            const tcp_facts server = both.right.facts();
+            EXPECT_EQ(server.state, "ESTABLISHED");
+            EXPECT_TRUE(server.client_syn && server.client_syn->mss);
+            EXPECT_FALSE(both.left.facts().client_syn);
+        }
+    };
+    play(story());
+}
+
 TEST_P(StreamRead, TellsAReset) {
     const auto story = []() -> task<> {
         task<pair> waiting = meet();
