@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: MIT
+"""./bench: aperto, the floors and the peers side by side in one run."""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import guard
+import loads as load_table
+import measure
+import peers as peer_table
+import plot
+import summary
+from summary import Results
+
+
+def parse():
+    parser = argparse.ArgumentParser(
+        prog="./bench", description="Builds and runs aperto, the floors and the peers side by side, in rounds.")
+    parser.add_argument("--loads", default="", help="which loads, as in 1,3,6a; 9 is all of them on epoll alone")
+    parser.add_argument("--peers", default="", help="which peers, as in asio,tokio; the floors and aperto always run")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds, interleaved (5)")
+    parser.add_argument("--seconds", type=float, default=3.0, help="how long a sample measures (3)")
+    parser.add_argument("--out", default=str(peer_table.BUILT / "results"), help="folder for results.json and results.svg")
+    parser.add_argument("--quick", action="store_true",
+                        help="under three minutes: aperto against the floors, failing beyond a tolerance")
+    parser.add_argument("--list", action="store_true", help="name the loads and the peers")
+    arguments = parser.parse_args()
+    if arguments.rounds < 1 or arguments.seconds <= 0:
+        parser.error("it needs at least one round, and some time")
+    return arguments
+
+
+def say(text="", end="\n"):
+    print(text, end=end, flush=True)
+
+
+def progress(text):
+    if sys.stderr.isatty():
+        print(f"\r{text}\033[K", end="", file=sys.stderr, flush=True)
+
+
+def facts(arguments):
+    model = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
+                  if line.startswith("model name")), platform.machine())
+    server, load = measure.cores()
+    return {"when": time.strftime("%Y-%m-%d %H:%M:%S %z"), "machine": f"{os.cpu_count()} × {model}",
+            "kernel": platform.release(), "rounds": arguments.rounds, "seconds": arguments.seconds,
+            "server_core": server, "load_core": load}
+
+
+def fit_idle(load, files):
+    """A load that this machine's limit of open files leaves room for."""
+    room = files - 200
+    if load.idle + load.connections <= room:
+        return load
+    if not load.idle:
+        return replace(load, connections=room, title=f"{load.title} (only {room}: see ulimit -Hn)")
+    return replace(load, idle=room - load.connections, title=f"{load.title} (only {room - load.connections}: see ulimit -Hn)")
+
+
+def build_all(peers):
+    """The peers that could be built; the others are named with what went wrong."""
+    built = []
+    for peer in peers:
+        progress(f"building {peer.title}")
+        wrong = peer_table.build(peer)
+        if wrong:
+            progress("")
+            say(f"{peer.title} cannot run here:\n{wrong}")
+        else:
+            built.append(peer)
+    progress("")
+    return built
+
+
+def run_rounds(peers, loads, arguments):
+    """samples[load][peer] and failures[load][peer]; within a load, round after round, every peer in turn."""
+    samples = {load.key: {p.key: [] for p in peers} for load in loads}
+    failures = {load.key: {} for load in loads}
+    for load in loads:
+        for round_number in range(arguments.rounds):
+            for peer in peers:
+                why = peer.refuses(load) or failures[load.key].get(peer.key)
+                if why:
+                    failures[load.key][peer.key] = why
+                    continue
+                progress(f"load {load.key}, round {round_number + 1} of {arguments.rounds}: {peer.title}")
+                try:
+                    sample = measure.take_sample(peer, load, arguments.seconds)
+                except measure.Failed as failed:
+                    failures[load.key][peer.key] = str(failed)
+                    sample = None
+                samples[load.key][peer.key].append(sample)
+        progress("")
+        say("\n".join(summary.table(Results(peers, samples), load, failures)) + "\n")
+    return samples, failures
+
+
+def write(report, peers, folder):
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "results.json").write_text(json.dumps(report, indent=1) + "\n")
+    (folder / "results.svg").write_text(plot.draw(report, {p.key: p.role for p in peers}))
+    say(f"\nwritten: {folder}/results.json and results.svg")
+
+
+def main():
+    arguments = parse()
+    peer_table.BUILT.mkdir(parents=True, exist_ok=True)
+    if arguments.list:
+        say("\n".join(f"load {load.key:<3} {load.title}" for load in load_table.LOADS))
+        say("\n".join(f"peer {peer.key:<13} {peer.title}" for peer in peer_table.PEERS))
+        return 0
+    files = measure.raise_file_limit()
+    if arguments.quick:
+        wanted = [p for p in peer_table.PEERS if p.role != "peer"]
+        return guard.run(build_all(wanted), say, progress)
+    loads = [fit_idle(load, files) for load in load_table.choose(arguments.loads)]
+    peers = peer_table.choose(arguments.peers)
+    if arguments.loads.strip() == "9":
+        peers = [p for p in peers if p.key in ("epoll_c", "aperto_epoll")]
+    known = facts(arguments)
+    say(f"{known['machine']} · Linux {known['kernel']} · server on core {known['server_core']}, load on core "
+        f"{known['load_core']} · {arguments.rounds} rounds of {arguments.seconds:g} s, interleaved\n")
+    peers = build_all(peers)
+    samples, failures = run_rounds(peers, loads, arguments)
+    results = Results(peers, samples)
+    note = summary.generator_note(results)
+    if note:
+        say(note)
+    reached = summary.goals(results)
+    if reached:
+        say("goals")
+        say("\n".join(goal.line() for goal in reached))
+    write(summary.as_json(results, known, failures), peers, arguments.out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
