@@ -98,8 +98,11 @@ void loop::spawn(task<> work, cancel_scope* scope) {
 
 void loop::drop_tasks() noexcept {
     const current_guard guard(*this);
+    // The latest first: a task may use what lives in the one that started it.
     while (!roots_.empty()) {
-        roots_.pop_front().frame.destroy();
+        root& latest = roots_.back();
+        latest.unlink();
+        latest.frame.destroy();
         --root_count_;
     }
 }

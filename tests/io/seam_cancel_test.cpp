@@ -353,6 +353,30 @@ TEST_P(giving_up, a_loop_may_end_while_its_tasks_wait) {
     EXPECT_EQ(open_descriptors(), before);
 }
 
+TEST_P(giving_up, a_loop_ends_the_latest_task_first) {
+    const auto other = loop::create({.which = GetParam()});
+    // The first task owns the socket on which the second one waits.
+    struct owned_socket {
+        loop& on;
+        socket_id which;
+        ~owned_socket() { on.close(which); }
+    };
+    auto receive = [](loop& inner, socket_id from) -> task<> {
+        receiving some(inner, from);
+        co_await some;
+    };
+    auto owner = [receive](loop& inner) -> task<> {
+        const pair both = co_await make_pair_of(inner);
+        const owned_socket client{inner, both.client};
+        const owned_socket server{inner, both.server};
+        inner.spawn(receive(inner, both.server));
+        co_await sleep(1h);
+    };
+    other->spawn(owner(*other));
+    other->run(turns(*other, 10));
+    EXPECT_EQ(other->count().tasks, 2u);
+}
+
 APERTO_ON_BOTH_ENGINES(giving_up);
 
 }  // namespace
