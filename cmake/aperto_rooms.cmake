@@ -3,10 +3,11 @@
 # the tests of one room are then put together from rooms, so a test of `net` never waits for `cli`.
 # Each list names the rooms a room may include: arrows point down only.
 
-set(rooms_of_library core io text net client server)
+set(rooms_of_library core io sim text net client server)
 
 set(room_core_uses "")
 set(room_io_uses core)
+set(room_sim_uses core io)
 set(room_text_uses core)
 set(room_net_uses core io text)
 set(room_client_uses core io text net)
@@ -17,6 +18,7 @@ set(room_cli_uses core io text net client server lab load)
 
 set(room_core_links fmt::fmt Threads::Threads)
 set(room_io_links PkgConfig::liburing)
+set(room_sim_links "")
 set(room_text_links PkgConfig::icu)
 set(room_net_links "")
 set(room_client_links "")

@@ -10,6 +10,7 @@ ROOT = Path(os.environ.get("APERTO_SOURCE_DIR", Path(__file__).parents[2]))
 BELOW = {
     "core": set(),
     "io": {"core"},
+    "sim": {"core", "io"},
     "text": {"core"},
     "net": {"core", "io", "text"},
     "server": {"core", "io", "text", "net"},
