@@ -38,7 +38,7 @@ void put_away(std::unique_ptr<std::string> used) noexcept {
 }  // namespace
 
 connection::connection(loop& on, socket_id socket, std::shared_ptr<const stream_options> options) noexcept
-    : loop_(&on), socket_(socket), options_(std::move(options)) {}
+    : loop_(&on), socket_(socket), remote_(on.remote(socket)), options_(std::move(options)) {}
 
 connection::~connection() {
     assert(!socket_ && !reader && !writer);
@@ -72,11 +72,6 @@ task<> connection::finish(connection& last) {
         ~reference() { held.release(); }
     } const keep{last};
     co_await last.close_orderly();
-}
-
-std::string connection::whom() const {
-    const endpoint peer = is_open() ? loop_->remote(socket_) : endpoint();
-    return peer ? peer.to_string() : "the peer";
 }
 
 tcp_facts connection::facts() const {

@@ -37,8 +37,9 @@ public:
     std::uint64_t consumed() const noexcept { return received_ - unread().size(); }
     /// The peer's end of stream has arrived.
     bool ended() const noexcept { return ended_; }
-    /// "192.0.2.7:50000", for errors; what it was where the connection is gone.
-    std::string whom() const;
+    /// The other side's address; still known when the connection is gone, as the kernel's answer is not.
+    const endpoint& remote() const noexcept { return remote_; }
+    std::string whom() const { return remote_ ? remote_.to_string() : "the peer"; }
     /// See stream::facts.
     tcp_facts facts() const;
 
@@ -111,6 +112,7 @@ private:
 
     loop* loop_;
     socket_id socket_;
+    endpoint remote_;
     std::shared_ptr<const stream_options> options_;
     lent_bytes lent_;
     std::unique_ptr<std::string> kept_;  ///< an incomplete message, once it outgrew its buffer
@@ -123,8 +125,8 @@ private:
     time_point message_began_{};
     std::unique_ptr<outbox> outbox_;
     mutable std::optional<syn_facts> client_syn_;  ///< the kernel tells it once and forgets it
-    int read_failure_ = 0;   ///< a negative errno, or -(10,000 + errc)
-    int write_failure_ = 0;  ///< a negative errno
+    int read_failure_ = 0;                         ///< a negative errno, or -(10,000 + errc)
+    int write_failure_ = 0;                        ///< a negative errno
     bool ended_ = false;
     bool read_timed_out_ = false;
     bool draining_ = false;

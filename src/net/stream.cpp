@@ -187,7 +187,7 @@ task<> stream::close() {
 void stream::abort() noexcept { connection_->close_now(true); }
 
 endpoint stream::local() const { return connection_->on().local(connection_->socket()); }
-endpoint stream::remote() const { return connection_->on().remote(connection_->socket()); }
+endpoint stream::remote() const { return connection_->remote(); }
 
 tcp_facts stream::facts() const { return connection_->facts(); }
 

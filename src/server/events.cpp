@@ -5,7 +5,7 @@
 
 namespace aperto {
 
-endpoint connection_view::remote() const { return of_->on().remote(of_->socket()); }
+endpoint connection_view::remote() const { return of_->remote(); }
 endpoint connection_view::local() const { return of_->on().local(of_->socket()); }
 
 tcp_facts connection_view::facts() const { return of_->facts(); }

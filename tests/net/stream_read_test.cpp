@@ -256,6 +256,7 @@ TEST_P(StreamRead, TellsAReset) {
         task<pair> waiting = meet();
         pair both = co_await waiting;
         task_group group;
+        const endpoint who = both.ours.remote();
         const auto reset_later = [](plain_socket& peer) -> task<> {
             task<> next = turn();
             co_await next;
@@ -266,6 +267,7 @@ TEST_P(StreamRead, TellsAReset) {
         EXPECT_EQ(co_await reading, std::errc::connection_reset);
         task<std::error_code> again = failure_of(read_line(both.ours));
         EXPECT_EQ(co_await again, std::errc::connection_reset) << "for good";
+        EXPECT_EQ(both.ours.remote(), who) << "the kernel has forgotten it";
         task<> joining = group.join();
         co_await joining;
     };
