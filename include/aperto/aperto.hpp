@@ -3,6 +3,7 @@
 
 /// Everything of aperto: servers, clients and what they stand on.
 
+#include "aperto/cidr.hpp"
 #include "aperto/client.hpp"
 #include "aperto/endpoint.hpp"
 #include "aperto/error.hpp"
