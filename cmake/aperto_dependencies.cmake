@@ -10,7 +10,6 @@ find_package(fmt REQUIRED)
 
 # The program alone.
 find_package(CLI11 REQUIRED)
-find_package(spdlog REQUIRED)
 find_package(nlohmann_json REQUIRED)
 pkg_check_modules(libedit REQUIRED IMPORTED_TARGET libedit)
 
