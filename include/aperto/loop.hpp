@@ -236,6 +236,7 @@ private:
     static root_task run_root(loop& on, task<> work);
     void keep_failure(std::exception_ptr why) noexcept;
     void run_ready();
+    bool end_own_wait(operation& waiting) noexcept;
     void drop_result(operation& ready) noexcept;
     void run_hooks();
     void fire_timers();

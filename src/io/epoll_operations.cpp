@@ -17,25 +17,6 @@ constexpr std::uint8_t inline_receives_max = 1;
 constexpr std::uint8_t inline_sends_max = 16;
 constexpr std::uint8_t inline_accepts_max = 16;
 
-/// A client that has gone before it was accepted, accept(2): the next one may be there.
-bool concerns_one_client(int code) noexcept {
-    switch (code) {
-    case EINTR:
-    case ECONNABORTED:
-    case EPERM:
-    case EPROTO:
-    case ENOPROTOOPT:
-    case ENETDOWN:
-    case ENETUNREACH:
-    case EHOSTDOWN:
-    case EHOSTUNREACH:
-    case ENONET:
-        return true;
-    default:
-        return false;
-    }
-}
-
 }  // namespace
 
 // ---- accepting and connecting

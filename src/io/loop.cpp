@@ -131,9 +131,7 @@ bool loop::has_current() noexcept { return this_thread_loop != nullptr; }
 
 bool loop::ended() const noexcept { return root_count_ == 0 && ready_.empty() && !mailbox_->full(); }
 
-bool loop::has_work() const noexcept {
-    return !ready_.empty() || !at_turn_end_.empty() || mailbox_->full();
-}
+bool loop::has_work() const noexcept { return !ready_.empty() || !at_turn_end_.empty() || mailbox_->full(); }
 
 std::exception_ptr loop::take_failure() noexcept {
     if (failure_) stopped_.store(false, std::memory_order_release);
@@ -241,36 +239,34 @@ void loop::at_turn_end(turn_hook& hook) noexcept {
 
 // ---- cancelling
 
-void loop::cancel(operation& waiting) noexcept {
-    if (waiting.state_ != operation::state::pending) return;
+/// Ends the wait of what needs no socket; false where the backend has to.
+bool loop::end_own_wait(operation& waiting) noexcept {
     switch (waiting.kind_) {
     case operation::kind::event:
-        break;
+        return true;
     case operation::kind::sleep:
         disarm(static_cast<sleep_operation&>(waiting).wake);
-        break;
+        return true;
     case operation::kind::aside:
         static_cast<aside_operation&>(waiting).job->waiting = nullptr;
-        break;
+        return true;
     default:
-        return cancel_pending(waiting);
+        return false;
     }
-    complete_later(waiting, -ECANCELED);
+}
+
+void loop::cancel(operation& waiting) noexcept {
+    if (waiting.state_ != operation::state::pending) return;
+    if (end_own_wait(waiting))
+        complete_later(waiting, -ECANCELED);
+    else
+        cancel_pending(waiting);
 }
 
 void loop::abandon(operation& waiting) noexcept {
     const bool ready = waiting.state_ == operation::state::ready;
     if (ready) static_cast<queue_hook&>(waiting).unlink();
-    switch (waiting.kind_) {
-    case operation::kind::event:
-        break;
-    case operation::kind::sleep:
-        disarm(static_cast<sleep_operation&>(waiting).wake);
-        break;
-    case operation::kind::aside:
-        static_cast<aside_operation&>(waiting).job->waiting = nullptr;
-        break;
-    default:
+    if (!end_own_wait(waiting)) {
         if (ready)
             drop_result(waiting);
         else

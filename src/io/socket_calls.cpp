@@ -114,6 +114,24 @@ int open_client(const endpoint& to, const connect_options& options) noexcept {
     return descriptor;
 }
 
+bool concerns_one_client(int code) noexcept {
+    switch (code) {
+    case EINTR:
+    case ECONNABORTED:
+    case EPERM:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENONET:
+        return true;
+    default:
+        return false;
+    }
+}
+
 endpoint local_of(int descriptor) noexcept {
     sockaddr_storage address{};
     socklen_t length = sizeof address;

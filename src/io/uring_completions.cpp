@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "io/socket_calls.hpp"
 #include "io/uring_loop.hpp"
 
 #include <unistd.h>
@@ -10,31 +11,6 @@
 #include <utility>
 
 namespace aperto::io {
-namespace {
-
-/// What accept(2) reports of one client that went away, or of its network; the next one is not concerned.
-bool is_of_the_client(int result) noexcept {
-    switch (-result) {
-    case ECONNABORTED:
-    case EINTR:
-    case EAGAIN:
-    case EPROTO:
-    case ENETDOWN:
-    case ENOPROTOOPT:
-    case EHOSTDOWN:
-    case ENONET:
-    case EHOSTUNREACH:
-    case EOPNOTSUPP:
-    case ENETUNREACH:
-    case EPERM:
-        return true;
-    default:
-        return false;
-    }
-}
-
-}  // namespace
-
 void uring_loop::poll(time_point until) {
     rearm_waiting();
     std::int64_t nanoseconds = 0;
@@ -97,7 +73,7 @@ void uring_loop::on_accept(socket_id which, socket& at, int result, bool more) {
         return;
     }
     if (!at.reader) return;  // an error that the next accept will meet itself
-    if (result == -ECANCELED || is_of_the_client(result)) {
+    if (result == -ECANCELED || concerns_one_client(-result)) {
         if (!at.armed) arm_accept(which, at);
         return;
     }
