@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <csignal>
@@ -170,22 +171,35 @@ void box::start(side host, const std::vector<std::string>& arguments, const std:
 
 void box::signal(side host, int number) const { send_message(control_of(host), 'K', number, {}); }
 
-bool box::listens(side host) const {
+/// The state of every TCP socket of the host, as two hexadecimal digits (proc_net_tcp).
+std::vector<std::string> box::socket_states(side host) const {
+    std::vector<std::string> out;
     for (const auto which : {host_descriptor::sockets_v4, host_descriptor::sockets_v6}) {
         std::istringstream lines(read_all_at_start(descriptor_of(host, which)));
-        std::string slot;
-        std::string local;
-        std::string remote;
-        std::string state;
-        for (std::string line; std::getline(lines, line);) {
+        std::string line;
+        std::getline(lines, line);
+        while (std::getline(lines, line)) {
             std::istringstream words(line);
+            std::string slot;
+            std::string local;
+            std::string remote;
+            std::string state;
             words >> slot >> local >> remote >> state;
-            if (state == "0A") {
-                return true;
-            }
+            out.push_back(state);
         }
     }
-    return false;
+    return out;
+}
+
+bool box::listens(side host) const {
+    const auto states = socket_states(host);
+    return std::count(states.begin(), states.end(), "0A") > 0;
+}
+
+std::size_t box::open_sockets(side host) const {
+    const auto states = socket_states(host);
+    return static_cast<std::size_t>(std::count_if(
+        states.begin(), states.end(), [](const auto& one) { return one != "0A" && one != "06"; }));
 }
 
 std::uint64_t box::dropped_at_tun(side host) const {
@@ -206,7 +220,8 @@ std::uint64_t box::dropped_at_tun(side host) const {
     return 0;
 }
 
-std::uint64_t box::counter(side host, std::string_view name) const {
+std::map<std::string, std::uint64_t> box::counters(side host) const {
+    std::map<std::string, std::uint64_t> out;
     for (const auto which : {host_descriptor::snmp, host_descriptor::netstat}) {
         std::istringstream lines(read_all_at_start(descriptor_of(host, which)));
         // Lines come in pairs: names, then values in the same order.
@@ -214,13 +229,13 @@ std::uint64_t box::counter(side host, std::string_view name) const {
             std::istringstream name_words(names);
             std::istringstream value_words(values);
             for (std::string key, value; name_words >> key && value_words >> value;) {
-                if (key == name) {
-                    return std::strtoull(value.c_str(), nullptr, 10);
+                if (!key.ends_with(':')) {
+                    out.emplace(key, std::strtoull(value.c_str(), nullptr, 10));
                 }
             }
         }
     }
-    return 0;
+    return out;
 }
 
 }  // namespace aperto::lab

@@ -5,6 +5,7 @@
 #include "lab/host.hpp"
 
 #include <array>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,12 +41,15 @@ public:
     bool listens(side host) const;
     /// Packets the host's kernel dropped because the TUN device's queue was full.
     std::uint64_t dropped_at_tun(side host) const;
-    /// A counter of /proc/net/snmp or netstat by its name: "InCsumErrors", "TCPTimeouts"; 0 when there is
-    /// none.
-    std::uint64_t counter(side host, std::string_view name) const;
+    /// The counters of /proc/net/snmp and netstat by name: "InCsumErrors", "TCPTimeouts". Those two files
+    /// have some names twice (UDP's and UDP-Lite's); the first counts.
+    std::map<std::string, std::uint64_t> counters(side host) const;
+    /// TCP sockets that are neither listening nor merely waiting out TIME-WAIT.
+    std::size_t open_sockets(side host) const;
 
 private:
     void wait_until_ready(side host);
+    std::vector<std::string> socket_states(side host) const;
 
     int supervisor_ = -1;  ///< PID
     std::array<descriptor, 2> controls_;

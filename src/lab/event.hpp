@@ -9,7 +9,7 @@
 
 namespace aperto::lab {
 
-/// A moment of the run: time since the wire was opened (CLOCK_MONOTONIC).
+/// A moment of the run: time since its first packet (CLOCK_MONOTONIC).
 using instant = std::chrono::nanoseconds;
 using duration = std::chrono::nanoseconds;
 

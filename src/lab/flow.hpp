@@ -23,6 +23,15 @@ struct sent_segment {
     instant last_sent{};
 };
 
+/// The retransmission timer after one more round trip was measured.
+struct timer_step {
+    instant at{};
+    duration round_trip{};
+    duration srtt{};
+    duration rttvar{};
+    duration rto{};
+};
+
 /// One host's part of a connection: what it sent, what it heard, what of its bytes arrived.
 struct flow_half {
     bool syn_seen = false;
@@ -56,6 +65,7 @@ struct flow_half {
     std::uint64_t fast_until = 0;  ///< the same of a fast retransmit
     rto_estimator timer;
     std::vector<duration> round_trips;
+    std::vector<timer_step> timer_steps;  ///< the first 10,000
 
     byte_stream written;                ///< its bytes as they entered the wire
     byte_stream arrived;                ///< its bytes as they left the wire whole

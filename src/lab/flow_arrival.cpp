@@ -26,6 +26,11 @@ void time_round_trip(flow_half& hearer, const event& out) {
     if (hearer.round_trips.size() < kept_max) {
         hearer.round_trips.push_back(round_trip);
     }
+    constexpr std::size_t steps_max = 10'000;
+    if (hearer.timer_steps.size() < steps_max) {
+        const auto& timer = hearer.timer;
+        hearer.timer_steps.push_back({out.arrived, round_trip, timer.srtt(), timer.rttvar(), timer.rto()});
+    }
 }
 
 void hear_acknowledgement(flow_half& hearer, const event& out) {

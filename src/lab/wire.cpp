@@ -31,7 +31,6 @@ wire::wire(wire_plan plan, int client_tun, int server_tun)
       links_{link(side::client, plan_.seed, plan_.link.base[0], plan_.link.phases[0], &plan_.named),
              link(side::server, plan_.seed, plan_.link.base[1], plan_.link.phases[1], &plan_.named)},
       tracker_(flow_tracker::options{plan_.tail_probes}),
-      epoch_(clock_now()),
       scratch_(packet_size_max),
       stop_signal_(checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "make an event descriptor")) {
     if (plan_.replay) {
@@ -54,7 +53,10 @@ void wire::stop() {
     thread_.join();
 }
 
-instant wire::now() const { return clock_now() - epoch_; }
+instant wire::now() const {
+    const auto epoch = epoch_.load(std::memory_order_relaxed);
+    return epoch == 0 ? instant{} : clock_now() - instant(epoch);
+}
 
 void wire::run() {
     ::prctl(PR_SET_NAME, "lab-wire");
@@ -134,6 +136,9 @@ bool wire::read_some(side from) {
 void wire::accept(side from, std::size_t place, std::size_t size) {
     auto& held = slots_[place];
     auto& what = held.what;
+    if (next_number_ == 1) {
+        epoch_.store(clock_now().count(), std::memory_order_relaxed);
+    }
     what = event{};
     what.number = next_number_++;
     what.from = from;

@@ -65,6 +65,7 @@ public:
     /// When the last packet came in or went out, and how many are under way. Any thread.
     instant last_activity() const noexcept { return instant(last_activity_.load(std::memory_order_relaxed)); }
     std::size_t under_way() const noexcept { return under_way_.load(std::memory_order_relaxed); }
+    /// Time since the first packet; 0 before it.
     instant now() const;
 
     // Only after stop():
@@ -101,7 +102,7 @@ private:
     flow_tracker tracker_;
     decision_log decisions_;
     added_times added_;
-    instant epoch_;  ///< CLOCK_MONOTONIC when the wire was opened
+    std::atomic<std::int64_t> epoch_{0};  ///< CLOCK_MONOTONIC at the first packet; 0 before it
 
     std::deque<slot> slots_;
     std::vector<std::size_t> free_slots_;

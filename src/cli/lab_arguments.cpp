@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: MIT
+#include "cli/lab_arguments.hpp"
+
+#include "core/i18n.hpp"
+#include "lab/bad_input.hpp"
+#include "lab/quantity.hpp"
+#include "lab/scenario.hpp"
+#include "lab/sentence.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+
+namespace aperto::cli {
+
+namespace {
+
+/// The values of the options as they were written, until all of them are known.
+struct written {
+    std::string server;
+    std::string client;
+    std::string seed;
+    std::string timeout;
+    std::string detail;
+    std::string view;
+    std::vector<std::pair<std::string, std::string>> link;
+    std::vector<lab::named_fault> faults;
+    std::vector<std::string> settings;
+    std::string host_mtu;
+    std::string rto_min;
+    bool v6 = false;
+    bool no_colour = false;
+    bool ascii = false;
+};
+
+using lab::sentence;
+
+std::string dashed(std::string_view key) {
+    std::string out = "--" + std::string(key);
+    std::replace(out.begin(), out.end(), '_', '-');
+    return out;
+}
+
+void add_common(CLI::App& to, lab_request& out, written& text) {
+    to.add_option("--seed", text.seed, _("number that all chance comes from"))->type_name("N");
+    to.add_option("--timeout", text.timeout, _("end the run after this time (60s)"))->type_name("TIME");
+    to.add_option("--show", text.detail, _("packets on the terminal: auto, all or none"))->type_name("WHICH");
+    to.add_option("--json", out.show.json_path,
+                  _("write every event there, one JSON object a line; - is standard output"))
+        ->type_name("FILE");
+    to.add_option("--pcap", out.show.capture_path, _("write the packets there, for Wireshark"))
+        ->type_name("FILE");
+    to.add_option("--pcap-view", text.view,
+                  _("as sent (with what the wire did as comments), or as the client or server sees them"))
+        ->type_name("sent|client|server");
+    to.add_option("--html", out.show.page_path, _("write a page with the ladder and graphs there"))
+        ->type_name("FILE");
+    to.add_option("--decisions", out.replay_path, _("follow the decisions saved there instead of the seed"))
+        ->type_name("FILE");
+    to.add_option("--save-decisions", out.save_path, _("save what the wire decides there"))
+        ->type_name("FILE");
+    to.add_flag("--no-colour,--no-color", text.no_colour, _("no colours"));
+    to.add_flag("--ascii", text.ascii, _("nothing but ASCII characters"));
+}
+
+void add_faults(CLI::App& to, written& text) {
+    for (const char* action : {"drop", "corrupt", "duplicate", "mark"}) {
+        const std::string name = action;
+        const auto take = [&text, name](const std::vector<std::string>& victims) {
+            for (const auto& victim : victims) {
+                text.faults.push_back(lab::make_fault(name, victim, {}));
+            }
+            return true;
+        };
+        // --duplicate and --corrupt are shares of all packets too: "1%" is no selector, "client data#3" no
+        // share.
+        if (name == "drop" || name == "mark") {
+            to.add_option_function<std::vector<std::string>>(
+                  "--" + name, take,
+                  name == "drop" ? _("lose this packet: 'server syn-ack#1'")
+                                 : _("mark it as having met congestion (ECN)"))
+                ->type_name("PACKET")
+                ->expected(1)
+                ->take_all();
+        }
+    }
+    to.add_option_function<std::vector<std::string>>(
+          "--hold",
+          [&text](const std::vector<std::string>& values) {
+              for (std::size_t i = 0; i + 1 < values.size(); i += 2) {
+                  text.faults.push_back(lab::make_fault("hold", values[i], values[i + 1]));
+              }
+              return values.size() % 2 == 0;
+          },
+          _("keep this packet back for a time: 'client data#3' 50ms"))
+        ->type_name("PACKET TIME")
+        ->expected(2)
+        ->take_all();
+}
+
+bool looks_like_share(const std::string& text) {
+    const auto from = text.starts_with("client:") || text.starts_with("server:") ? text.substr(7) : text;
+    return !from.empty() && (from[0] == '.' || (from[0] >= '0' && from[0] <= '9'));
+}
+
+void add_link(CLI::App& to, written& text) {
+    for (const auto& option : lab::link_options()) {
+        const std::string key(option.key);
+        const bool either = key == "duplicate" || key == "corrupt";
+        const std::string help =
+            _(option.help) + std::string(either ? _("; or a packet by name: 'client data#3'") : "");
+        to.add_option_function<std::vector<std::string>>(
+              dashed(key),
+              [&text, key, either](const std::vector<std::string>& values) {
+                  for (const auto& value : values) {
+                      if (either && !looks_like_share(value)) {
+                          text.faults.push_back(lab::make_fault(key, value, {}));
+                      } else {
+                          text.link.emplace_back(key, value);
+                      }
+                  }
+                  return true;
+              },
+              help)
+            ->type_name("")
+            ->expected(1)
+            ->take_all()
+            ->group(_("The wire (both directions; client:… or server:… for one; …@1s..3s for a time)"));
+    }
+}
+
+void add_once(CLI::App& to, lab_request& out, written& text) {
+    to.add_option("--server", text.server, _("command to run as the server (aperto serve)"))
+        ->type_name("COMMAND");
+    to.add_option("--client", text.client, _("command to run as the client (aperto send)"))
+        ->type_name("COMMAND");
+    to.add_option("--host-mtu", text.host_mtu, _("the hosts' own MTU (1500)"))->type_name("BYTES");
+    to.add_option("--rto-min", text.rto_min, _("the hosts' smallest retransmission timeout (200ms)"))
+        ->type_name("TIME");
+    to.add_option("--setting", text.settings, _("a kernel setting of both hosts: tcp_timestamps=1"))
+        ->type_name("NAME=VALUE")
+        ->expected(1)
+        ->take_all();
+    to.add_flag("--ipv6", text.v6, _("IPv6 between the hosts"));
+    to.add_flag("--ask-kernel", out.plan.ask_kernel,
+                _("set the kernel's retransmission timer beside the one computed"));
+    add_faults(to, text);
+    add_link(to, text);
+}
+
+void apply_common(lab_request& out, const written& text) {
+    auto& show = out.show;
+    show.style = lab::style_for(stdout);
+    show.style.colour = show.style.colour && !text.no_colour;
+    show.style.ascii = show.style.ascii || text.ascii;
+    if (!text.seed.empty()) {
+        out.seed = lab::parse_count(text.seed, 0, std::numeric_limits<std::int64_t>::max());
+    }
+    if (!text.timeout.empty()) {
+        out.plan.timeout = lab::parse_duration(text.timeout);
+    }
+    if (!text.detail.empty() && text.detail != "auto" && text.detail != "all" && text.detail != "none") {
+        throw lab::bad_input(sentence(_("--show takes auto, all or none, not '{}'"), text.detail));
+    }
+    show.detail = text.detail == "all"    ? lab::ladder_detail::all
+                  : text.detail == "none" ? lab::ladder_detail::none
+                                          : lab::ladder_detail::automatic;
+    if (!text.view.empty() && text.view != "sent" && text.view != "client" && text.view != "server") {
+        throw lab::bad_input(sentence(_("--pcap-view takes sent, client or server, not '{}'"), text.view));
+    }
+    show.view = text.view == "client"   ? lab::capture_view::client
+                : text.view == "server" ? lab::capture_view::server
+                                        : lab::capture_view::sent;
+}
+
+void apply_once(lab_request& out, const written& text) {
+    auto& plan = out.plan;
+    auto settings = lab::textbook_settings();
+    for (const auto& one : text.settings) {
+        lab::change_setting(settings, one);
+    }
+    for (auto* host : {&plan.client, &plan.server}) {
+        host->settings = settings;
+        host->v6 = text.v6;
+        host->mtu = text.host_mtu.empty()
+                        ? host->mtu
+                        : static_cast<std::uint32_t>(lab::parse_count(text.host_mtu, 68, 65'535));
+        host->rto_min = text.rto_min.empty() ? lab::duration{} : lab::parse_duration(text.rto_min);
+    }
+    out.show.style.v6 = text.v6;
+    plan.wire.tail_probes = lab::allows_tail_probes(settings);
+    plan.wire.named = text.faults;
+    for (const auto& [key, value] : text.link) {
+        try {
+            plan.wire.link.set(key, value);
+        } catch (const lab::bad_input& wrong) {
+            throw lab::bad_input(dashed(key) + ": " + wrong.what());
+        }
+    }
+    plan.server_program = lab::read_program(lab::side::server, text.server);
+    plan.client_program = lab::read_program(lab::side::client, text.client);
+}
+
+}  // namespace
+
+lab_request read_lab_arguments(const std::vector<std::string>& args) {
+    lab_request out;
+    written text;
+    CLI::App app(_("A bad network on one machine: a server and a client, real TCP at both ends, and a wire "
+                   "between them that loses, delays "
+                   "and damages what it is told to. Needs no root."),
+                 "aperto lab");
+    add_common(app, out, text);
+    add_once(app, out, text);
+    app.require_subcommand(0, 1);
+    auto* run = app.add_subcommand("run", _("run labs or scenario files and check what they expect"));
+    run->add_option("scenario", out.names, _("names of labs, or files"))->required();
+    run->add_option("--junit", out.junit_path, _("write the results there as JUnit XML"))->type_name("FILE");
+    add_common(*run, out, text);
+    auto* list = app.add_subcommand("list", _("the labs there are"));
+    auto* show = app.add_subcommand("show", _("what a student reads before and after a lab"));
+    show->add_option("lab", out.names, _("names of labs"))->required();
+    auto* doctor =
+        app.add_subcommand("doctor", _("what this machine allows, and the remedy for what it does not"));
+    try {
+        auto reversed = args;
+        std::reverse(reversed.begin(), reversed.end());
+        app.parse(std::move(reversed));
+        out.what = run->parsed()      ? lab_request::verb::run
+                   : list->parsed()   ? lab_request::verb::list
+                   : show->parsed()   ? lab_request::verb::show
+                   : doctor->parsed() ? lab_request::verb::doctor
+                                      : lab_request::verb::once;
+        apply_common(out, text);
+        if (out.what == lab_request::verb::once) {
+            apply_once(out, text);
+        }
+    } catch (const CLI::Success& help) {
+        out.exit_now = app.exit(help);
+    } catch (const CLI::ParseError& wrong) {
+        throw lab::bad_input(wrong.what());
+    }
+    return out;
+}
+
+}  // namespace aperto::cli

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: MIT
+#include "lab/expectation.hpp"
+
+#include "lab/quantity.hpp"
+#include "lab/sentence.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace aperto::lab {
+
+namespace {
+
+using subject = expectation::subject;
+constexpr std::size_t sights_kept = 4;
+
+bool compare(double seen, const expectation& wanted) {
+    if (wanted.op == "=") {
+        return seen >= wanted.value - wanted.tolerance && seen <= wanted.value + wanted.tolerance;
+    }
+    if (wanted.op == "!=") {
+        return seen != wanted.value;
+    }
+    if (wanted.op == "<") {
+        return seen < wanted.value;
+    }
+    if (wanted.op == "<=") {
+        return seen <= wanted.value;
+    }
+    return wanted.op == ">" ? seen > wanted.value : seen >= wanted.value;
+}
+
+std::string packet_text(std::uint64_t number, instant at) {
+    return sentence(_("packet {}, {} s"), number,
+                    fmt::format("{:.3f}", static_cast<double>(at.count()) / 1e9));
+}
+
+verdict judged(const expectation& wanted, double seen, const std::string& evidence) {
+    return {compare(seen, wanted), wanted.text, evidence};
+}
+
+verdict judged_time(const expectation& wanted, std::optional<duration> seen, const std::string& more = {}) {
+    if (!seen) {
+        return {false, wanted.text, _("it did not happen")};
+    }
+    return judged(wanted, static_cast<double>(seen->count()),
+                  sentence(_("it took {}"), duration_text(*seen)) + more);
+}
+
+std::optional<double> reported_number(const std::vector<std::string>& lines, const std::string& name) {
+    const auto key = name + "=";
+    for (auto line = lines.rbegin(); line != lines.rend(); ++line) {
+        const auto at = line->rfind(key);
+        if (at == std::string::npos || (at > 0 && (*line)[at - 1] != ' ')) {
+            continue;
+        }
+        double value = 0;
+        const auto* begin = line->data() + at + key.size();
+        if (std::from_chars(begin, line->data() + line->size(), value).ec == std::errc{}) {
+            return value;
+        }
+    }
+    return std::nullopt;
+}
+
+std::vector<duration> round_trips(const run_report& report, side host) {
+    std::vector<duration> all;
+    for (const auto& one : report.flows) {
+        const auto& some = one.half(host).round_trips;
+        all.insert(all.end(), some.begin(), some.end());
+    }
+    return all;
+}
+
+verdict judge_round_trip(const expectation& wanted, const run_report& report) {
+    const auto all = round_trips(report, wanted.host);
+    if (all.empty()) {
+        return {false, wanted.text, _("no round trip was measured")};
+    }
+    const auto value = wanted.word == "last" ? all.back()
+                                             : quantile(all, wanted.word == "min"      ? 0
+                                                             : wanted.word == "median" ? 0.5
+                                                                                       : 0.99);
+    return judged_time(wanted, value, sentence(_(", from {} round trips"), all.size()));
+}
+
+verdict judge_computed(const expectation& wanted, const run_report& report) {
+    if (report.flows.empty() || !report.flows.front().half(wanted.host).timer.has_sample()) {
+        return {false, wanted.text, _("no round trip was measured")};
+    }
+    const auto& timer = report.flows.front().half(wanted.host).timer;
+    return judged_time(wanted, wanted.word == "rto" ? timer.rto_linux() : timer.srtt(),
+                       sentence(_(", from {} round trips"), timer.samples()));
+}
+
+verdict judge_kernel_timer(const expectation& wanted, const run_report& report) {
+    const auto& all = report.kernel_samples;
+    const auto last = std::find_if(all.rbegin(), all.rend(),
+                                   [&](const kernel_sample& one) { return one.host == wanted.host; });
+    if (last == all.rend()) {
+        return {false, wanted.text, _("the kernel was not asked in time")};
+    }
+    return judged_time(wanted, wanted.word == "rto" ? last->what.rto : last->what.srtt,
+                       sentence(_(", as the kernel said at {} s"),
+                                fmt::format("{:.3f}", static_cast<double>(last->at.count()) / 1e9)));
+}
+
+verdict judge_sum(const expectation& wanted, const run_report& report) {
+    double sum = 0;
+    for (const auto& one : report.flows) {
+        const auto& half = one.half(wanted.host);
+        switch (wanted.what) {
+        case subject::bytes:
+            sum += static_cast<double>(half.arrived.bytes());
+            break;
+        case subject::mss:
+            sum = half.mss.value_or(0);
+            break;
+        case subject::goodput:
+            sum = std::max(sum, goodput(half));
+            break;
+        default:
+            for (const auto& any : one.halves) {
+                sum += wanted.what == subject::episodes ? any.zero_window_episodes
+                                                        : static_cast<double>(any.time_closed.count());
+            }
+        }
+    }
+    if (wanted.what == subject::zero_time) {
+        return judged_time(wanted, duration(static_cast<std::int64_t>(sum)));
+    }
+    const auto text =
+        wanted.what == subject::goodput ? rate_text(sum) : number_text(static_cast<std::uint64_t>(sum));
+    return judged(wanted, sum, sentence(_("saw {}"), text));
+}
+
+verdict judge_program(const expectation& wanted, const run_report& report) {
+    const auto& program = report.programs[index(wanted.host)];
+    if (wanted.what == subject::exits) {
+        const auto seen = program.ended ? sentence(_("it ended with {}"), program.code)
+                                        : std::string(_("it did not end by itself"));
+        return {program.ended && compare(program.code, wanted), wanted.text, seen};
+    }
+    if (wanted.what == subject::prints) {
+        const auto found = std::find_if(
+            program.output.begin(), program.output.end(),
+            [&](const std::string& line) { return line.find(wanted.word) != std::string::npos; });
+        return {found != program.output.end(), wanted.text,
+                found != program.output.end() ? *found : std::string(_("no line of its output has it"))};
+    }
+    const auto number = reported_number(program.output, wanted.word);
+    return number ? judged(wanted, *number, sentence(_("it reported {}={}"), wanted.word, *number))
+                  : verdict{false, wanted.text, sentence(_("it did not report {}=NUMBER"), wanted.word)};
+}
+
+}  // namespace
+
+void judge::see(const event& one) {
+    const auto at = one.end == fate::delivered ? one.arrived : one.sent;
+    switch (expected_.what) {
+    case subject::count:
+        if (expected_.first.matches(one)) {
+            ++count_;
+            if (sights_.size() < sights_kept) {
+                sights_.push_back({one.number, at});
+            }
+        }
+        break;
+    case subject::gap:
+        if (!gap_begin_ && expected_.first.matches(one)) {
+            gap_begin_ = {one.number, one.sent};
+        } else if (gap_begin_ && !gap_end_ && expected_.second.matches(one)) {
+            gap_end_ = {one.number, one.sent};
+        }
+        break;
+    case subject::largest:
+    case subject::smallest:
+        if (one.from == expected_.host && one.seen.payload > 0 && one.end == fate::delivered &&
+            !one.struck(fault::copy)) {
+            if (!largest_ || one.seen.payload > *largest_) {
+                largest_at_ = {one.number, at};
+            }
+            largest_ = std::max(largest_.value_or(0), one.seen.payload);
+            smallest_ = std::min(smallest_.value_or(one.seen.payload), one.seen.payload);
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+verdict judge::decide(const run_report& report) const {
+    switch (expected_.what) {
+    case subject::count: {
+        auto evidence = sentence(_("saw {}"), number_text(count_));
+        for (const auto& one : sights_) {
+            evidence += (&one == &sights_.front() ? ": " : "; ") + packet_text(one.number, one.at);
+        }
+        return judged(expected_, static_cast<double>(count_),
+                      evidence + (count_ > sights_.size() ? "; …" : ""));
+    }
+    case subject::gap:
+        if (!gap_begin_ || !gap_end_) {
+            return {false, expected_.text,
+                    !gap_begin_ ? _("the first of the two was not seen")
+                                : _("the second of the two was not seen after the first")};
+        }
+        return judged_time(expected_, gap_end_->at - gap_begin_->at,
+                           ": " + packet_text(gap_begin_->number, gap_begin_->at) + "; " +
+                               packet_text(gap_end_->number, gap_end_->at));
+    case subject::handshake: {
+        std::optional<duration> took;
+        if (!report.flows.empty() && report.flows.front().established && report.flows.front().syn_sent) {
+            took = *report.flows.front().established - *report.flows.front().syn_sent;
+        }
+        return judged_time(expected_, took);
+    }
+    case subject::intact:
+        return {report.payload_intact() && !report.flows.empty(), expected_.text,
+                report.payload_intact() ? _("checksums at both ends of the wire are equal")
+                                        : _("what arrived is not what was sent")};
+    case subject::connections:
+        return judged(expected_, static_cast<double>(report.flows.size()),
+                      sentence(_("saw {}"), report.flows.size()));
+    case subject::largest:
+    case subject::smallest: {
+        const auto value = expected_.what == subject::largest ? largest_ : smallest_;
+        return value ? judged(expected_, *value,
+                              sentence(_("{} B; the largest was {}"), number_text(*value),
+                                       packet_text(largest_at_.number, largest_at_.at)))
+                     : verdict{false, expected_.text, _("no data arrived")};
+    }
+    case subject::rtt:
+        return judge_round_trip(expected_, report);
+    case subject::computed:
+        return judge_computed(expected_, report);
+    case subject::kernel_timer:
+        return judge_kernel_timer(expected_, report);
+    case subject::kernel_counter: {
+        const auto& counters = report.kernel_counters[index(expected_.host)];
+        const auto found = counters.find(expected_.word);
+        return found == counters.end() ? verdict{false, expected_.text, _("this kernel has no such counter")}
+                                       : judged(expected_, static_cast<double>(found->second),
+                                                sentence(_("the kernel counted {}"), found->second));
+    }
+    case subject::exits:
+    case subject::prints:
+    case subject::reported:
+        return judge_program(expected_, report);
+    default:
+        return judge_sum(expected_, report);
+    }
+}
+
+}  // namespace aperto::lab

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "lab/decisions.hpp"
+#include "lab/flow.hpp"
+#include "lab/kernel_view.hpp"
+
+#include <array>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace aperto::lab {
+
+/// How a program of the run ended.
+struct program_end {
+    bool started = false;
+    bool ended = false;               ///< by itself; otherwise the lab stopped it
+    int code = 0;                     ///< its exit code, or 128 + the signal that ended it
+    std::vector<std::string> output;  ///< its last lines, at most 1,000
+};
+
+/// Everything a run is judged and summed up by, once it is over.
+struct run_report {
+    std::uint64_t seed = 0;
+    std::deque<flow> flows;
+    std::array<program_end, 2> programs;  ///< by `side`
+    bool timed_out = false;
+    bool interrupted = false;
+    duration took{};
+
+    std::uint64_t packets = 0;
+    std::array<std::uint64_t, 12> lost_by{};  ///< by `loss_cause`
+    std::array<std::uint64_t, 8> struck{};    ///< by the number of the `fault` bit
+    duration added_median{};
+    duration added_p99{};
+    std::array<std::uint64_t, 2> dropped_at_tun{};
+    std::uint64_t refused = 0;
+    std::array<std::map<std::string, std::uint64_t>, 2> kernel_counters;
+    std::vector<kernel_sample> kernel_samples;
+    decision_log decisions;  ///< when they were to be kept
+
+    std::uint64_t lost() const;
+    /// Every byte that entered the wire left it in order and once, in both directions of every connection.
+    bool payload_intact() const;
+    /// The wire lost something nobody asked it to lose.
+    bool wire_failed() const { return dropped_at_tun[0] + dropped_at_tun[1] + refused > 0; }
+};
+
+/// The value at `share` (0 to 1) of the sorted values; zero when there are none.
+duration quantile(std::vector<duration> values, double share);
+
+/// Bits a second of payload that arrived in order, from a side's first byte sent to its last arrived; 0:
+/// unknown.
+double goodput(const flow_half& half);
+
+}  // namespace aperto::lab

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "lab/capture_file.hpp"
+#include "lab/expectation.hpp"
+#include "lab/program.hpp"
+#include "lab/tcp_settings.hpp"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace aperto::lab {
+
+/// Everything one run is told.
+struct run_plan {
+    wire_plan wire;
+    host_plan client;
+    host_plan server;
+    program server_program;
+    program client_program;
+    duration timeout = std::chrono::seconds(60);
+    bool ask_kernel = false;  ///< sample what the kernels say of their connections
+};
+
+/// Whoever wants to see the run while it goes on. Called on the thread of `run_lab_once`.
+struct run_watcher {
+    /// Packets, in the order they entered the wire, each once its fate is known.
+    std::function<void(const seen_packet&)> packet = [](const seen_packet&) {};
+    std::function<void(side, const std::string& line)> output = [](side, const std::string&) {};
+    /// The hosts are ready and nothing has happened yet; the names are settings this kernel does not have.
+    std::function<void(const std::vector<std::string>&)> ready = [](const std::vector<std::string>&) {};
+};
+
+/// Builds the two hosts and the wire, runs the server, then the client, until the client has ended and the
+/// connections are closed or the time is up; takes everything down and reports. Throws `cannot_here`,
+/// `bad_input` (a program that cannot be started) or std::system_error. Must be called from a process that
+/// has no other threads.
+run_report run_lab_once(const run_plan& plan, const run_watcher& watcher);
+
+}  // namespace aperto::lab

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT
+#include "lab/show.hpp"
+
+#include "core/log_safe.hpp"
+#include "lab/json_lines.hpp"
+#include "lab/sentence.hpp"
+#include "lab/summary.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <iostream>
+#include <system_error>
+
+namespace aperto::lab {
+
+namespace {
+
+constexpr std::uint64_t first_rungs = 120;  ///< of a run that are all drawn
+constexpr std::uint64_t rungs_max = 1000;   ///< and of what is out of the ordinary
+
+std::chrono::nanoseconds wall_clock() { return std::chrono::system_clock::now().time_since_epoch(); }
+
+}  // namespace
+
+bool notable(const event& one) {
+    constexpr std::uint32_t ordinary = mark::window_full;
+    return one.end == fate::lost || one.faults != 0 || (one.marks & ~ordinary) != 0 || !one.seen.is_tcp ||
+           one.seen.has(tcp_flag::syn | tcp_flag::fin | tcp_flag::rst);
+}
+
+show::show(show_plan plan, const run_plan& run, std::vector<expectation> expected)
+    : plan_(std::move(plan)), run_(run), ladder_(plan_.style, run.wire.named) {
+    for (auto& one : expected) {
+        judges_.emplace_back(std::move(one));
+    }
+    if (!plan_.capture_path.empty()) {
+        capture_.emplace(plan_.capture_path, plan_.view, wall_clock(), run.wire.named);
+    }
+    if (plan_.json_path == "-") {
+        json_ = &std::cout;
+    } else if (!plan_.json_path.empty()) {
+        json_file_.open(plan_.json_path, std::ios::trunc);
+        if (!json_file_) {
+            throw std::system_error(errno, std::system_category(), plan_.json_path);
+        }
+        json_ = &json_file_;
+    }
+    if (!plan_.page_path.empty()) {
+        page_.emplace(plan_.title, run.wire.named);
+    }
+}
+
+bool show::wants_events(const show_plan& plan, const std::vector<expectation>& expected) {
+    return plan.detail != ladder_detail::none || !plan.json_path.empty() || !plan.capture_path.empty() ||
+           !plan.page_path.empty() || !expected.empty();
+}
+
+run_watcher show::watcher() {
+    run_watcher out;
+    out.packet = [this](const seen_packet& one) { see(one); };
+    out.output = [this](side whose, const std::string& line) {
+        print(fmt::format("{:<7}{} {}\n", side_text(whose), plan_.style.ascii ? "|" : "│", log_safe(line)));
+        if (json_ != nullptr) {
+            *json_ << fmt::format(R"({{"event":"output","from":"{}","text":{}}})", side_name(whose),
+                                  json_string(line))
+                   << "\n";
+        }
+    };
+    out.ready = [this](const std::vector<std::string>& missing) { begin(missing); };
+    return out;
+}
+
+void show::begin(const std::vector<std::string>& missing) {
+    if (json_ != nullptr) {
+        *json_ << fmt::format(R"({{"event":"run","schema":1,"seed":{},"server":{},"client":{},"settings":{{)",
+                              run_.wire.seed, json_string(run_.server_program.text),
+                              json_string(run_.client_program.text));
+        bool first = true;
+        for (const auto& one : run_.server.settings) {
+            if (std::find(missing.begin(), missing.end(), one.name) == missing.end()) {
+                *json_ << (first ? "" : ",") << json_string(one.name) << ":" << json_string(one.value);
+                first = false;
+            }
+        }
+        *json_ << "}}\n";
+    }
+    print(sentence(_("server: {}"), log_safe(run_.server_program.text)) + "\n" +
+          sentence(_("client: {}"), log_safe(run_.client_program.text)) + "\n" +
+          sentence(_("seed {}"), run_.wire.seed) + "\n");
+    if (plan_.detail != ladder_detail::none) {
+        print(ladder_.heading());
+    }
+}
+
+void show::print(const std::string& text) {
+    if (json_ == &std::cout) {
+        return;
+    }
+    const auto out = plan_.style.ascii ? to_ascii(text) : text;
+    std::fwrite(out.data(), 1, out.size(), stdout);
+    std::fflush(stdout);
+}
+
+void show::see(const seen_packet& one) {
+    for (auto& each : judges_) {
+        each.see(one.what);
+    }
+    if (json_ != nullptr) {
+        *json_ << event_json(one.what, run_.wire.named) << "\n";
+    }
+    if (capture_) {
+        capture_->add(one);
+    }
+    if (page_) {
+        page_->add(one.what);
+    }
+    if (plan_.detail != ladder_detail::none) {
+        draw(one.what);
+    }
+}
+
+void show::draw(const event& one) {
+    const bool wanted =
+        plan_.detail == ladder_detail::all || drawn_ < first_rungs || (notable(one) && drawn_ < rungs_max);
+    if (!wanted) {
+        ++folded_;
+        return;
+    }
+    if (folded_ > 0) {
+        print(ladder_.gap(folded_));
+        folded_ = 0;
+    }
+    print(ladder_.rung(one));
+    ++drawn_;
+}
+
+void show::print_verdicts(const std::vector<verdict>& verdicts) {
+    std::size_t width = 0;
+    for (const auto& one : verdicts) {
+        width = std::max(width, columns_of(one.text));
+    }
+    for (const auto& one : verdicts) {
+        const auto fill = std::string(width - columns_of(one.text), ' ');
+        const char* sign = one.holds ? "✓" : "✗";
+        const char* colour = !plan_.style.colour ? "" : one.holds ? "\033[32m" : "\033[31m";
+        print(fmt::format("  {}{}{} {}{}   {}\n", colour, sign, plan_.style.colour ? "\033[0m" : "", one.text,
+                          fill, log_safe(one.evidence)));
+    }
+}
+
+std::vector<verdict> show::finish(const run_report& report) {
+    std::vector<verdict> verdicts;
+    for (const auto& one : judges_) {
+        verdicts.push_back(one.decide(report));
+    }
+    if (folded_ > 0 && plan_.detail != ladder_detail::none) {
+        print(ladder_.gap(folded_));
+    }
+    print("\n" + summary_text(report));
+    if (run_.ask_kernel) {
+        print("\n" + timer_table(report));
+    }
+    if (!verdicts.empty()) {
+        print("\n");
+        print_verdicts(verdicts);
+    }
+    if (json_ != nullptr) {
+        for (const auto& one : verdicts) {
+            *json_ << fmt::format(R"({{"event":"verdict","holds":{},"expected":{},"evidence":{}}})",
+                                  one.holds, json_string(one.text), json_string(one.evidence))
+                   << "\n";
+        }
+        *json_ << summary_json(report) << "\n";
+        json_->flush();
+        if (!*json_) {
+            throw std::system_error(EIO, std::system_category(), plan_.json_path);
+        }
+    }
+    if (capture_ && !capture_->finish()) {
+        throw std::system_error(EIO, std::system_category(), plan_.capture_path);
+    }
+    if (page_) {
+        page_->write(plan_.page_path, report, verdicts);
+    }
+    return verdicts;
+}
+
+std::string settings_text(const std::vector<host_setting>& settings,
+                          const std::vector<std::string>& missing) {
+    std::string out;
+    for (const auto& one : settings) {
+        const bool absent = std::find(missing.begin(), missing.end(), one.name) != missing.end();
+        const auto words = absent                 ? std::string(_("this kernel does not have it"))
+                           : one.in_words.empty() ? std::string(_("as asked"))
+                                                  : std::string(_(one.in_words.c_str()));
+        out += fmt::format("  {:<36}{:<24}{}\n", one.name, one.value, words);
+    }
+    return out;
+}
+
+}  // namespace aperto::lab
