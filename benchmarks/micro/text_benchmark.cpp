@@ -119,12 +119,16 @@ void register_text(const std::string& name, std::string_view text) {
     benchmark::RegisterBenchmark(("icu/" + name).c_str(), icu_text, text);
 }
 
+void register_message(const std::string& kind, std::string_view text) {
+    register_text(std::to_string(text.size()) + "B_" + kind, text);
+}
+
 void register_all() {
-    register_text("14B_ascii", "texto original");
-    register_text("14B_latin", "olá, maçã ok");
-    register_text("32B_ascii", "texto original, e mais um pouco.");
-    register_text("64B_ascii", "texto original, e mais um pouco: assim faz sessenta e quatro by.");
-    register_text("64B_latin", "a conexão é estabelecida por três segmentos: só isso, não");
+    register_message("ascii", "texto original");
+    register_message("latin", "olá, maçã ok");
+    register_message("ascii", "texto original, e mais um pouco.");
+    register_message("ascii", "texto original, e mais um pouco: assim faz sessenta e quatro by.");
+    register_message("latin", "a conexão é estabelecida por três segmentos: só isso, não");
     for (const sample& each : samples) {
         register_text(std::string("64K_") + each.name, keep(repeat(each.text, 64 * 1024)));
     }
