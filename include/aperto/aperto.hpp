@@ -10,6 +10,7 @@
 #include "aperto/events.hpp"
 #include "aperto/framing.hpp"
 #include "aperto/group.hpp"
+#include "aperto/limits.hpp"
 #include "aperto/listener.hpp"
 #include "aperto/loop.hpp"
 #include "aperto/resolve.hpp"

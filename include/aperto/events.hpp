@@ -72,8 +72,8 @@ public:
     /// The last event of a connection, after its last byte; `facts` can still be had unless it was reset from
     /// here.
     virtual void closed(const connection_view& /*who*/, const closing& /*how*/) {}
-    /// A limit struck, by name: "descriptors" (accepting pauses), "max-connections". `whom`: the client,
-    /// where one is concerned.
+    /// A limit struck: its name, as `to_string(limit)` gives it (aperto/limits.hpp). `whom`: the client,
+    /// where one is concerned. Who is refused before being served has no other event.
     virtual void limit(std::string_view /*name*/, const endpoint& /*whom*/, const std::error_code& /*why*/) {}
     virtual void stopping() {}
 };

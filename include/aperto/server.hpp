@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "aperto/cidr.hpp"
 #include "aperto/events.hpp"
+#include "aperto/limits.hpp"
 #include "aperto/stream.hpp"
 
 #include <concepts>
@@ -13,6 +15,9 @@
 #include <vector>
 
 namespace aperto {
+
+/// For the limits that are a number: none.
+inline constexpr std::size_t no_limit = static_cast<std::size_t>(-1);
 
 /// Everything a server can be told; each value is a safe default. Used with designated initialisers:
 ///
@@ -31,16 +36,40 @@ struct options {
     duration idle_timeout = std::chrono::seconds(60);      ///< see stream_options
     duration message_deadline = std::chrono::seconds(30);  ///< see stream_options
     duration write_deadline = std::chrono::seconds(30);    ///< see stream_options
-    std::size_t high_water = 256 * 1024;                   ///< bytes
+    /// From being accepted to the first byte: who connects and says nothing goes sooner than who pauses.
+    duration handshake_deadline = std::chrono::seconds(30);
+    std::size_t high_water = 256 * 1024;  ///< bytes
+    /// Bytes in buffers of incomplete messages and of replies not yet taken, over all connections; each
+    /// worker has its share. Past it the newest connections that hold any are ended. 0: a quarter of the
+    /// memory that this process may use.
+    std::size_t memory_budget = 0;
     /// Connections at once, over all workers. 0: as many as RLIMIT_NOFILE leaves room for.
     std::size_t max_connections = 0;
+    /// Connections at once from one IPv4 address, or one IPv6 network of 64 bits. 0: half of all connections,
+    /// so that nobody can take every place, and this machine's own without limit. `no_limit`: none.
+    std::size_t max_connections_per_address = 0;
+    /// Connections a second from one such address, in the long run; a second's worth may come at once. 0: any
+    /// number.
+    double accept_rate = 0;
+    /// Not held to the two limits per address: a proxy's addresses, where many clients come through it.
+    std::vector<cidr> exempt{};
+    /// Who may connect; empty: everyone. `deny` is asked first and wins.
+    std::vector<cidr> allow{};
+    std::vector<cidr> deny{};
     /// The lesson's server: one client at a time, one reply each, then close and accept again.
     bool once = false;
 
+    /// When stopping: how long everything goes on as before, new clients too, while load balancers take
+    /// notice.
+    duration drain_delay{};
     /// When stopping: how long an idle conversation is left alone before it is ended, so that the end does
     /// not cross a message that is on its way.
     duration drain_grace = std::chrono::milliseconds(200);
-    /// When stopping: how long conversations in progress may go on before they are cut.
+    /// When stopping: over how long the ends of many idle conversations are spread, lest all clients come
+    /// back elsewhere at once. A few end at once.
+    duration drain_spread = std::chrono::seconds(1);
+    /// When stopping: how long conversations in progress may go on before they are cut, from the moment that
+    /// no new clients are taken.
     duration drain_deadline = std::chrono::seconds(10);
     /// `serve` alone: end cleanly on SIGINT and SIGTERM. The `server` class never touches signals.
     bool handle_signals = true;
@@ -165,6 +194,8 @@ public:
     unsigned workers() const noexcept;
     /// Connections open now. Any thread.
     std::size_t connections() const noexcept;
+    /// Any thread.
+    server_counters counters() const noexcept;
 
 private:
     struct state;

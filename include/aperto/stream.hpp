@@ -13,6 +13,8 @@
 
 namespace aperto {
 
+class memory_account;
+
 /// How a connection is read, written and ended. Every wait has a limit; `forever` is there for who wants
 /// none.
 struct stream_options {
@@ -22,6 +24,8 @@ struct stream_options {
     std::size_t max_message = 1024 * 1024;
     /// How long a wait for the first byte of a message may last.
     duration idle_timeout = std::chrono::seconds(60);
+    /// From the connection to the peer's first byte, where that is sooner than `idle_timeout`.
+    duration handshake_deadline = forever;
     /// From a message's first byte to its last: a byte now and then does not extend it.
     duration message_deadline = std::chrono::seconds(30);
     /// How long the peer may take to accept what one send offers, at most `high_water` bytes at a time.
@@ -32,6 +36,8 @@ struct stream_options {
     /// up.
     duration close_deadline = std::chrono::seconds(2);
     std::size_t close_drain_max = 1024 * 1024;
+    /// A server's: what its buffers of one loop hold. None: not counted.
+    std::shared_ptr<memory_account> account{};
 };
 
 class connection;
@@ -191,6 +197,7 @@ public:
 private:
     friend class connection;
     friend class conversation;
+    friend class worker;
     explicit stream(connection* taken) noexcept : connection_(taken) {}
     connection* connection_ = nullptr;
 };

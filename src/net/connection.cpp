@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "net/connection.hpp"
 
+#include "net/memory_account.hpp"
+
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
@@ -38,7 +40,11 @@ void put_away(std::unique_ptr<std::string> used) noexcept {
 }  // namespace
 
 connection::connection(loop& on, socket_id socket, std::shared_ptr<const stream_options> options) noexcept
-    : loop_(&on), socket_(socket), remote_(on.remote(socket)), options_(std::move(options)) {}
+    : loop_(&on),
+      socket_(socket),
+      remote_(on.remote(socket)),
+      options_(std::move(options)),
+      message_began_(on.now()) {}
 
 connection::~connection() {
     assert(!socket_ && !reader && !writer);
@@ -93,7 +99,10 @@ std::string_view connection::unread() const noexcept {
 
 void connection::drop_received() noexcept {
     if (lent_) loop_->give_back(std::exchange(lent_, {}));
-    if (kept_) put_away(std::move(kept_));
+    if (kept_) {
+        put_away(std::move(kept_));
+        recount();
+    }
     taken_ = 0;
 }
 
@@ -149,6 +158,7 @@ void connection::settle() {
         moved->assign(rest);
         drop_received();
         kept_ = std::move(moved);
+        recount();
     }
     taken_ = 0;
 }
@@ -163,6 +173,7 @@ void connection::absorb(lent_bytes bytes) {
     }
     assert(kept_ && "settle comes before waiting");
     kept_->append(bytes.data, bytes.size);
+    recount();
     loop_->give_back(bytes);
 }
 
@@ -202,12 +213,14 @@ std::string& connection::reply_buffer() {
 }
 
 void connection::commit() noexcept {
+    recount();
     if (outbox_->in_flight()) return;  // its completion sends what has come meanwhile
     loop_->at_turn_end(*outbox_);
 }
 
 bool connection::has_room(std::size_t bytes) const noexcept {
-    return pending() + bytes <= options_->high_water;
+    // With nothing before it, any write has room: one larger than the mark would wait for ever.
+    return pending() == 0 || pending() + bytes <= options_->high_water;
 }
 
 void connection::append(std::string_view data) {
@@ -251,16 +264,14 @@ void connection::on_sent(int result) noexcept {
 
 void connection::on_sent_now(int result) noexcept {
     outbox& box = *outbox_;
-    if (result < 0) return fail_writing(box.timed_out ? -ETIMEDOUT : result);
+    if (result < 0) return fail_writing(box.given_up != 0 ? box.given_up : result);
     sent_ += static_cast<std::uint64_t>(result);
     box.taken(static_cast<std::size_t>(result));
     if (box.offered() == 0) {
         loop_->disarm(box.deadline);
-        box.timed_out = false;
-    } else if (box.timed_out) {
-        // A send that is cancelled after the kernel took a part tells that part, not that it was cancelled.
-        fail_writing(-ETIMEDOUT);
+        if (box.given_up == -ETIMEDOUT) box.given_up = 0;  // just in time
     }
+    if (box.given_up != 0) fail_writing(box.given_up);
 }
 
 void connection::fail_writing(int result) noexcept {
@@ -274,12 +285,17 @@ void connection::fail_writing(int result) noexcept {
 
 /// Wakes the writer when it has what it waits for; puts an empty outbox away.
 void connection::settle_outbox() noexcept {
-    if (outbox_ && outbox_->pending() == 0 && !outbox_->in_flight()) outbox::put_away(std::move(outbox_));
+    if (outbox_ && outbox_->pending() == 0 && !outbox_->in_flight()) put_outbox_away();
     if (writer && writer->satisfied()) loop_->notify(*writer);
 }
 
-void connection::on_write_deadline() noexcept {
-    outbox_->timed_out = true;
+void connection::put_outbox_away() noexcept {
+    outbox::put_away(std::move(outbox_));
+    recount();
+}
+
+void connection::give_writing_up(int why) noexcept {
+    outbox_->given_up = why;
     loop_->cancel(*outbox_);
 }
 
@@ -292,11 +308,34 @@ int connection::shut_write() noexcept {
     return loop_->shutdown_send(socket_);
 }
 
+// ---- memory
+
+void connection::recount() noexcept {
+    memory_account* const account = options_->account.get();
+    if (!account) return;
+    const std::size_t holds = (kept_ ? kept_->capacity() : 0) + (outbox_ ? outbox_->capacity() : 0);
+    if (holds == charged_) return;
+    account->change(charged_, holds, *loop_);
+    charged_ = holds;
+}
+
+void connection::shed() noexcept {
+    if (read_failure_ == 0) read_failure_ = failure_of(errc::refused_by_policy);
+    if (outbox_ && outbox_->in_flight())
+        give_writing_up(-ENOBUFS);
+    else if (outbox_ && outbox_->pending() > 0)
+        fail_writing(-ENOBUFS);
+    if (!reader) return;  // somebody may be looking at what was received
+    drop_received();
+    loop_->cancel(*reader);
+}
+
 // ---- ending
 
 task<> connection::wind_down() {
     if (!socket_) co_return;
     closing_ = true;
+    read_failure_ = 0;  // what ended the reading of messages; there may be more input to read away
     try {
         detail::write_awaiter sent(*this, {}, detail::write_awaiter::until::shut_down);
         co_await sent;
@@ -330,7 +369,7 @@ void connection::close_now(bool reset) noexcept {
         outbox_->turn_hook::unlink();
         if (outbox_->in_flight()) loop_->abandon(*outbox_);
         outbox_->drop_all();
-        outbox::put_away(std::move(outbox_));
+        put_outbox_away();
     }
     if (writer) loop_->notify(*writer, -ECONNABORTED);
     drop_received();

@@ -63,6 +63,8 @@ public:
     void throw_read_failure();
     bool in_message() const noexcept { return !unread().empty(); }
     time_point message_began() const noexcept { return message_began_; }
+    /// When there was a connection. Before the first byte only.
+    time_point began() const noexcept { return message_began_; }
     detail::read_awaiter* reader = nullptr;  ///< waits for bytes
 
     // ---- writing
@@ -85,6 +87,13 @@ public:
     bool write_is_shut() const noexcept { return write_shut_; }
     detail::write_awaiter* writer = nullptr;  ///< waits for room, or for the end of what is pending
 
+    // ---- memory
+
+    /// Bytes of memory in buffers of its own, as last charged to the account of its options.
+    std::size_t held() const noexcept { return charged_; }
+    /// Ends it for the memory it holds: every read and write in progress, or still to come, fails.
+    void shed() noexcept;
+
     // ---- ending
 
     /// All that was written is sent, the end of the stream too, and the peer's end has come: nothing to wait
@@ -106,9 +115,13 @@ private:
     void drop_received() noexcept;
     void fail_writing(int result) noexcept;
     void settle_outbox() noexcept;
+    /// Charges what the buffers hold now.
+    void recount() noexcept;
     void on_sent(int result) noexcept;
     void on_sent_now(int result) noexcept;
-    void on_write_deadline() noexcept;
+    void put_outbox_away() noexcept;
+    /// Ends the send in flight; writing then fails with `why`, a negative errno.
+    void give_writing_up(int why) noexcept;
 
     loop* loop_;
     socket_id socket_;
@@ -124,6 +137,7 @@ private:
     std::uint64_t message_offset_ = 0;
     time_point message_began_{};
     std::unique_ptr<outbox> outbox_;
+    std::size_t charged_ = 0;
     mutable std::optional<syn_facts> client_syn_;  ///< the kernel tells it once and forgets it
     int read_failure_ = 0;                         ///< a negative errno, or -(10,000 + errc)
     int write_failure_ = 0;                        ///< a negative errno

@@ -28,7 +28,7 @@ iovec part(const char* data, std::size_t size) noexcept {
 outbox::alarm::alarm(outbox& of) noexcept
     : timer([](timer& due) {
           outbox& late = *static_cast<alarm&>(due).box;
-          late.owner->on_write_deadline();
+          late.owner->give_writing_up(-ETIMEDOUT);
       }),
       box(&of) {}
 
@@ -70,7 +70,7 @@ void outbox::drop_all() noexcept {
     offset_ = 0;
     direct_ = {};
     offered_ = 0;
-    timed_out = false;
+    given_up = 0;
 }
 
 void outbox::offer(std::size_t limit) noexcept {

@@ -30,6 +30,8 @@ public:
     std::size_t pending() const noexcept {
         return sending_.size() - offset_ + filling_.size() + direct_.size();
     }
+    /// Bytes of memory that its buffers hold.
+    std::size_t capacity() const noexcept { return filling_.capacity() + sending_.capacity(); }
     /// To append to.
     std::string& filling() noexcept { return filling_; }
 
@@ -50,7 +52,9 @@ public:
         outbox* box;
     };
     alarm deadline;
-    bool timed_out = false;
+    /// Why the send in flight was given up, a negative errno; 0 where it was not. A send that is cancelled
+    /// after the kernel took a part tells that part, not that it was cancelled.
+    int given_up = 0;
     connection* owner;
 
 private:

@@ -3,6 +3,7 @@
 
 #include "net/connection.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <cerrno>
 
@@ -13,6 +14,10 @@ namespace {
 /// Writes up to this size are copied, so that they can be sent together; larger ones are sent from where they
 /// are.
 constexpr std::size_t copy_max = 32 * 1024;
+
+time_point after(time_point begin, duration limit) noexcept {
+    return limit == forever ? time_point::max() : begin + limit;
+}
 
 }  // namespace
 
@@ -56,10 +61,14 @@ void read_awaiter::arm_deadline() noexcept {
     time_point until = until_;
     if (until == time_point::max()) {
         const stream_options& limits = from_.options();
-        const bool partial = from_.in_message() && want_ != want::some;
-        const duration limit = partial ? limits.message_deadline : limits.idle_timeout;
-        if (limit == forever) return;
-        until = (partial ? from_.message_began() : owner().now()) + limit;
+        if (from_.in_message() && want_ != want::some) {
+            until = after(from_.message_began(), limits.message_deadline);
+        } else {
+            until = after(owner().now(), limits.idle_timeout);
+            if (from_.received() == 0)
+                until = std::min(until, after(from_.began(), limits.handshake_deadline));
+        }
+        if (until == time_point::max()) return;
     }
     // Total, from the message's first byte: setting it again for the same message does not move it.
     owner().arm(alarm_, until);

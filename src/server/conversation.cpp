@@ -10,6 +10,7 @@ close_reason reason_of(const std::error_code& code) noexcept {
     if (code == std::errc::timed_out) return close_reason::deadline;
     if (code == errc::message_too_large) return close_reason::too_large;
     if (code == errc::cut_short) return close_reason::cut_short;
+    if (code == errc::refused_by_policy || code == std::errc::no_buffer_space) return close_reason::limit;
     if (code == errc::cancelled) return close_reason::drain;
     if (code == std::errc::connection_reset || code == std::errc::broken_pipe) return close_reason::reset;
     return close_reason::failure;
@@ -32,7 +33,8 @@ conversation::~conversation() {
     worker_.ended();
 }
 
-task<> conversation::run(worker& at, stream peer) {
+task<> conversation::run(worker& at, stream peer, admission::place counted) {
+    const admission::place held = std::move(counted);
     conversation self(at, *peer.connection_);
     const server_shared& shared = at.shared();
     shared.events.accepted(self.view_);
@@ -53,6 +55,7 @@ task<> conversation::run(worker& at, stream peer) {
         }
     } catch (...) {
         self.failure_ = std::current_exception();
+        self.struck_ = self.limit_that_struck();
     }
     if (!self.peer_.is_quiet()) {
         task<> winding = self.peer_.wind_down();
@@ -93,6 +96,28 @@ bool conversation::answer(std::string_view message) {
     return !ended_by_us_;
 }
 
+std::size_t conversation::shed() noexcept {
+    const std::size_t held = peer_.held();
+    if (held > 0) peer_.shed();
+    return held;
+}
+
+std::optional<limit> conversation::limit_that_struck() const noexcept {
+    try {
+        std::rethrow_exception(failure_);
+    } catch (const std::system_error& failed) {
+        if (failed.code() == errc::message_too_large) return limit::max_message;
+        if (failed.code() == errc::cancelled && worker_.is_stopping()) return limit::drain_deadline;
+        if (reason_of(failed.code()) == close_reason::limit) return limit::memory_budget;
+        if (failed.code() != std::errc::timed_out) return {};
+    } catch (...) {
+        return {};
+    }
+    if (peer_.write_failure() != 0) return limit::write_deadline;
+    if (peer_.in_message()) return limit::message_deadline;
+    return peer_.received() == 0 ? limit::handshake_deadline : limit::idle_timeout;
+}
+
 void conversation::report_end() {
     std::string detail;
     closing how{.reason = ended_by_us_ ? close_reason::server : close_reason::client,
@@ -115,6 +140,7 @@ void conversation::report_end() {
         how.reason = close_reason::drain;
     }
     how.detail = detail;
+    if (struck_) worker_.shared().strike(*struck_, peer_.remote(), how.error);
     worker_.shared().events.closed(view_, how);
 }
 

@@ -3,20 +3,12 @@
 
 #include "server/worker.hpp"
 
-#include <sched.h>
-
 #include <exception>
 #include <future>
 #include <thread>
 
 namespace aperto {
 namespace {
-
-unsigned cores() noexcept {
-    cpu_set_t allowed;
-    if (sched_getaffinity(0, sizeof allowed, &allowed) < 0) return 1;
-    return static_cast<unsigned>(CPU_COUNT(&allowed));
-}
 
 std::vector<endpoint> addresses(loop& on, const options& chosen) {
     if (chosen.host.empty()) return {endpoint::any(chosen.port)};
@@ -132,10 +124,7 @@ const std::vector<endpoint>& server::endpoints() const noexcept { return state_-
 std::string server::why() const { return state_->why; }
 std::size_t server::connections() const noexcept { return state_->shared.connections.load(); }
 
-unsigned server::workers() const noexcept {
-    const options& chosen = state_->shared.options;
-    if (chosen.once) return 1;  // one client at a time
-    return chosen.workers ? chosen.workers : std::max(1U, cores());
-}
+unsigned server::workers() const noexcept { return state_->shared.workers(); }
+server_counters server::counters() const noexcept { return state_->shared.counters(); }
 
 }  // namespace aperto

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "server/worker.hpp"
 
+#include "server/memory_allowed.hpp"
+
+#include <sched.h>
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <new>
 
 namespace aperto {
 namespace {
@@ -13,6 +17,9 @@ namespace {
 constexpr std::size_t descriptors_reserved = 64;
 /// How long accepting rests when descriptors or memory have run out.
 constexpr duration scarcity_pause = std::chrono::milliseconds(100);
+/// Refused clients that get the time to take the end in order, lest a reset destroy what they have yet to
+/// read of their own; those past that are closed at once. They come out of `descriptors_reserved`.
+constexpr std::size_t refusals_max = 16;
 
 std::size_t connections_by_descriptors() noexcept {
     rlimit limit{};
@@ -21,14 +28,23 @@ std::size_t connections_by_descriptors() noexcept {
     return std::max(descriptors / 2, descriptors - std::min(descriptors, descriptors_reserved));
 }
 
-std::shared_ptr<const stream_options> stream_options_of(const options& chosen) {
+unsigned cores() noexcept {
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) < 0) return 1;
+    return static_cast<unsigned>(CPU_COUNT(&allowed));
+}
+
+std::shared_ptr<const stream_options> stream_options_of(const options& chosen,
+                                                        std::shared_ptr<memory_account> account) {
     stream_options each;
     each.framing = chosen.framing;
     each.max_message = chosen.max_message;
     each.idle_timeout = chosen.idle_timeout;
+    each.handshake_deadline = chosen.handshake_deadline;
     each.message_deadline = chosen.message_deadline;
     each.write_deadline = chosen.write_deadline;
     each.high_water = chosen.high_water;
+    each.account = std::move(account);
     return std::make_shared<const stream_options>(each);
 }
 
@@ -49,9 +65,30 @@ bool is_scarcity(const std::error_code& code) noexcept {
 server_shared::server_shared(aperto::options chosen, handler handling)
     : options(std::move(chosen)),
       what(std::move(handling)),
-      streams(stream_options_of(options)),
       connections_max(options.max_connections ? options.max_connections : connections_by_descriptors()),
+      memory_budget((options.memory_budget ? options.memory_budget : memory_allowed() / 4) / workers()),
+      door(options, connections_max),
       events(events_of(options)) {}
+
+unsigned server_shared::workers() const noexcept {
+    if (options.once) return 1;  // one client at a time
+    return options.workers ? options.workers : std::max(1U, cores());
+}
+
+void server_shared::strike(limit which, const endpoint& whom, const std::error_code& why) noexcept {
+    strikes_[static_cast<std::size_t>(which)].fetch_add(1, std::memory_order_relaxed);
+    events.limit(to_string(which), whom, why);
+}
+
+server_counters server_shared::counters() const noexcept {
+    server_counters all;
+    all.accepted = accepted.load(std::memory_order_relaxed);
+    const std::size_t open = connections.load(std::memory_order_relaxed);
+    all.closed = all.accepted - std::min<std::uint64_t>(all.accepted, open);
+    for (std::size_t i = 0; i < limit_count; ++i)
+        all.strikes[i] = strikes_[i].load(std::memory_order_relaxed);
+    return all;
+}
 
 void server_shared::on_each_worker(void (worker::*call)() noexcept) {
     const std::lock_guard lock(workers_mutex_);
@@ -72,37 +109,43 @@ void server_shared::leave(worker& one) noexcept {
 // ---- worker
 
 worker::worker(loop& on, server_shared& shared)
-    : loop_(on), shared_(shared), room_(on), stop_(on), empty_(on) {
+    : loop_(on),
+      shared_(shared),
+      memory_(std::make_shared<ledger>(shared.memory_budget, *this)),
+      streams_(stream_options_of(shared.options, memory_)),
+      stop_(on),
+      empty_(on) {
     shared_.enrol(*this);
 }
 
-worker::~worker() { shared_.leave(*this); }
+worker::~worker() {
+    memory_->owner = nullptr;  // connections that a handler gave away may still charge it
+    shared_.leave(*this);
+}
 
 void worker::listen(const std::vector<endpoint>& where, port_sharing sharing) {
     listen_options socket = shared_.options.socket;
     socket.sharing = sharing;
     for (endpoint each : where) {
         // Where any port will do, every address gets the same.
-        if (each.port() == 0 && !doors_.empty()) each.set_port(doors_.front().local().port());
-        doors_.emplace_back(loop_, each, socket, shared_.streams);
+        if (each.port() == 0 && !doors_.empty()) each.set_port(doors_.front()->socket.local().port());
+        doors_.push_back(std::make_unique<door>(loop_, each, socket, streams_));
     }
 }
 
 std::vector<endpoint> worker::endpoints() const {
     std::vector<endpoint> all;
-    for (const listener& door : doors_)
-        all.push_back(door.local());
+    for (const auto& each : doors_)
+        all.push_back(each->socket.local());
     return all;
 }
 
 task<> worker::run() {
     task_group accepting;
-    for (listener& door : doors_)
-        accepting.spawn(accept_from(door));
-    while (!stopping_ && !shared_.stopping.load()) {
-        event::awaiter asked = stop_.wait();
-        co_await asked;
-    }
+    for (const auto& each : doors_)
+        accepting.spawn(accept_from(*each));
+    task<> asked = wait_for_stop();
+    co_await asked;
     stopping_ = true;
     accepting.cancel();
     task<> closed = accepting.join();
@@ -112,80 +155,96 @@ task<> worker::run() {
     co_await drained;
 }
 
-void worker::stop() noexcept {
-    stopping_ = true;
-    stop_.notify();
-}
+void worker::stop() noexcept { stop_.notify(); }
 
-task<> worker::accept_from(listener& door) {
+task<> worker::accept_from(door& from) {
     for (;;) {
-        task<> possible = wait_for_room();
+        task<> possible = wait_for_room(from);
         co_await possible;
-        bool scarce = false;
+        std::error_code scarce;
         try {
-            task<> one = accept_one(door);
+            task<> one = accept_one(from);
             co_await one;
         } catch (const error& failed) {
             if (failed.code() == errc::cancelled) co_return;
             if (!is_scarcity(failed.code())) throw;
-            shared_.events.limit("descriptors", {}, failed.code());
-            scarce = true;
+            scarce = failed.code();
+        } catch (const std::bad_alloc&) {
+            scarce = std::make_error_code(std::errc::not_enough_memory);
         }
         if (!scarce) continue;
+        shared_.strike(limit::descriptors, {}, scarce);
         detail::sleep_awaiter pause = sleep(scarcity_pause);
         co_await pause;
     }
 }
 
-task<> worker::accept_one(listener& door) {
-    listener::accept_awaiter next = door.accept();
+task<> worker::accept_one(door& from) {
+    listener::accept_awaiter next = from.socket.accept();
     stream peer = co_await next;
-    task<> conversation = conversation::run(*this, std::move(peer));
+    admission::answer answer = shared_.door.ask(peer.connection_->remote(), loop_.now());
+    if (answer.refused) {
+        shared_.strike(*answer.refused, peer.connection_->remote(), errc::refused_by_policy);
+        if (refusals_ < refusals_max)
+            loop_.spawn(refuse(std::move(peer)), &serving_);
+        else
+            peer.connection_->close_now(false);
+        co_return;
+    }
+    task<> conversation = conversation::run(*this, std::move(peer), std::move(answer.taken));
     if (shared_.options.once)
         co_await conversation;
     else
         loop_.spawn(std::move(conversation), &serving_);
 }
 
-task<> worker::wait_for_room() {
+task<> worker::refuse(stream peer) {
+    struct one_more {
+        worker& at;
+        explicit one_more(worker& where) : at(where) { ++at.refusals_; }
+        ~one_more() {
+            if (--at.refusals_ == 0) at.empty_.notify();
+        }
+    } const counted(*this);
+    task<> ended = peer.close();
+    co_await ended;
+}
+
+task<> worker::wait_for_room(door& at) {
     const auto full = [this] { return shared_.connections.load() >= shared_.connections_max; };
     if (!full()) co_return;
-    shared_.events.limit("max-connections", {}, errc::refused_by_policy);
+    shared_.strike(limit::max_connections, {}, errc::refused_by_policy);
     while (full()) {
-        event::awaiter freed = room_.wait();
+        event::awaiter freed = at.room.wait();
         co_await freed;
     }
+}
+
+void worker::on_budget_spent(turn_hook& spent) {
+    if (worker* const owner = static_cast<ledger&>(spent).owner) owner->shed();
+}
+
+/// Ends the newest connections that hold memory, until an eighth of the budget will be free again.
+void worker::shed() noexcept {
+    std::size_t left = memory_->used();
+    const std::size_t enough = memory_->budget() / 8 * 7;
+    conversations_.for_each_backwards([&](conversation& each) {
+        left -= each.shed();
+        return left > enough;
+    });
 }
 
 void worker::began(conversation& one) noexcept {
     conversations_.push_back(one);
     ++conversation_count_;
     shared_.connections.fetch_add(1);
+    shared_.accepted.fetch_add(1, std::memory_order_relaxed);
     if (stopping_) one.end_when_idle();
 }
 
 void worker::ended() noexcept {
     if (shared_.connections.fetch_sub(1) == shared_.connections_max) shared_.on_each_worker(&worker::room);
     if (--conversation_count_ == 0) empty_.notify();
-}
-
-task<> worker::drain() {
-    const time_point deadline = loop_.now() + shared_.options.drain_deadline;
-    const time_point grace = std::min(deadline, loop_.now() + shared_.options.drain_grace);
-    while (conversation_count_ > 0 && loop_.now() < grace) {
-        event::awaiter done = empty_.wait(grace);
-        co_await done;
-    }
-    conversations_.for_each([](conversation& each) { each.end_when_idle(); });
-    while (conversation_count_ > 0 && loop_.now() < deadline) {
-        event::awaiter done = empty_.wait(deadline);
-        co_await done;
-    }
-    serving_.cancel();
-    while (conversation_count_ > 0) {
-        event::awaiter done = empty_.wait();
-        co_await done;
-    }
 }
 
 }  // namespace aperto

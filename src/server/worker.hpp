@@ -5,8 +5,11 @@
 #include "aperto/listener.hpp"
 #include "aperto/server.hpp"
 #include "io/event.hpp"
+#include "net/memory_account.hpp"
+#include "server/admission.hpp"
 #include "server/conversation.hpp"
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -26,16 +29,24 @@ struct server_shared {
     void enrol(worker& one);
     void leave(worker& one) noexcept;
 
+    /// Counts a limit that struck, and tells of it.
+    void strike(limit which, const endpoint& whom, const std::error_code& why) noexcept;
+    server_counters counters() const noexcept;
+    unsigned workers() const noexcept;
+
     const aperto::options options;
     const handler what;
-    const std::shared_ptr<const stream_options> streams;
     const std::size_t connections_max;
+    const std::size_t memory_budget;  ///< bytes, each worker's share
+    admission door;
     server_events& events;
     std::atomic<std::size_t> connections = 0;
+    std::atomic<std::uint64_t> accepted = 0;
     std::atomic<std::uint64_t> next_id = 1;
     std::atomic<bool> stopping = false;
 
 private:
+    std::array<std::atomic<std::uint64_t>, limit_count> strikes_{};
     std::mutex workers_mutex_;
     std::vector<worker*> workers_;
 };
@@ -59,7 +70,10 @@ public:
     /// Begins the orderly end.
     void stop() noexcept;
     /// Somewhere in the server there is room for a connection again.
-    void room() noexcept { room_.notify(); }
+    void room() noexcept {
+        for (const auto& each : doors_)
+            each->room.notify();
+    }
 
     void began(conversation& one) noexcept;
     void ended() noexcept;
@@ -69,18 +83,43 @@ public:
     server_shared& shared() const noexcept { return shared_; }
 
 private:
-    task<> accept_from(listener& door);
-    task<> accept_one(listener& door);
-    task<> wait_for_room();
+    struct door {
+        door(loop& on, const endpoint& where, const listen_options& options,
+             std::shared_ptr<const stream_options> streams)
+            : socket(on, where, options, std::move(streams)), room(on) {}
+        listener socket;
+        event room;  ///< announced when the server has room for a connection again
+    };
+    /// A worker's account, by which it is found when its budget is spent.
+    struct ledger : memory_account {
+        ledger(std::size_t budget, worker& of) noexcept
+            : memory_account(budget, &worker::on_budget_spent), owner(&of) {}
+        worker* owner;
+    };
+
+    task<> accept_from(door& from);
+    task<> accept_one(door& from);
+    task<> wait_for_room(door& at);
+    /// Ends a connection that a limit refused, in order, without serving it.
+    task<> refuse(stream peer);
+    static void on_budget_spent(turn_hook& spent);
+    void shed() noexcept;
+
+    // drain.cpp
+    task<> wait_for_stop();
     task<> drain();
+    task<> end_idle(time_point deadline);
+    task<> wait_for_end(time_point until);
 
     loop& loop_;
     server_shared& shared_;
-    std::vector<listener> doors_;
+    std::vector<std::unique_ptr<door>> doors_;
+    std::shared_ptr<ledger> memory_;
+    std::shared_ptr<const stream_options> streams_;
     cancel_scope serving_;
     list<conversation> conversations_;
     std::size_t conversation_count_ = 0;
-    event room_;
+    std::size_t refusals_ = 0;  ///< connections being refused
     event stop_;
     event empty_;
     bool stopping_ = false;

@@ -17,12 +17,18 @@ namespace aperto {
 /// A client of nothing but system calls, blocking: what the server under test meets in the world.
 class plain_client {
 public:
-    explicit plain_client(const endpoint& to) {
+    /// `from`: an address of this machine to come from; empty: the system's choice.
+    explicit plain_client(const endpoint& to, std::string_view from = {}) {
         endpoint where = to;
         if (to.is_any()) where = *endpoint::from_address("127.0.0.1", to.port());
         descriptor_ = ::socket(where.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
         sockaddr_storage address{};
-        const socklen_t length = where.to_sockaddr(address);
+        socklen_t length = 0;
+        if (!from.empty()) {
+            length = endpoint::from_address(from, 0)->to_sockaddr(address);
+            EXPECT_EQ(::bind(descriptor_, reinterpret_cast<const sockaddr*>(&address), length), 0);
+        }
+        length = where.to_sockaddr(address);
         connected_ = ::connect(descriptor_, reinterpret_cast<const sockaddr*>(&address), length) == 0;
     }
     plain_client(plain_client&& other) noexcept

@@ -60,6 +60,10 @@ public:
         std::unique_lock lock(mutex_);
         changed_.wait(lock, [&] { return std::find(limits_.begin(), limits_.end(), name) != limits_.end(); });
     }
+    std::vector<std::string> limits() {
+        const std::lock_guard lock(mutex_);
+        return limits_;
+    }
     tcp_facts last_facts() {
         const std::lock_guard lock(mutex_);
         return last_facts_;

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "aperto/limits.hpp"
+#include "aperto/server.hpp"
+#include "server/accept_pace.hpp"
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+namespace aperto {
+
+/// Who may connect: access lists, connections per address, accepts a second per address. One for all workers
+/// of a server; any thread. Asked once a connection; where no such limit is set, it takes no lock and looks
+/// nothing up.
+class admission {
+    struct count {
+        admission* home;
+        source_key who;
+        std::size_t connections;
+    };
+
+public:
+    /// Keeps a connection counted for as long as it lives. 8 bytes, since each connection has one.
+    class place {
+    public:
+        place() noexcept = default;
+        place(place&& other) noexcept : counted_(std::exchange(other.counted_, nullptr)) {}
+        place& operator=(place&&) = delete;
+        ~place() {
+            if (counted_) counted_->home->leave(*counted_);
+        }
+
+    private:
+        friend class admission;
+        explicit place(count& counted) noexcept : counted_(&counted) {}
+        count* counted_ = nullptr;
+    };
+
+    /// `connections_max`: what the server takes in all.
+    admission(const options& chosen, std::size_t connections_max);
+
+    /// A place for a client, or the limit that refuses it.
+    struct answer {
+        place taken{};
+        std::optional<limit> refused{};
+    };
+    answer ask(const endpoint& who, time_point now);
+
+private:
+    bool is_denied(const endpoint& who) const noexcept;
+    void leave(count& counted) noexcept;
+
+    const options& options_;
+    const std::size_t per_address_max_;
+    const bool loopback_is_free_;
+    std::mutex mutex_;
+    std::unordered_map<source_key, count, source_key::hash>
+        counts_;  ///< one for each address that is connected
+    std::optional<accept_pace> pace_;
+};
+
+}  // namespace aperto

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#include "server/worker.hpp"
+
+#include <algorithm>
+
+namespace aperto {
+namespace {
+
+/// Idle conversations are ended in steps: so many at least in each, so long apart.
+constexpr std::size_t step_min = 16;
+constexpr duration step_interval = std::chrono::milliseconds(10);
+
+}  // namespace
+
+/// Until the server is asked to stop, and the time that is left to load balancers is over.
+task<> worker::wait_for_stop() {
+    while (!shared_.stopping.load()) {
+        event::awaiter asked = stop_.wait();
+        co_await asked;
+    }
+    if (shared_.options.drain_delay <= duration::zero()) co_return;
+    detail::sleep_awaiter delay = sleep(shared_.options.drain_delay);
+    co_await delay;
+}
+
+/// Until every conversation has ended, at the latest until `until`.
+task<> worker::wait_for_end(time_point until) {
+    while (conversation_count_ + refusals_ > 0 && loop_.now() < until) {
+        event::awaiter done = empty_.wait(until);
+        co_await done;
+    }
+}
+
+task<> worker::drain() {
+    const options& chosen = shared_.options;
+    const bool endless = chosen.drain_deadline == forever;
+    const time_point deadline = endless ? time_point::max() : loop_.now() + chosen.drain_deadline;
+    const time_point grace =
+        std::min(deadline, loop_.now() + std::min(chosen.drain_grace, chosen.drain_deadline));
+    task<> left_alone = wait_for_end(grace);
+    co_await left_alone;
+    task<> idle = end_idle(deadline);
+    co_await idle;
+    task<> in_progress = wait_for_end(deadline);
+    co_await in_progress;
+    serving_.cancel();
+    task<> cut = wait_for_end(time_point::max());
+    co_await cut;
+}
+
+/// Ends the idle conversations, and each other one once it is idle: a few at a time, so that clients who come
+/// back elsewhere do not all come at once.
+task<> worker::end_idle(time_point deadline) {
+    const duration spread = std::min(shared_.options.drain_spread, shared_.options.drain_deadline);
+    const auto steps = static_cast<std::size_t>(std::max<duration::rep>(1, spread / step_interval));
+    const std::size_t step = std::max(step_min, conversation_count_ / steps + 1);
+    list<conversation> ending;
+    ending.splice_back(conversations_);
+    while (!ending.empty()) {
+        for (std::size_t count = 0; count < step && !ending.empty(); ++count) {
+            conversation& next = ending.pop_front();
+            conversations_.push_back(next);
+            next.end_when_idle();
+        }
+        if (ending.empty() || loop_.now() >= deadline) break;
+        event::awaiter pause = empty_.wait(loop_.now() + step_interval);
+        co_await pause;
+    }
+    conversations_.splice_back(ending);
+}
+
+}  // namespace aperto
