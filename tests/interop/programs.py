@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import json
 import os
+import resource
 import shutil
 import socket
 import struct
@@ -105,6 +106,14 @@ class Server:
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self._process.pid}/fd"))
+
+    def wait_for_descriptors(self, count):
+        """Until the process has so many: `closed` is said just before the last of a connection goes back to the kernel."""
+        until = time.monotonic() + LIMIT_S
+        while self.descriptors() != count:
+            if time.monotonic() > until:
+                raise AssertionError(f"the server has {self.descriptors()} descriptors, not {count}")
+            os.sched_yield()
 
     def private_kib(self):
         """Memory that is this process's alone, KiB (proc(5), smaps_rollup)."""
@@ -223,3 +232,20 @@ def wait_until_listening(port, process):
 
 def digest(data):
     return hashlib.sha256(data).hexdigest()
+
+
+def is_sanitized():
+    """Whether the program was built with a sanitizer, which keeps memory of its own."""
+    with open(PROGRAM, "rb") as program:
+        code = program.read()
+    return b"__asan_init" in code or b"__tsan_init" in code
+
+
+def allow_descriptors(count):
+    """Lets this process, and those it starts, have so many descriptors; skips the test where that is forbidden."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= count or soft == resource.RLIM_INFINITY:
+        return
+    if hard != resource.RLIM_INFINITY and hard < count:
+        raise unittest.SkipTest(f"the hard limit of descriptors is {hard}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
