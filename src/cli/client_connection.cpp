@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+#include "cli/client_connection.hpp"
+
+#include "cli/facts_text.hpp"
+#include "cli/quantity.hpp"
+#include "cli/sentence.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace aperto::cli {
+
+namespace {
+
+constexpr duration first_pause = std::chrono::milliseconds(200);
+constexpr duration longest_pause = std::chrono::seconds(3);
+
+task<connected> connect_once(const send_request& request, const stream_options& options) {
+    client_options asked;
+    asked.connect_timeout = request.timeout;
+    asked.stream = options;
+    host_port where{request.host, request.port};
+    const time_point begun = clock::now();
+    auto connecting = connect(std::move(where), std::move(asked));
+    stream peer = co_await std::move(connecting);
+    const duration took = clock::now() - begun;
+    co_return connected{std::move(peer), took};
+}
+
+/// Empty where it failed, with the reason in `why`: a coroutine cannot wait inside a handler of exceptions.
+task<std::optional<connected>> try_connect(const send_request& request, const stream_options& options,
+                                           failure& why) {
+    try {
+        auto connecting = connect_once(request, options);
+        co_return co_await std::move(connecting);
+    } catch (const error& cause) {
+        if (cause.code() == errc::cancelled) throw;
+        why = explain_connect(cause, request.host, request.port, request.timeout);
+    }
+    co_return std::nullopt;
+}
+
+}  // namespace
+
+task<connected> connect_patiently(const send_request& request, stream_options options) {
+    duration pause = first_pause;
+    for (unsigned tries = 0;; ++tries) {
+        failure why;
+        auto trying = try_connect(request, options, why);
+        std::optional<connected> there = co_await std::move(trying);
+        if (there) co_return std::move(*there);
+        if (tries == request.retries) throw command_failed(why);
+        const std::string line = sentence(_("{}; trying again in {} ({} of {})"), why.what,
+                                          duration_text(pause), tries + 1, request.retries);
+        std::fprintf(stderr, "%s\n", line.c_str());
+        co_await sleep(pause);
+        pause = std::min(2 * pause, longest_pause);
+    }
+}
+
+void print_handshake(const send_request& request, const connected& there) {
+    const std::string name = host_port{request.host, request.port}.to_string();
+    const std::string address = there.peer.remote().to_string();
+    const std::string whom = name == address ? name : name + " (" + address + ")";
+    std::string text = sentence(_("connected to {} in {}"), whom, duration_text(there.took)) + "\n";
+    for (const std::string& line : handshake_lines(there.peer.facts()))
+        text += "  " + line + "\n";
+    std::fputs(text.c_str(), stderr);
+}
+
+void print_conversation(const stream& peer) {
+    try {
+        const std::string summary = conversation_summary(peer.facts());
+        if (!summary.empty()) std::fprintf(stderr, "%s\n", summary.c_str());
+    } catch (const error&) {
+        // The socket is gone, and its figures with it.
+    }
+}
+
+}  // namespace aperto::cli

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+#include "cli/command_line.hpp"
+
+#include "aperto/version.hpp"
+#include "cli/command_table.hpp"
+#include "cli/completion.hpp"
+#include "cli/help.hpp"
+#include "cli/sentence.hpp"
+#include "core/log_safe.hpp"
+
+#include <algorithm>
+
+namespace aperto::cli {
+
+namespace {
+
+using verb = invocation::verb;
+
+bool is_one_of(const std::string& word, std::initializer_list<const char*> words) {
+    return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+/// `aperto completion SHELL`, for packagers: not listed in the help.
+std::string completion_text(const std::vector<std::string>& arguments,
+                            const std::vector<command_description>& commands) {
+    const std::string shell = arguments.size() == 1 ? arguments[0] : "";
+    if (shell == "bash") return bash_completion(commands);
+    if (shell == "zsh") return zsh_completion(commands);
+    if (shell == "fish") return fish_completion(commands);
+    if (shell == "man") return manual_page(commands);
+    throw usage_error(_("completion takes one of bash, zsh, fish, man"));
+}
+
+[[noreturn]] void unknown_command(const std::string& name, const std::vector<command_description>& commands) {
+    std::vector<std::string> names;
+    for (const command_description& command : commands)
+        names.push_back(command.name);
+    const std::string near = nearest(name, names);
+    std::string what = sentence(_("there is no command \"{}\""), log_safe(name));
+    if (!near.empty()) what += sentence(_("; did you mean {}?"), near);
+    throw usage_error(what);
+}
+
+}  // namespace
+
+invocation parse_command_line(const std::vector<std::string>& arguments) {
+    invocation asked;
+    const auto commands = describe_commands(asked.serve, asked.send);
+    if (arguments.empty() || is_one_of(arguments[0], {"--help", "-h", "help"})) {
+        asked.text = program_help(commands);
+        return asked;
+    }
+    const std::string& name = arguments[0];
+    const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
+    if (is_one_of(name, {"--version", "-V"})) {
+        asked.text = fmt::format("aperto {}\n", version);
+        return asked;
+    }
+    if (name == "completion") {
+        asked.text = completion_text(rest, commands);
+        return asked;
+    }
+    const auto found = std::find_if(commands.begin(), commands.end(),
+                                    [&name](const command_description& one) { return one.name == name; });
+    if (found == commands.end()) unknown_command(name, commands);
+    try {
+        if (parse_arguments(*found, rest).help) {
+            asked.text = command_help(*found);
+            return asked;
+        }
+    } catch (usage_error& wrong) {
+        wrong.command = name;
+        throw;
+    }
+    asked.what = name == "serve" ? verb::serve : name == "send" ? verb::send : verb::demo;
+    // The descriptions refer to these requests, which now leave; nothing uses the descriptions any more.
+    return asked;
+}
+
+}  // namespace aperto::cli

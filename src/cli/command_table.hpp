@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "cli/commands.hpp"
+#include "cli/description.hpp"
+
+#include <vector>
+
+namespace aperto::cli {
+
+/// The commands of the program, in the order in which the help lists them. Those named here write what they
+/// are told into the requests, which must outlive the descriptions.
+std::vector<command_description> describe_commands(serve_request& serve, send_request& send);
+
+command_description describe_serve(serve_request& request);
+command_description describe_send(send_request& request);
+
+}  // namespace aperto::cli

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "aperto/client.hpp"
+#include "aperto/server.hpp"
+#include "cli/report.hpp"
+#include "cli/services.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+/// The commands of the program, each in a file of its name, and what the command line tells them.
+namespace aperto::cli {
+
+struct serve_request {
+    service what = service::upper;
+    aperto::options options;
+    message_detail messages = message_detail::automatic;
+    log_format log = log_format::text;
+};
+int run_serve(const serve_request& request);
+
+struct send_request {
+    std::vector<std::string> words;  ///< TEXT; none: standard input
+    std::string host = "localhost";
+    std::uint16_t port = 9999;
+    aperto::framing framing = framing::stream;
+    aperto::engine engine = engine::automatic;
+    duration timeout = std::chrono::seconds(5);  ///< for the connection, then for each silence of the server
+    unsigned retries = 0;
+    bool facts = false;
+};
+int run_send(const send_request& request);
+
+/// The first minute: a server, a client that talks to it, and what the two of them saw.
+int run_demo();
+
+}  // namespace aperto::cli

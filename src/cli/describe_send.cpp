@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+#include "cli/command_table.hpp"
+#include "cli/option_values.hpp"
+#include "cli/sentence.hpp"
+
+namespace aperto::cli {
+
+command_description describe_send(send_request& request) {
+    command_description command{
+        .name = "send",
+        .summary = _("sends text to a server and prints the reply"),
+        .arguments = "[TEXT…]",
+        .about =
+            _("Sends TEXT, its words joined by spaces, and prints the reply.\n"
+              "Without TEXT: at a terminal a prompt, a line a message; otherwise all of standard input."),
+    };
+    command.options = {
+        text_option("--host", "HOST", _("the server's name or address"), request.host, request.host),
+        port_option(_("the server's port"), request.port, 1),
+        framing_option(_("where a message ends, as the server expects it"), request.framing),
+        duration_option("--timeout", _("how long to wait for the connection, and then for each answer"),
+                        request.timeout),
+        number_option("--retry", _("try so many times more when the connection fails"), "0", 0, 1000,
+                      [&request](std::uint64_t number) { request.retries = static_cast<unsigned>(number); }),
+        flag_option("--facts", _("tell what the handshake agreed on and the measured round trip"),
+                    request.facts),
+        engine_option(request.engine),
+    };
+    command.examples = {
+        {"aperto send \"olá, mundo\"", _("one message to this machine's server")},
+        {"aperto send --host sala-3 --facts texto original",
+         _("to another machine, with what TCP agreed on")},
+        {"aperto send", _("a prompt: type a line, read its answer; Ctrl-D ends")},
+        {"aperto send < book.txt > BOOK.txt", _("a whole file, of any size")},
+    };
+    command.set_arguments = [&request](std::vector<std::string> words) { request.words = std::move(words); };
+    return command;
+}
+
+}  // namespace aperto::cli

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+#include "cli/command_line.hpp"
+#include "cli/command_table.hpp"
+#include "cli/option_values.hpp"
+#include "cli/sentence.hpp"
+#include "core/log_safe.hpp"
+
+namespace aperto::cli {
+
+namespace {
+
+option_description messages_option(message_detail& target) {
+    return {.name = "--messages",
+            .value = "auto|all|none",
+            .help = _("which messages to show; auto: a summary a second when they come too fast to read"),
+            .fallback = "auto",
+            .set = [&target](const std::string& text) {
+                target = text == "all"    ? message_detail::all
+                         : text == "none" ? message_detail::none
+                                          : message_detail::automatic;
+            }};
+}
+
+option_description log_option(log_format& target) {
+    return {.name = "--log",
+            .value = "text|json",
+            .help = _("sentences for people, or one JSON object a line for programs"),
+            .fallback = "text",
+            .set = [&target](const std::string& text) {
+                target = text == "json" ? log_format::json : log_format::text;
+            }};
+}
+
+void set_service(std::vector<std::string> words, service& target) {
+    if (words.empty()) return;
+    if (words.size() > 1)
+        throw usage_error(sentence(_("\"{}\" is one argument too many"), log_safe(words[1])));
+    if (words[0] == "upper") {
+        target = service::upper;
+    } else if (words[0] == "echo") {
+        target = service::echo;
+    } else if (words[0] == "discard") {
+        target = service::discard;
+    } else {
+        throw usage_error(
+            sentence(_("there is no service \"{}\"; there are upper, echo and discard"), log_safe(words[0])));
+    }
+}
+
+void add_limits(std::vector<option_description>& to, aperto::options& options) {
+    const auto add = [&to](option_description option) {
+        option.advanced = true;
+        to.push_back(std::move(option));
+    };
+    add(number_option("--max-connections", _("clients at once; one more is turned away"),
+                      _("as many as descriptors allow"), 1, 10'000'000,
+                      [&options](std::uint64_t number) { options.max_connections = number; }));
+    add(size_option("--max-message", _("largest message or line"), options.max_message, 1));
+    add(duration_option("--idle-timeout", _("how long a client may stay silent between messages"),
+                        options.idle_timeout));
+    add(duration_option("--message-deadline", _("from a message's first byte to its last"),
+                        options.message_deadline));
+    add(duration_option("--write-deadline", _("how long a client may take to accept what is sent"),
+                        options.write_deadline));
+    add(size_option("--high-water", _("bytes waiting to be sent to a client, past which it is not read"),
+                    options.high_water, 1));
+    add(duration_option("--drain-deadline", _("when stopping: how long conversations in progress may go on"),
+                        options.drain_deadline, true));
+}
+
+}  // namespace
+
+command_description describe_serve(serve_request& request) {
+    aperto::options& options = request.options;
+    command_description command{
+        .name = "serve",
+        .summary = _("listens for clients and answers them"),
+        .arguments = "[upper|echo|discard]",
+        .about = _("Listens for clients and answers each of their messages, until Ctrl-C."),
+        .choices = {{"upper", _("answers with the text in capitals (when none is named)")},
+                    {"echo", _("answers with the same bytes")},
+                    {"discard", _("answers nothing")}},
+    };
+    command.options = {
+        text_option("--host", "HOST", _("listen on this address or name only"),
+                    _("every address, IPv6 and IPv4"), options.host),
+        port_option(_("the port to listen on; 0 takes any free one"), options.port, 0),
+        framing_option(
+            _("where a message ends: as it arrives, at a line feed, or by a 4-byte length before it"),
+            options.framing),
+        flag_option("--once", _("one client at a time, one reply each, then close and accept again"),
+                    options.once),
+        number_option("--workers", _("threads, each with a loop of its own"), _("one a core"), 1, 1024,
+                      [&options](std::uint64_t number) { options.workers = static_cast<unsigned>(number); }),
+        engine_option(options.engine),
+        messages_option(request.messages),
+        log_option(request.log),
+    };
+    add_limits(command.options, options);
+    command.examples = {
+        {"aperto serve", _("answers everyone in capitals, port 9999")},
+        {"aperto serve --once", _("the lesson's server, step by step: accept, receive, answer, close")},
+        {"aperto serve echo --port 7000 --framing line", _("gives every line back")},
+        {"aperto serve --port 0 --log json", _("any free port; the event \"listening\" tells which")},
+    };
+    command.set_arguments = [&request](std::vector<std::string> words) {
+        set_service(std::move(words), request.what);
+    };
+    return command;
+}
+
+}  // namespace aperto::cli

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "aperto/error.hpp"
+#include "aperto/time.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+/// What the program says when something does not work, and how it then ends.
+namespace aperto::cli {
+
+/// Exit codes; scripts rely on them.
+enum exit_code : int {
+    exit_done = 0,
+    exit_failed = 1,         ///< anything that has no code of its own
+    exit_usage = 2,          ///< the arguments
+    exit_no_connection = 3,  ///< could not connect
+    exit_cut_short = 4,      ///< connected, but the reply was cut short
+    exit_no_listen = 5,      ///< could not listen
+    exit_interrupted = 130,  ///< Ctrl-C, as shells count it
+};
+
+/// What went wrong, in a sentence, and what the reader can do about it.
+struct failure {
+    int code = exit_failed;
+    std::string what;
+    std::string advice;  ///< may have several lines; empty where nothing sure is known
+};
+
+/// "error: …" and the advice below it on standard error; gives the exit code.
+int tell(const failure& told);
+
+/// `cause`, thrown by a connect to `host` and `port` that could take `limit`.
+failure explain_connect(const error& cause, const std::string& host, std::uint16_t port, duration limit);
+/// `cause`, thrown once connected: the conversation broke off.
+failure explain_broken(const error& cause);
+/// `cause`, thrown by listening on `host` (empty: every address) and `port`.
+failure explain_listen(const error& cause, const std::string& host, std::uint16_t port);
+/// "port 9999 is in use by python3 (process 4242)", as far as the system tells.
+std::string port_in_use(std::uint16_t port);
+
+/// The system's own words for an error number, begun in lower case, to stand after a colon.
+std::string system_reason(const std::error_code& code);
+
+}  // namespace aperto::cli

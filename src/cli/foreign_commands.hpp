@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "cli/bench.hpp"
+#include "cli/lab.hpp"
+#include "core/i18n.hpp"
+
+#include <array>
+#include <string>
+#include <vector>
+
+namespace aperto::cli {
+
+/// A command that reads its own arguments, its help included, and gives the exit code.
+struct foreign_command {
+    const char* name;
+    const char* summary;  ///< to be translated
+    const char* arguments;
+    int (*run)(std::vector<std::string> arguments);
+};
+
+inline constexpr std::array<foreign_command, 2> foreign_commands{
+    {{"bench", N_("puts any TCP server under load, checks every byte, says how fast it answers"), "[OPTIONS]",
+      &run_bench},
+     {"lab", N_("a bad network on this machine: see every packet, lose any one of them"),
+      "[run LAB…|list|show LAB…|doctor] [OPTIONS]", &run_lab}}};
+
+}  // namespace aperto::cli

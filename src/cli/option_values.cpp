@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+#include "cli/option_values.hpp"
+
+#include "cli/command_line.hpp"
+#include "cli/quantity.hpp"
+#include "cli/sentence.hpp"
+#include "core/log_safe.hpp"
+
+#include <limits>
+#include <utility>
+
+namespace aperto::cli {
+
+option_description flag_option(std::string name, std::string help, bool& target) {
+    return {.name = std::move(name), .help = std::move(help), .set = [&target](const std::string&) {
+                target = true;
+            }};
+}
+
+option_description text_option(std::string name, std::string value, std::string help, std::string fallback,
+                               std::string& target) {
+    return {.name = std::move(name),
+            .value = std::move(value),
+            .help = std::move(help),
+            .fallback = std::move(fallback),
+            .set = [&target](const std::string& text) { target = text; }};
+}
+
+option_description number_option(std::string name, std::string help, std::string fallback,
+                                 std::uint64_t least, std::uint64_t most,
+                                 std::function<void(std::uint64_t)> set) {
+    auto take = [name, least, most, set = std::move(set)](const std::string& text) {
+        const auto number = parse_number(text, least, most);
+        if (!number)
+            throw usage_error(sentence(_("{} takes a whole number from {} to {}, not \"{}\""), name,
+                                       std::to_string(least), std::to_string(most), log_safe(text)));
+        set(*number);
+    };
+    return {.name = std::move(name),
+            .value = "N",
+            .help = std::move(help),
+            .fallback = std::move(fallback),
+            .set = std::move(take)};
+}
+
+option_description port_option(std::string help, std::uint16_t& target, std::uint16_t least) {
+    auto option = number_option(
+        "--port", std::move(help), std::to_string(target), least, std::numeric_limits<std::uint16_t>::max(),
+        [&target](std::uint64_t number) { target = static_cast<std::uint16_t>(number); });
+    option.value = "PORT";
+    return option;
+}
+
+option_description framing_option(std::string help, framing& target) {
+    return {
+        .name = "--framing",
+        .value = "stream|line|length",
+        .help = std::move(help),
+        .fallback = std::string(to_string(target)),
+        .set = [&target](const std::string& text) { target = framing_from_string(text).value_or(target); }};
+}
+
+option_description engine_option(engine& target) {
+    return {
+        .name = "--engine",
+        .value = "auto|uring|epoll",
+        .help = _("how to talk to the kernel: io_uring where it is allowed, or epoll"),
+        .fallback = "auto",
+        .set = [&target](const std::string& text) {
+            target = text == "uring" ? engine::uring : text == "epoll" ? engine::epoll : engine::automatic;
+        }};
+}
+
+option_description duration_option(std::string name, std::string help, duration& target, bool zero_allowed) {
+    auto take = [name, zero_allowed, &target](const std::string& text) {
+        const auto length = parse_duration(text);
+        if (!length || (*length == duration::zero() && !zero_allowed))
+            throw usage_error(
+                sentence(_("{} takes a time like 200ms, 5s, 2m or never, not \"{}\""), name, log_safe(text)));
+        target = *length;
+    };
+    return {.name = std::move(name),
+            .value = "TIME",
+            .help = std::move(help),
+            .fallback = duration_option_text(target),
+            .set = std::move(take)};
+}
+
+option_description size_option(std::string name, std::string help, std::size_t& target, std::size_t least) {
+    auto take = [name, &target, least](const std::string& text) {
+        const auto size = parse_size(text);
+        if (!size || *size < least)
+            throw usage_error(sentence(_("{} takes a size like 4096, 64KiB or 1MiB, at least {}, not \"{}\""),
+                                       name, size_option_text(least), log_safe(text)));
+        target = *size;
+    };
+    return {.name = std::move(name),
+            .value = "SIZE",
+            .help = std::move(help),
+            .fallback = size_option_text(target),
+            .set = std::move(take)};
+}
+
+}  // namespace aperto::cli

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+#include "cli/command_line.hpp"
+#include "cli/description.hpp"
+#include "cli/sentence.hpp"
+#include "core/log_safe.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <numeric>
+
+namespace aperto::cli {
+
+namespace {
+
+/// Levenshtein's distance: how many letters to insert, drop or change.
+std::size_t distance(std::string_view from, std::string_view to) {
+    std::vector<std::size_t> row(to.size() + 1);
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (std::size_t i = 0; i < from.size(); ++i) {
+        std::size_t diagonal = row[0];
+        row[0] = i + 1;
+        for (std::size_t j = 0; j < to.size(); ++j) {
+            const std::size_t changed = diagonal + (from[i] == to[j] ? 0 : 1);
+            diagonal = row[j + 1];
+            row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, changed});
+        }
+    }
+    return row.back();
+}
+
+bool is_option(const std::string& word) {
+    return word.size() > 1 && word[0] == '-' && !std::isdigit(static_cast<unsigned char>(word[1]));
+}
+
+[[noreturn]] void unknown_option(const command_description& command, const std::string& name) {
+    std::vector<std::string> names{"--help"};
+    for (const option_description& option : command.options)
+        names.push_back(option.name);
+    std::string what = sentence(_("there is no option {}"), log_safe(name));
+    if (const std::string near = nearest(name, names); !near.empty())
+        what += sentence(_("; did you mean {}?"), near);
+    else if (command.name == "send")
+        what += _("; text that begins with a dash goes after --");
+    throw usage_error(what);
+}
+
+const option_description& find_option(const command_description& command, const std::string& name) {
+    for (const option_description& option : command.options)
+        if (option.name == name) return option;
+    unknown_option(command, name);
+}
+
+void check_choice(const option_description& option, const std::string& value) {
+    const auto choices = value_choices(option.value);
+    if (choices.size() < 2 || std::find(choices.begin(), choices.end(), value) != choices.end()) return;
+    throw usage_error(
+        sentence(_("{} takes one of {}, not \"{}\""), option.name, option.value, log_safe(value)));
+}
+
+}  // namespace
+
+std::string nearest(std::string_view typed, const std::vector<std::string>& names) {
+    // A third of the letters wrong is a slip; more is another word.
+    const std::size_t slip = std::max<std::size_t>(1, typed.size() / 3);
+    std::string best;
+    std::size_t least = slip + 1;
+    for (const std::string& name : names) {
+        const std::size_t found = distance(typed, name);
+        if (found < least) {
+            least = found;
+            best = name;
+        }
+    }
+    return best;
+}
+
+std::vector<std::string> value_choices(std::string_view value) {
+    std::vector<std::string> choices;
+    while (true) {
+        const auto bar = value.find('|');
+        choices.emplace_back(value.substr(0, bar));
+        if (bar == std::string_view::npos) return choices;
+        value.remove_prefix(bar + 1);
+    }
+}
+
+parsed parse_arguments(const command_description& command, const std::vector<std::string>& arguments) {
+    std::vector<std::string> others;
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+        const std::string& word = arguments[i];
+        if (word == "--") {
+            others.insert(others.end(), arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1,
+                          arguments.end());
+            break;
+        }
+        if (!is_option(word)) {
+            others.push_back(word);
+            continue;
+        }
+        if (word == "--help" || word == "-h") return {.help = true};
+        const auto equals = word.find('=');
+        const option_description& option = find_option(command, word.substr(0, equals));
+        if (option.value.empty()) {
+            if (equals != std::string::npos) throw usage_error(sentence(_("{} takes no value"), option.name));
+            option.set({});
+            continue;
+        }
+        const bool apart = equals == std::string::npos;
+        if (apart && ++i == arguments.size())
+            throw usage_error(sentence(_("{} needs a value: {}"), option.name, option.value));
+        const std::string value = apart ? arguments[i] : word.substr(equals + 1);
+        check_choice(option, value);
+        option.set(value);
+    }
+    if (command.set_arguments)
+        command.set_arguments(std::move(others));
+    else if (!others.empty())
+        throw usage_error(sentence(_("\"{}\" is one argument too many"), log_safe(others.front())));
+    return {};
+}
+
+}  // namespace aperto::cli

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#include "cli/report.hpp"
+
+#include "aperto/error.hpp"
+#include "cli/quantity.hpp"
+#include "cli/sentence.hpp"
+
+#include <cstdio>
+#include <cstring>
+
+namespace aperto::cli {
+
+std::unique_ptr<report> report::create(const options& settings) {
+    return settings.format == log_format::json ? make_json_report(settings) : make_text_report(settings);
+}
+
+tcp_facts facts_of(const connection_view& who) {
+    try {
+        return who.facts();
+    } catch (const error&) {
+        return {};
+    }
+}
+
+report::report(const options& settings) : messages_(settings.messages) {
+    writer_ = std::make_unique<log_writer>(log_writer::options{
+        .descriptor = settings.descriptor,
+        .dropped_line = [this](std::uint64_t lines) { return dropped_line(lines); },
+        .tick = [this] { tick_due(); },
+    });
+}
+
+void report::started(const server& which) {
+    serving_ = true;
+    tell_started(which);
+}
+
+void report::stopping() {
+    if (serving_.exchange(false)) tell_stopping();
+}
+
+bool report::admit() { return !pace_.thinning() && pace_.admit(clock::now()); }
+
+void report::hold(std::atomic<std::uint64_t>& counter, std::uint64_t by) {
+    counter.fetch_add(by, std::memory_order_relaxed);
+    // The writer's lock is taken by the first line held back in a second, not by each.
+    if (!summary_due_.load(std::memory_order_relaxed) && !summary_due_.exchange(true)) writer_->tick_later();
+}
+
+void report::tick_due() {
+    summary_due_ = false;
+    const tally held{.messages = held_messages_.exchange(0),
+                     .message_bytes = held_message_bytes_.exchange(0),
+                     .accepted = held_accepted_.exchange(0),
+                     .closed = held_closed_.exchange(0),
+                     .limits = held_limits_.exchange(0)};
+    const bool calm = pace_.settle(held.total());
+    if (held.total() != 0) summary(held, calm);
+    // Calm is only known a second after the last line held back.
+    if (!calm && !summary_due_.exchange(true)) writer_->tick_later();
+}
+
+void report::close() {
+    writer_->close();
+    const std::uint64_t lost = writer_->dropped();
+    if (lost == 0) return;
+    std::string text = sentence(
+        plural("warning: {} log line was lost", "warning: {} log lines were lost", lost), grouped(lost));
+    if (const int code = writer_->last_error()) text += std::string(": ") + std::strerror(code);
+    std::fprintf(stderr, "%s\n", text.c_str());
+}
+
+}  // namespace aperto::cli

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+#include "aperto/server.hpp"
+#include "cli/facts_text.hpp"
+#include "cli/quantity.hpp"
+#include "cli/report.hpp"
+#include "cli/sentence.hpp"
+#include "cli/terminal_text.hpp"
+#include "core/log_safe.hpp"
+
+#include <chrono>
+#include <ctime>
+
+namespace aperto::cli {
+
+namespace {
+
+/// Where a message's size stands, columns from the line's beginning; a longer message pushes it on.
+constexpr std::size_t size_column = 70;
+
+std::string ending_phrase(close_reason reason) {
+    switch (reason) {
+    case close_reason::client:
+        return _("closed by the client");
+    case close_reason::server:
+        return _("closed by the server");
+    case close_reason::reset:
+        return _("broken off by the client (reset)");
+    case close_reason::deadline:
+        return _("closed: a deadline passed");
+    case close_reason::too_large:
+        return _("closed: its message is over the limit (--max-message)");
+    case close_reason::cut_short:
+        return _("ended in the middle of a message");
+    case close_reason::limit:
+        return _("turned away: too many connections (--max-connections)");
+    case close_reason::drain:
+        return _("closed: the server is stopping");
+    case close_reason::failure:
+        return _("closed: something failed here");
+    }
+    return {};
+}
+
+std::string time_of_day() {
+    const auto since = std::chrono::system_clock::now().time_since_epoch();
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
+    const auto seconds = static_cast<std::time_t>(ms / 1000);
+    std::tm local{};
+    ::localtime_r(&seconds, &local);
+    return fmt::format("{:02}:{:02}:{:02}.{:03}  ", local.tm_hour, local.tm_min, local.tm_sec, ms % 1000);
+}
+
+/// Sentences for a person who watches. Everything about single connections and messages gives way to a
+/// summary a second when it comes too fast to read.
+class text_report final : public report {
+public:
+    explicit text_report(const options& settings)
+        : report(settings), prefix_(settings.prefix), times_(settings.times) {}
+
+    void tell_started(const server& which) override {
+        for (const endpoint& where : which.endpoints()) {
+            const std::string place =
+                where.is_any() ? sentence(_("every address, port {}"), std::to_string(where.port()))
+                               : sentence(_("{}, port {}"), where.address(), std::to_string(where.port()));
+            line(sentence(_("listening on {} · {} · {}"), place, which.why(),
+                          sentence(plural("{} worker", "{} workers", which.workers()), which.workers())));
+        }
+    }
+
+    void accepted(const connection_view& who) override {
+        connections_.fetch_add(1, std::memory_order_relaxed);
+        if (!shown(held_accepted_)) return;
+        line(sentence(_("{} connected · {}"), who.remote().to_string(), handshake_summary(facts_of(who))));
+    }
+
+    void message(const connection_view& who, std::string_view message, std::uint64_t /*offset*/) override {
+        if (messages_ == message_detail::none) return;
+        if (messages_ == message_detail::automatic && !admit()) {
+            held_message_bytes_.fetch_add(message.size(), std::memory_order_relaxed);
+            hold(held_messages_);
+            return;
+        }
+        std::string text =
+            beginning() + sentence(_("{} says  {}"), who.remote().to_string(), log_safe(message));
+        const std::size_t width = display_width(text);
+        text.append(width < size_column ? size_column - width : 2, ' ');
+        text += fmt::format("{:>9}\n", size_text(message.size()));
+        write(text);
+    }
+
+    void closed(const connection_view& who, const closing& how) override {
+        if (!shown(held_closed_)) return;
+        std::string text = fmt::format("{} {}", who.remote().to_string(), ending_phrase(how.reason));
+        if (!how.detail.empty())
+            text += fmt::format(" ({})", log_safe(how.detail));
+        else if (how.error)
+            text += fmt::format(" ({})", log_safe(how.error.message()));
+        text +=
+            sentence(_(" · {} in · {} out"), size_text(who.bytes_received()), size_text(who.bytes_sent()));
+        if (const std::string again = retransmissions_text(facts_of(who)); !again.empty())
+            text += " · " + again;
+        line(text);
+    }
+
+    void limit(std::string_view name, const endpoint& who, const std::error_code& why) override {
+        if (!admit()) {
+            hold(held_limits_);
+            return;
+        }
+        std::string text = sentence(_("limit reached: {}"), name);
+        if (who) text += " · " + who.to_string();
+        if (why) text += " · " + why.message();
+        line(text);
+    }
+
+    void invalid_utf8(const connection_view& who, std::uint64_t offset) override {
+        line(sentence(_("{} sends bytes that are not UTF-8, the first at offset {}: passed on unchanged"),
+                      who.remote().to_string(), grouped(offset)));
+    }
+
+    void tell_stopping() override { line(_("stopping: conversations in progress may end")); }
+
+    void stopped() override {
+        const std::uint64_t served = connections_;
+        std::string text =
+            sentence(plural("stopped · served {} connection", "stopped · served {} connections", served),
+                     grouped(served));
+        if (const std::uint64_t bytes = invalid_bytes_)
+            text += sentence(plural(" · {} byte was not UTF-8", " · {} bytes were not UTF-8", bytes),
+                             grouped(bytes));
+        line(text);
+    }
+
+protected:
+    void summary(const tally& held_back, bool calm) override {
+        std::string text =
+            sentence(plural("{} message in a second, {}", "{} messages in a second, {}", held_back.messages),
+                     grouped(held_back.messages), size_text(held_back.message_bytes));
+        text +=
+            sentence(_(" · {} connected, {} closed"), grouped(held_back.accepted), grouped(held_back.closed));
+        if (held_back.limits != 0)
+            text += sentence(_(" · limits reached {} times"), grouped(held_back.limits));
+        if (!calm && !explained_) {
+            explained_ = true;
+            text += _("   (too fast to read one by one; --messages all shows each)");
+        }
+        line("… " + text);
+    }
+
+    std::string dropped_line(std::uint64_t lines) const override {
+        return beginning() +
+               sentence(plural("{} log line was lost here", "{} log lines were lost here", lines),
+                        grouped(lines)) +
+               "\n";
+    }
+
+private:
+    /// A line on a connection: thinned with the messages, all shown where all messages are.
+    bool shown(std::atomic<std::uint64_t>& counter) {
+        if (messages_ == message_detail::all || admit()) return true;
+        hold(counter);
+        return false;
+    }
+
+    std::string beginning() const { return times_ ? prefix_ + time_of_day() : prefix_; }
+    void line(std::string_view text) { write(fmt::format("{}{}\n", beginning(), text)); }
+
+    const std::string prefix_;
+    const bool times_;
+    bool explained_ = false;  // the writer's thread alone
+};
+
+}  // namespace
+
+std::unique_ptr<report> make_text_report(const report::options& settings) {
+    return std::make_unique<text_report>(settings);
+}
+
+}  // namespace aperto::cli
