@@ -229,8 +229,14 @@ std::map<std::string, std::uint64_t> box::counters(side host) const {
             std::istringstream name_words(names);
             std::istringstream value_words(values);
             for (std::string key, value; name_words >> key && value_words >> value;) {
-                if (!key.ends_with(':')) {
-                    out.emplace(key, std::strtoull(value.c_str(), nullptr, 10));
+                if (key.ends_with(':')) {
+                    continue;
+                }
+                const auto number = std::strtoull(value.c_str(), nullptr, 10);
+                if (names.starts_with("Tcp:")) {
+                    out[key] = number;
+                } else {
+                    out.emplace(key, number);
                 }
             }
         }

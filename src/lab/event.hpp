@@ -69,6 +69,7 @@ enum class resend_cause : std::uint8_t {
     after_timeout,  ///< the rest of what was lost, in the recovery that a timeout began
     fast,           ///< duplicate ACKs or SACK told of the loss: fast retransmit or RACK
     tail_probe,     ///< sooner than a timeout, the last segment: tail loss probe (RFC 8985)
+    too_big,        ///< in smaller pieces: an ICMP message told that it was too large for the path (RFC 1191)
     unknown         ///< fast retransmit or RACK/TLP: it cannot be told apart from here
 };
 

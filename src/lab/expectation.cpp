@@ -50,8 +50,11 @@ verdict judged_time(const expectation& wanted, std::optional<duration> seen, con
 std::optional<double> reported_number(const std::vector<std::string>& lines, const std::string& name) {
     const auto key = name + "=";
     for (auto line = lines.rbegin(); line != lines.rend(); ++line) {
-        const auto at = line->rfind(key);
-        if (at == std::string::npos || (at > 0 && (*line)[at - 1] != ' ')) {
+        auto at = line->find(key);
+        while (at != std::string::npos && at > 0 && (*line)[at - 1] != ' ') {
+            at = line->find(key, at + 1);  // "digest_received=" is not "received="
+        }
+        if (at == std::string::npos) {
             continue;
         }
         double value = 0;

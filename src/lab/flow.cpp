@@ -47,6 +47,11 @@ flow& flow_tracker::flow_of(const event& out) {
 
 void flow_tracker::entered(event& out, bytes_view bytes) {
     if (!out.seen.is_tcp) {
+        if (out.seen.icmp_mtu != 0) {
+            for (auto& one : flows_) {
+                one.half(other(out.from)).too_big_at = out.sent;
+            }
+        }
         const bool icmp = out.seen.protocol == 1 || out.seen.protocol == 58;
         auto& kinds = other_kinds_[index(out.from)];
         for (const auto what : {kind::packet, icmp ? kind::icmp : kind::other}) {

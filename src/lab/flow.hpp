@@ -60,6 +60,7 @@ struct flow_half {
     std::uint64_t heard_sack = 0;  ///< the highest byte, plus one, it was told has arrived out of order
     std::uint32_t heard_duplicate_acks = 0;
     instant heard_at{};
+    instant too_big_at{-1};           ///< when ICMP last told it that its packets were too large
     std::uint64_t timeout_until = 0;  ///< it recovers from a timeout until this is acknowledged
     instant timed_out_at{};
     std::uint64_t fast_until = 0;  ///< the same of a fast retransmit
@@ -77,7 +78,7 @@ struct flow_half {
     std::uint64_t data_packets = 0;
     std::uint64_t payload_sent = 0;            ///< bytes, with those sent again
     std::uint64_t resent = 0;                  ///< packets
-    std::array<std::uint64_t, 6> resent_by{};  ///< by `resend_cause`
+    std::array<std::uint64_t, 7> resent_by{};  ///< by `resend_cause`
     std::uint64_t arrived_out_of_order = 0;
     std::uint64_t arrived_again = 0;
     std::optional<instant> first_data_sent;

@@ -193,12 +193,12 @@ std::string ladder::arrow(const event& one, const std::string& label, const std:
     const auto name = columns_of(label);
     if (one.end == fate::lost) {
         const auto why = columns_of(loss);
-        const auto used = name + why + 9;
+        const auto used = name + why + 11;
         const auto stroke = times(width > used + 3 ? (width - used) / 2 + 1 : 2, line);
         const auto cross = glyph("✗", "X");
         const auto text =
-            right ? fmt::format("{}{}{} {} {}{} {}", glyph("├", "|"), line, line, label, stroke, cross, loss)
-                  : fmt::format("{} {}{} {} {}{}", loss, cross, stroke, label, line, glyph("┤", "|"));
+            right ? fmt::format("{}{}{} {} {} {} {}", glyph("├", "|"), line, line, label, stroke, cross, loss)
+                  : fmt::format("{} {} {} {} {}{}", loss, cross, stroke, label, line, glyph("┤", "|"));
         const auto have = columns_of(text);
         return right || have >= width ? padded(text, width) : std::string(width - have, ' ') + text;
     }

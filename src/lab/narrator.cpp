@@ -89,6 +89,11 @@ void narrator::repetition(const event& one, std::vector<std::string>& out) {
         out.push_back(sentence(
             _("SENT AGAIN after {}: the last segment, to ask whether it arrived (tail loss probe)"), waited));
         break;
+    case resend_cause::too_big:
+        out.push_back(first("too-big")
+                          ? sentence(_("SENT AGAIN in smaller pieces: the path takes no larger ones"))
+                          : sentence(_("SENT AGAIN, smaller")));
+        break;
     case resend_cause::unknown:
         out.push_back(sentence(_("SENT AGAIN after {}: fast retransmit or RACK/TLP"), waited));
         break;

@@ -36,10 +36,11 @@ struct peer_plan {
     duration write_pause{};
     duration read_pause{};
     duration first_read_pause{};
-    int receive_buffer = 0;     ///< 0: the kernel's
-    bool upper = false;         ///< send back what comes, in capitals
-    bool reply_at_end = false;  ///< … once the other has nothing more to send
-    bool keep_open = false;     ///< do not end the sending side until the other has
+    int receive_buffer = 0;       ///< 0: the kernel's
+    std::uint64_t end_after = 0;  ///< bytes to receive before it ends its sending side
+    bool upper = false;           ///< send back what comes, in capitals
+    bool reply_at_end = false;    ///< … once the other has nothing more to send
+    bool keep_open = false;       ///< do not end the sending side until the other has
 };
 
 std::chrono::nanoseconds clock_now() { return std::chrono::steady_clock::now().time_since_epoch(); }
@@ -53,6 +54,8 @@ bool read_option(const std::string& name, const std::string& value, peer_plan& o
         out.texts.push_back(value);
     } else if (name == "--bytes") {
         out.bytes = parse_size(value);
+    } else if (name == "--end-after") {
+        out.end_after = parse_size(value);
     } else if (name == "--write-size") {
         out.write_size = std::clamp<std::size_t>(parse_size(value), 1, 1U << 20U);
     } else if (name == "--read-size") {
@@ -169,8 +172,7 @@ public:
     }
 
     void run() {
-        while (!heard_end_ || !ended_) {
-            end_if_done();
+        for (end_if_done(); !heard_end_ || !ended_; end_if_done()) {
             wait();
         }
         std::printf("writes=%llu reads=%llu sent=%llu received=%llu digest_sent=%s digest_received=%s\n",
@@ -186,7 +188,8 @@ private:
     }
 
     void end_if_done() {
-        const bool more_to_come = (plan_.upper || plan_.keep_open) && !heard_end_;
+        const bool more_to_come =
+            !heard_end_ && (plan_.upper || plan_.keep_open || received_.bytes() < plan_.end_after);
         if (!ended_ && pending_.empty() && pattern_left_ == 0 && !more_to_come) {
             ended_ = true;
             ::shutdown(socket_, SHUT_WR);

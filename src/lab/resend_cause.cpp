@@ -31,6 +31,9 @@ resend_cause why_resent(const flow_half& half, const sent_segment& segment, inst
     if (segment.begin == 0) {
         return resend_cause::timeout;
     }
+    if (half.too_big_at >= segment.last_sent && !waited_it_out) {
+        return resend_cause::too_big;
+    }
     if (half.fast_until > segment.begin && just_heard) {
         return resend_cause::fast;
     }

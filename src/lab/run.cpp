@@ -50,7 +50,7 @@ private:
 };
 
 /// A connection that says nothing for so long will not say more by itself once the programs have ended.
-constexpr duration quiet = 1s;
+constexpr duration quiet = 3s;
 constexpr duration settle_max = 10s;
 
 duration clock_now() { return std::chrono::steady_clock::now().time_since_epoch(); }
@@ -150,6 +150,9 @@ private:
                 return wire_.under_way() == 0 && (!open || still);
             },
             settle_max);
+        // A server that ends with its connection gets the time to say so before it is told to end.
+        constexpr duration last_words = 500ms;
+        wait_for([this] { return ended_[index(side::server)]; }, last_words);
     }
 
     void start(side host, const program& what) {

@@ -29,7 +29,7 @@ struct number_range {
 ///
 /// A kind without a number means every packet of the kind, those sent again included. Kinds: packet, syn,
 /// syn-ack, ack, data, fin, rst, zero-window, window-update, probe, keepalive, duplicate-ack, sack, d-sack,
-/// retransmission, icmp, other. Words before it: timeout, fast, after-timeout, tail-probe (of a
+/// retransmission, icmp, other. Words before it: timeout, fast, after-timeout, tail-probe, too-big (of a
 /// retransmission); lost, delivered, corrupted, duplicated, copied, held, reordered, out-of-order, late,
 /// repeated, overtaken, ce-marked, window-full. Plurals are allowed.
 struct selector {

@@ -140,8 +140,8 @@ struct adjective {
     std::optional<resend_cause> cause;
 };
 
-const std::array<adjective, 17>& adjectives() {
-    static const std::array<adjective, 17> all{{{"lost", 0, 0, fate::lost, {}},
+const std::array<adjective, 18>& adjectives() {
+    static const std::array<adjective, 18> all{{{"lost", 0, 0, fate::lost, {}},
                                                 {"delivered", 0, 0, fate::delivered, {}},
                                                 {"corrupted", 0, fault::corrupted, {}, {}},
                                                 {"duplicated", 0, fault::duplicated, {}, {}},
@@ -157,6 +157,7 @@ const std::array<adjective, 17>& adjectives() {
                                                 {"timeout", 0, 0, {}, resend_cause::timeout},
                                                 {"after-timeout", 0, 0, {}, resend_cause::after_timeout},
                                                 {"fast", 0, 0, {}, resend_cause::fast},
+                                                {"too-big", 0, 0, {}, resend_cause::too_big},
                                                 {"tail-probe", 0, 0, {}, resend_cause::tail_probe}}};
     return all;
 }
