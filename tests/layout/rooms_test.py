@@ -13,10 +13,11 @@ BELOW = {
     "sim": {"core", "io"},
     "text": {"core"},
     "net": {"core", "io", "text"},
+    "client": {"core", "io", "text", "net"},
     "server": {"core", "io", "text", "net"},
     "lab": {"core"},
     "load": {"core"},
-    "cli": {"core", "io", "text", "net", "server", "lab", "load"},
+    "cli": {"core", "io", "text", "net", "client", "server", "lab", "load"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 
