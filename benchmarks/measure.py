@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 
-from peers import ROOT, aperto_program
+from peers import ROOT, generator_program
 
 STARTS_A_SAMPLE = 7
 LONGEST_START_S = 20.0
@@ -93,7 +93,7 @@ class Server:
 
 
 def generate(load, server, seconds, core):
-    words = [aperto_program(), "bench", "--json", "--port", str(server.port), "--server-pid", str(server.process.pid)]
+    words = [generator_program(), "bench", "--json", "--port", str(server.port), "--server-pid", str(server.process.pid)]
     if "--requests" in load.arguments:
         seconds = 60
     done = subprocess.run(on_core(core, [*words, *load.generator(seconds)]), capture_output=True, text=True,

@@ -50,6 +50,11 @@ def aperto_program():
     return os.environ.get("APERTO_BIN") or str(ROOT / "build" / "release" / "aperto")
 
 
+def generator_program():
+    """The load generator: aperto's own program, or another build of it, so that one load measures several builds."""
+    return os.environ.get("APERTO_GENERATOR") or aperto_program()
+
+
 def aperto(engine):
     return (aperto_program(), "serve", "--port", "{port}", "--framing", "{framing}", "--workers", "1", "--engine", engine)
 

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+#include "cli/bench_report.hpp"
+
+#include "cli/failure.hpp"
+#include "cli/quantity.hpp"
+#include "cli/sentence.hpp"
+
+#include <cmath>
+
+namespace aperto::cli {
+namespace {
+
+using std::string;
+
+double per_second(std::uint64_t count, std::int64_t elapsed_ns) {
+    return elapsed_ns == 0 ? 0.0 : static_cast<double>(count) * 1e9 / static_cast<double>(elapsed_ns);
+}
+
+string rounded(double value) { return grouped(static_cast<std::uint64_t>(std::llround(value))); }
+
+string percent(double share) { return fmt::format("{:.0f} %", share * 100); }
+
+string latency(std::int64_t ns) {
+    if (ns < 1'000'000) return fmt::format("{} µs", (ns + 500) / 1000);
+    return duration_text(duration(ns));
+}
+
+string line(const char* label, const string& text) { return fmt::format("{:<12} {}\n", label, text); }
+
+string distribution(const load::histogram& of) {
+    return fmt::format("p50 {} · p90 {} · p99 {} · p99.9 {} · {} {}", latency(of.at_percentile(50)),
+                       latency(of.at_percentile(90)), latency(of.at_percentile(99)),
+                       latency(of.at_percentile(99.9)), _("max"), latency(of.max()));
+}
+
+string shown(unsigned char byte) {
+    return byte >= 0x20 && byte < 0x7F ? fmt::format("'{}'", static_cast<char>(byte))
+                                       : fmt::format("0x{:02X}", byte);
+}
+
+string requests_line(const load::outcome& seen) {
+    const double each_way = per_second(seen.bytes_received, seen.elapsed_ns);
+    return sentence(_("{} answered in {} · {} a second · {} a second received"), grouped(seen.answered),
+                    duration_text(duration(seen.elapsed_ns)),
+                    rounded(per_second(seen.answered, seen.elapsed_ns)),
+                    size_text(static_cast<std::uint64_t>(each_way)));
+}
+
+string server_line(const load::outcome& seen) {
+    string text;
+    if (seen.server_cpu_ns >= 0 && seen.answered > 0) {
+        const auto each_ns = static_cast<double>(seen.server_cpu_ns) / static_cast<double>(seen.answered);
+        text =
+            sentence(_("{} µs of CPU a request · {} of one core · "), fmt::format("{:.2f}", each_ns / 1e3),
+                     percent(static_cast<double>(seen.server_cpu_ns) / static_cast<double>(seen.elapsed_ns)));
+    }
+    return text + sentence(_("{} of memory at most"), size_text(seen.server_memory_most));
+}
+
+string generator_line(const load::outcome& seen) {
+    const string busy = percent(static_cast<double>(seen.own_cpu_ns) / static_cast<double>(seen.elapsed_ns));
+    const double waited = static_cast<double>(seen.own_waited_ns) / static_cast<double>(seen.elapsed_ns);
+    string text = sentence(_("busy {} of one core"), busy);
+    if (waited >= 0.02) text += sentence(_(", {} more it waited for a core"), percent(waited));
+    text += " · ";
+    text += seen.generator_was_the_limit()
+                ? _("it was the bottleneck: the server could have answered faster than it asked")
+                : _("it was not the bottleneck");
+    return text;
+}
+
+string replies_line(const load::plan& what, const load::outcome& seen) {
+    if (seen.wrong) {
+        const string place = grouped(seen.wrong->offset);
+        const string connection = grouped(seen.wrong_connection);
+        if (seen.wrong->unasked) {
+            return sentence(_("WRONG: on connection {} more came back than was sent, from byte {} on ({})"),
+                            connection, place, shown(seen.wrong->got));
+        }
+        return sentence(_("WRONG: on connection {}, byte {} of the replies is {} and has to be {}"),
+                        connection, place, shown(seen.wrong->got), shown(seen.wrong->expected));
+    }
+    if (what.expect == load::expectation::none) return _("counted, not compared");
+    return _("every byte was compared, and right");
+}
+
+string trouble(const load::outcome& seen) {
+    string text;
+    const auto add = [&text](std::uint64_t count, const char* what) {
+        if (count > 0) text += line("", sentence(what, grouped(count)));
+    };
+    add(seen.unanswered, _("{} requests were never answered"));
+    add(seen.closed_by_server, _("{} connections were closed by the server"));
+    add(seen.idle_lost, _("{} idle connections were closed by the server"));
+    add(seen.waits_for_port, _("{} times every source port was in use, and it had to wait"));
+    for (const auto& [code, count] : seen.failures) {
+        text += line("", sentence(_("{} connections failed: {}"), grouped(count),
+                                  system_reason({code, std::system_category()})));
+    }
+    return text;
+}
+
+}  // namespace
+
+string bench_headline(const load::plan& what, const string& target) {
+    string text = sentence(_("bench        {} · {} connections"), target, grouped(what.connections));
+    if (what.idle_connections > 0) text += sentence(_(" and {} idle ones"), grouped(what.idle_connections));
+    if (what.per_message_connection) text += _(", one for each message");
+    text += " · " + size_text(what.size);
+    if (what.pipeline > 1) text += sentence(_(" · {} in flight on each"), grouped(what.pipeline));
+    text += " · ";
+    text += what.rate > 0 ? sentence(_("open loop, {} requests a second"), rounded(what.rate))
+                          : string(_("closed loop: each reply brings the next request"));
+    return text + "\n";
+}
+
+string bench_progress(const load::plan& what, const load::progress& now) {
+    switch (now.now) {
+    case load::progress::phase::connecting:
+        return sentence(_("connecting: {} of {}"), grouped(now.connected),
+                        grouped(what.connections + what.idle_connections));
+    case load::progress::phase::warming_up:
+        return _("warming up");
+    case load::progress::phase::waiting_for_replies:
+        return _("waiting for the last replies");
+    case load::progress::phase::measuring:
+        break;
+    }
+    string text = duration_text(duration(now.elapsed_ns));
+    if (what.duration.count() > 0) text = sentence(_("{} of {}"), text, duration_text(what.duration));
+    text += sentence(_(" · {} requests a second · p50 {} · p99 {}"), rounded(now.answers_a_second),
+                     latency(now.p50_ns), latency(now.p99_ns));
+    if (now.failures > 0) text += sentence(_(" · {} connections lost"), grouped(now.failures));
+    return text;
+}
+
+string bench_text(const load::plan& what, const load::outcome& seen) {
+    // Where replies are wrong, how fast they came says nothing.
+    if (seen.wrong) return line(_("replies"), replies_line(what, seen));
+    string text = line(_("requests"), requests_line(seen));
+    if (what.rate > 0) {
+        text += line(_("latency"), distribution(seen.corrected) + "  " + _("from when each was due"));
+        text += line("", distribution(seen.latency) + "  " + _("from when each was sent"));
+    } else {
+        text += line(_("latency"), distribution(seen.latency));
+    }
+    if (seen.connect.count() > 0 && seen.connect.max() > 0)
+        text += line(_("connecting"), distribution(seen.connect));
+    if (what.server_pid != 0) text += line(_("server"), server_line(seen));
+    text += line(_("generator"), generator_line(seen));
+    text += line(_("replies"), replies_line(what, seen));
+    text += trouble(seen);
+    if (what.rate > 0 && per_second(seen.answered, seen.elapsed_ns) < 0.98 * what.rate) {
+        text += line("", sentence(_("the {} requests a second that were asked for were not reached"),
+                                  rounded(what.rate)));
+    }
+    return text;
+}
+
+}  // namespace aperto::cli
