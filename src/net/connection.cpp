@@ -368,6 +368,8 @@ void connection::close_now(bool reset) noexcept {
     if (outbox_) {
         outbox_->turn_hook::unlink();
         if (outbox_->in_flight()) loop_->abandon(*outbox_);
+        // A stream that lacks its rest must not end as if it were whole.
+        reset = reset || outbox_->pending() > 0;
         outbox_->drop_all();
         put_outbox_away();
     }
