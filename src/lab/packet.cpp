@@ -196,7 +196,7 @@ void set_ecn(bytes_span bytes, std::uint8_t ecn) {
         bytes[10] = static_cast<std::uint8_t>(sum >> 8U);
         bytes[11] = static_cast<std::uint8_t>(sum & 0xffU);
     } else if (bytes.size() >= 40 && bytes[0] >> 4U == 6) {
-        bytes[1] = static_cast<std::uint8_t>((bytes[1] & 0xcfU) | (ecn << 4U));
+        bytes[1] = static_cast<std::uint8_t>((bytes[1] & 0xcfU) | (unsigned{ecn} << 4U));
     }
 }
 
