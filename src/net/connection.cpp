@@ -178,6 +178,11 @@ void connection::absorb(lent_bytes bytes) {
 }
 
 void connection::end_reading(int result) noexcept {
+    // The kernel tells that a connection broke once. Where a send was told, a receive sees only an end of the
+    // stream, and what came before it may lack its rest. (EPIPE says that the peer's end had come.)
+    const bool broke = write_failure_ == -ECONNRESET || write_failure_ == -ETIMEDOUT ||
+                       write_failure_ == -EHOSTUNREACH || write_failure_ == -ENETUNREACH;
+    if (result == 0 && broke && !ended_) result = write_failure_;
     if (result == 0) ended_ = true;
     if (result == 0 || read_failure_ != 0) return;
     // Our own deadlines end a wait by cancelling it.
@@ -361,6 +366,8 @@ task<> connection::close_orderly() {
 void connection::close_now(bool reset) noexcept {
     if (!socket_) return;
     closing_ = true;
+    // A stream that lacks its rest must not end as if it were whole.
+    reset = reset || write_failure_ != 0;
     if (reader) {
         read_failure_ = failure_of(errc::closed);
         loop_->cancel(*reader);
@@ -368,7 +375,6 @@ void connection::close_now(bool reset) noexcept {
     if (outbox_) {
         outbox_->turn_hook::unlink();
         if (outbox_->in_flight()) loop_->abandon(*outbox_);
-        // A stream that lacks its rest must not end as if it were whole.
         reset = reset || outbox_->pending() > 0;
         outbox_->drop_all();
         put_outbox_away();
