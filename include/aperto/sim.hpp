@@ -44,7 +44,7 @@ struct link_options {
 /// A machine.
 struct host_options {
     /// Numeric. None: one IPv4 address is made up.
-    std::vector<std::string> addresses;
+    std::vector<std::string> addresses{};
     /// Sockets at once; past it accept and connect give EMFILE.
     std::size_t descriptors_max = 100'000;
     std::uint32_t send_buffer =
@@ -252,10 +252,10 @@ struct check_options {
     enum class mischief : std::uint8_t { none, harmless, breaking } chance = mischief::harmless;
     world_options world{};  ///< its seed and faults are set for each run
     /// Whether the test framework has noted a failure: `[] { return testing::Test::HasFailure(); }`.
-    std::function<bool()> has_failed;
+    std::function<bool()> has_failed{};
     /// On failure: how to run the one seed again. Empty: this program's command line with APERTO_SIM_SEED
     /// before it.
-    std::function<std::string(std::uint64_t seed)> replay_command;
+    std::function<std::string(std::uint64_t seed)> replay_command{};
     bool print = true;  ///< the report of a failure, to standard error
 };
 

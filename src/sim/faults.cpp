@@ -15,9 +15,9 @@ faults faults::swarm(std::uint64_t seed, bool breaking) {
         return bits & 1 ? most * shares[(bits >> 1) & 3] : 0.0;
     };
     faults drawn;
-    drawn.partial_receive = draw(0.9);
-    drawn.short_send = draw(0.9);
-    drawn.small_packet = draw(0.7);
+    drawn.partial_receive = draw(0.5);
+    drawn.short_send = draw(0.5);
+    drawn.small_packet = draw(0.3);
     drawn.not_at_once = draw(1);
     drawn.late_completion = draw(0.7);
     drawn.lost_cancel = draw(1);

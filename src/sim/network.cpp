@@ -142,6 +142,7 @@ void network::turn_of(sim_loop& awake) {
                                   std::chrono::duration_cast<std::chrono::microseconds>(elapsed_).count()));
     awake.turn();
     const std::exception_ptr thrown = awake.failure();
+    if (!failure_.empty()) throw failure(std::exchange(failure_, {}));
     if (!thrown) return;
     for (const auto& each : machines_) {
         if (each->loop.get() != &awake) continue;
@@ -156,6 +157,7 @@ void network::turn_of(sim_loop& awake) {
 }
 
 void network::step() {
+    if (!failure_.empty()) throw failure(std::exchange(failure_, {}));
     if (sim_loop* const awake = pick_awake()) return turn_of(*awake);
     const duration next = std::min(plans_.next(), next_wake());
     if (next > elapsed_) {
@@ -185,36 +187,53 @@ std::string network::who_waits() const {
 }
 
 void network::run(duration until) {
-    while (!all_ended()) {
-        const bool idle = !pick_awake();
-        if (idle && !can_step()) throw failure("nothing can happen any more, and " + who_waits());
-        if (idle && until != duration::max() && std::min(plans_.next(), next_wake()) > until) {
-            elapsed_ = std::max(elapsed_, until);
-            return;
+    try {
+        while (!all_ended()) {
+            const bool idle = !pick_awake();
+            if (idle && !can_step()) throw failure("nothing can happen any more, and " + who_waits());
+            if (idle && until != duration::max() && std::min(plans_.next(), next_wake()) > until) {
+                elapsed_ = std::max(elapsed_, until);
+                return;
+            }
+            step();
         }
-        step();
-        if (!failure_.empty()) throw failure(std::exchange(failure_, {}));
+    } catch (...) {
+        give_up();
+        throw;
     }
 }
 
 void network::wait_for(sim_loop& waiting, time_point until) {
-    sim_loop* const before = std::exchange(waiting_, &waiting);
+    waiting_ = &waiting;
     const duration end = until == time_point::max() ? duration::max() : until - epoch;
-    while (!waiting.is_awake() && elapsed_ < end) {
-        const bool idle = !pick_awake();
-        const duration next = std::min(plans_.next(), next_wake());
-        if (idle && std::min(next, end) == duration::max()) {
-            waiting_ = before;
-            throw failure("nothing can happen any more, and " + who_waits());
+    try {
+        while (!waiting.is_awake() && elapsed_ < end) {
+            const bool idle = !pick_awake();
+            const duration next = std::min(plans_.next(), next_wake());
+            if (idle && std::min(next, end) == duration::max())
+                throw failure("nothing can happen any more, and " + who_waits());
+            if (idle && next > end) {
+                elapsed_ = std::max(elapsed_, end);
+                idle_turns_ = 0;
+                break;
+            }
+            step();
         }
-        if (idle && next > end) {
-            elapsed_ = std::max(elapsed_, end);
-            idle_turns_ = 0;
-            break;
-        }
-        step();
+    } catch (...) {
+        give_up();
+        throw;
     }
-    waiting_ = before;
+    waiting_ = nullptr;
+}
+
+/// After a failure: the tasks end now, while what they use still lives in the scenario that set them up.
+void network::give_up() noexcept {
+    log_closed_ = true;
+    waiting_ = nullptr;
+    for (const auto& each : machines_) {
+        each->up = false;
+        each->loop->kill();
+    }
 }
 
 void network::settle() {

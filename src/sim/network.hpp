@@ -86,6 +86,7 @@ public:
     // ---- the log
 
     void record(event what) {
+        if (log_closed_) return;
         what.at = elapsed_;
         events_.push_back(what);
     }
@@ -114,6 +115,7 @@ private:
     void step();
     bool can_step() const noexcept;
     void turn_of(sim_loop& awake);
+    void give_up() noexcept;
     sim_loop* pick_awake() noexcept;
     duration next_wake() const noexcept;
     void carry_out(plan what);
@@ -154,6 +156,7 @@ private:
     sim_loop* waiting_ = nullptr;  ///< a loop that its own `run` drives
     std::uint64_t idle_turns_ = 0;
     std::string failure_;
+    bool log_closed_ = false;
     std::vector<event> events_;
     std::vector<std::string> notes_;
 };

@@ -221,10 +221,7 @@ void sim_loop::give_back(lent_bytes bytes) noexcept {
 /// The one who has waited longest for a buffer is tried as soon as there is one.
 void sim_loop::serve_those_without_buffer() {
     if (without_buffer_.empty() || !buffers_.available()) return;
-    awake_ = true;
-    const socket_id next = without_buffer_.front().socket;
-    if (std::exchange(sockets_.find(next)->in_queued, true)) return;
-    due_.emplace_back(next, false);
+    due(without_buffer_.front().socket, false);
 }
 
 // ---- sending

@@ -60,7 +60,11 @@ duration world::elapsed() const noexcept { return net_->elapsed(); }
 std::uint64_t world::random() noexcept { return net_->chance()(); }
 
 void world::expect(bool held, std::string_view what) {
-    if (!held) throw failure(std::string(what));
+    if (held) return;
+    // Kept as well: whoever called this may catch what it throws, as a server does with its handler's
+    // exceptions.
+    net_->keep_failure(std::string(what));
+    throw failure(std::string(what));
 }
 
 void world::expect_nothing_left() {
