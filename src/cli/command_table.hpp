@@ -13,6 +13,8 @@ namespace aperto::cli {
 std::vector<command_description> describe_commands(serve_request& serve, send_request& send);
 
 command_description describe_serve(serve_request& request);
+/// The limits of a server.
+void add_limits(std::vector<option_description>& to, aperto::options& options);
 command_description describe_send(send_request& request);
 
 }  // namespace aperto::cli

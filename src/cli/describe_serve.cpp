@@ -47,27 +47,6 @@ void set_service(std::vector<std::string> words, service& target) {
     }
 }
 
-void add_limits(std::vector<option_description>& to, aperto::options& options) {
-    const auto add = [&to](option_description option) {
-        option.advanced = true;
-        to.push_back(std::move(option));
-    };
-    add(number_option("--max-connections", _("clients at once; one more is turned away"),
-                      _("as many as descriptors allow"), 1, 10'000'000,
-                      [&options](std::uint64_t number) { options.max_connections = number; }));
-    add(size_option("--max-message", _("largest message or line"), options.max_message, 1));
-    add(duration_option("--idle-timeout", _("how long a client may stay silent between messages"),
-                        options.idle_timeout));
-    add(duration_option("--message-deadline", _("from a message's first byte to its last"),
-                        options.message_deadline));
-    add(duration_option("--write-deadline", _("how long a client may take to accept what is sent"),
-                        options.write_deadline));
-    add(size_option("--high-water", _("bytes waiting to be sent to a client, past which it is not read"),
-                    options.high_water, 1));
-    add(duration_option("--drain-deadline", _("when stopping: how long conversations in progress may go on"),
-                        options.drain_deadline, true));
-}
-
 }  // namespace
 
 command_description describe_serve(serve_request& request) {

@@ -2,6 +2,7 @@
 #include "aperto/cidr.hpp"
 
 #include "aperto/error.hpp"
+#include "core/i18n.hpp"
 #include "core/log_safe.hpp"
 
 #include <sys/socket.h>
@@ -46,18 +47,19 @@ cidr cidr::parse(std::string_view text) {
     const std::size_t slash = text.find('/');
     const std::optional<endpoint> address = endpoint::from_address(text.substr(0, slash), 0);
     if (!address || text.find('%') != std::string_view::npos)
-        refuse(text, "A range is an address and a length, like 192.0.2.0/24 or 2001:db8::/32.");
+        refuse(text, N_("A range is an address and a length, like 192.0.2.0/24 or 2001:db8::/32."));
     const bool ipv4 = address->family() == AF_INET;
     const unsigned most = ipv4 ? 32 : 128;
     std::optional<unsigned> length = most;
     if (slash != std::string_view::npos) length = parse_length(text.substr(slash + 1), most);
     if (!length)
-        refuse(text, ipv4 ? "The length of an IPv4 range is a number from 0 to 32."
-                          : "The length of an IPv6 range is a number from 0 to 128.");
+        refuse(text, ipv4 ? N_("The length of an IPv4 range is a number from 0 to 32.")
+                          : N_("The length of an IPv6 range is a number from 0 to 128."));
     const cidr range(*address, *length + (ipv4 ? mapped_bits : 0));
     for (std::size_t i = 0; i < address->bytes().size(); ++i)
         if (address->bytes()[i] & ~mask_of(i, range.bits_))
-            refuse(text, "The address has bits set past the length: write the first address of the range.");
+            refuse(text,
+                   N_("The address has bits set past the length: write the first address of the range."));
     return range;
 }
 
