@@ -101,6 +101,15 @@ string system_reason(const std::error_code& code) {
     return reason;
 }
 
+bool is_engine_refused(const error& cause) { return cause.whom() == "io_uring"; }
+
+failure explain_other(const error& cause) {
+    if (is_engine_refused(cause))
+        return {exit_failed, sentence(_("could not use io_uring: {}"), system_reason(cause.code())),
+                _("Without --engine the best that works here is taken; --engine epoll works everywhere.")};
+    return {exit_failed, cause.what(), {}};
+}
+
 failure explain_connect(const error& cause, const string& host, std::uint16_t port, duration limit) {
     if (is_name_error(cause)) return explain_name(cause, host, exit_no_connection);
     return {exit_no_connection,
@@ -138,6 +147,7 @@ string port_in_use(std::uint16_t port) {
 
 failure explain_listen(const error& cause, const string& host, std::uint16_t port) {
     const string number = std::to_string(port);
+    if (is_engine_refused(cause)) return explain_other(cause);
     if (is_name_error(cause)) return explain_name(cause, host, exit_no_listen);
     if (is(cause, std::errc::address_in_use))
         return {exit_no_listen, sentence(_("could not listen: {}"), port_in_use(port)),

@@ -33,6 +33,10 @@ struct failure {
 /// "error: …" and the advice below it on standard error; gives the exit code.
 int tell(const failure& told);
 
+/// `cause`, thrown before anything was tried on the network, or by no wait of its own.
+failure explain_other(const error& cause);
+/// True where the kernel refused the engine that was asked for by name.
+bool is_engine_refused(const error& cause);
 /// `cause`, thrown by a connect to `host` and `port` that could take `limit`.
 failure explain_connect(const error& cause, const std::string& host, std::uint16_t port, duration limit);
 /// `cause`, thrown once connected: the conversation broke off.

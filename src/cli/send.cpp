@@ -52,6 +52,8 @@ int run_send(const send_request& request) {
         return on->run(converse(request));
     } catch (const command_failed& failed) {
         return tell(failed.told);
+    } catch (const error& cause) {
+        return tell(explain_other(cause));
     }
 }
 

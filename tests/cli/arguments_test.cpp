@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+#include "cli/command_line.hpp"
+#include "cli/description.hpp"
+
+#include <gtest/gtest.h>
+
+namespace aperto::cli {
+namespace {
+
+using namespace std::chrono_literals;
+using words = std::vector<std::string>;
+using verb = invocation::verb;
+
+/// What is wrong with these arguments; fails where nothing is.
+std::string complaint(const words& arguments) {
+    try {
+        parse_command_line(arguments);
+    } catch (const usage_error& wrong) {
+        return wrong.what();
+    }
+    ADD_FAILURE() << "no complaint";
+    return {};
+}
+
+TEST(arguments, serve_without_any_is_the_lessons_server) {
+    const invocation asked = parse_command_line({"serve"});
+    EXPECT_EQ(asked.what, verb::serve);
+    EXPECT_EQ(asked.serve.what, service::upper);
+    EXPECT_EQ(asked.serve.options.port, 9999);
+    EXPECT_FALSE(asked.serve.options.once);
+}
+
+TEST(arguments, every_option_of_serve_reaches_its_place) {
+    const invocation asked = parse_command_line({"serve",
+                                                 "echo",
+                                                 "--host=::1",
+                                                 "--port",
+                                                 "0",
+                                                 "--framing",
+                                                 "line",
+                                                 "--once",
+                                                 "--workers=3",
+                                                 "--engine",
+                                                 "epoll",
+                                                 "--messages",
+                                                 "none",
+                                                 "--log",
+                                                 "json",
+                                                 "--max-connections",
+                                                 "7",
+                                                 "--max-message",
+                                                 "2KiB",
+                                                 "--idle-timeout",
+                                                 "1m",
+                                                 "--message-deadline",
+                                                 "2s",
+                                                 "--write-deadline",
+                                                 "3s",
+                                                 "--high-water",
+                                                 "4KiB",
+                                                 "--drain-deadline",
+                                                 "0"});
+    const aperto::options& options = asked.serve.options;
+    EXPECT_EQ(asked.serve.what, service::echo);
+    EXPECT_EQ(options.host, "::1");
+    EXPECT_EQ(options.port, 0);
+    EXPECT_EQ(options.framing, framing::line);
+    EXPECT_TRUE(options.once);
+    EXPECT_EQ(options.workers, 3u);
+    EXPECT_EQ(options.engine, engine::epoll);
+    EXPECT_EQ(asked.serve.messages, message_detail::none);
+    EXPECT_EQ(asked.serve.log, log_format::json);
+    EXPECT_EQ(options.max_connections, 7u);
+    EXPECT_EQ(options.max_message, 2048u);
+    EXPECT_EQ(options.idle_timeout, duration(1min));
+    EXPECT_EQ(options.message_deadline, duration(2s));
+    EXPECT_EQ(options.write_deadline, duration(3s));
+    EXPECT_EQ(options.high_water, 4096u);
+    EXPECT_EQ(options.drain_deadline, duration(0s));
+}
+
+TEST(arguments, text_to_send_is_left_as_it_is) {
+    EXPECT_EQ(parse_command_line({"send", "[1,2]", "++", "serve", "-5", "-"}).send.words,
+              (words{"[1,2]", "++", "serve", "-5", "-"}));
+    EXPECT_EQ(parse_command_line({"send", "--port", "1", "--", "--port", "-x"}).send.words,
+              (words{"--port", "-x"}));
+    EXPECT_TRUE(parse_command_line({"send"}).send.words.empty());
+    EXPECT_EQ(parse_command_line({"send", ""}).send.words, words{""}) << "an empty message is a message";
+}
+
+TEST(arguments, options_of_send) {
+    const send_request asked =
+        parse_command_line({"send", "--host", "sala-3", "--timeout=200ms", "--retry", "4", "--facts", "x"})
+            .send;
+    EXPECT_EQ(asked.host, "sala-3");
+    EXPECT_EQ(asked.timeout, duration(200ms));
+    EXPECT_EQ(asked.retries, 4u);
+    EXPECT_TRUE(asked.facts);
+}
+
+TEST(arguments, the_last_of_two_wins) {
+    EXPECT_EQ(parse_command_line({"send", "--port", "1", "--port", "2", "x"}).send.port, 2);
+}
+
+TEST(arguments, a_slip_is_met_with_what_was_meant) {
+    EXPECT_EQ(complaint({"sevre"}), "there is no command \"sevre\"; did you mean serve?");
+    EXPECT_EQ(complaint({"serve", "--prot", "1"}), "there is no option --prot; did you mean --port?");
+    EXPECT_EQ(complaint({"serve", "--zzzzzz"}), "there is no option --zzzzzz");
+    EXPECT_EQ(complaint({"send", "-x"}), "there is no option -x; text that begins with a dash goes after --");
+}
+
+TEST(arguments, a_value_that_makes_no_sense_is_told_with_what_would) {
+    EXPECT_EQ(complaint({"serve", "--port", "99999"}),
+              "--port takes a whole number from 0 to 65535, not \"99999\"");
+    EXPECT_EQ(complaint({"send", "--port", "0", "x"}),
+              "--port takes a whole number from 1 to 65535, not \"0\"");
+    EXPECT_EQ(complaint({"serve", "--engine", "kqueue"}),
+              "--engine takes one of auto|uring|epoll, not \"kqueue\"");
+    EXPECT_EQ(complaint({"serve", "--idle-timeout", "soon"}),
+              "--idle-timeout takes a time like 200ms, 5s, 2m or never, not \"soon\"");
+    EXPECT_EQ(complaint({"serve", "--max-message", "0"}),
+              "--max-message takes a size like 4096, 64KiB or 1MiB, at least 1, not \"0\"");
+    EXPECT_EQ(complaint({"serve", "--port"}), "--port needs a value: PORT");
+    EXPECT_EQ(complaint({"serve", "--once=yes"}), "--once takes no value");
+    EXPECT_EQ(complaint({"serve", "shout"}),
+              "there is no service \"shout\"; there are upper, echo and discard");
+    EXPECT_EQ(complaint({"serve", "echo", "upper"}), "\"upper\" is one argument too many");
+    EXPECT_EQ(complaint({"demo", "x"}), "\"x\" is one argument too many");
+}
+
+TEST(arguments, what_was_typed_does_not_drive_the_terminal) {
+    EXPECT_EQ(complaint({"\033[2J"}), "there is no command \"\\x1B[2J\"");
+}
+
+TEST(arguments, help_comes_before_complaints_that_follow_it) {
+    EXPECT_EQ(parse_command_line({"serve", "--help", "--bogus"}).what, verb::print);
+    EXPECT_NE(parse_command_line({"serve", "-h"}).text.find("Usage: aperto serve"), std::string::npos);
+    EXPECT_NE(parse_command_line({}).text.find("serve"), std::string::npos);
+    EXPECT_EQ(parse_command_line({"--version"}).text, "aperto 0.1.0\n");
+}
+
+TEST(arguments, every_option_of_every_command_is_in_its_help_and_in_each_completion) {
+    for (const char* command : {"serve", "send"}) {
+        const std::string help = parse_command_line({command, "--help"}).text;
+        for (const char* shell : {"bash", "zsh", "fish", "man"}) {
+            const std::string text = parse_command_line({"completion", shell}).text;
+            for (std::size_t at = help.find("  --"); at != std::string::npos;
+                 at = help.find("  --", at + 1)) {
+                const std::string name = help.substr(at + 4, help.find_first_of(" \n", at + 4) - at - 4);
+                std::string looked_for = std::string(shell) == "fish" ? "-l " + name : "--" + name;
+                if (std::string(shell) == "man") {
+                    if (name == "lang") continue;
+                    looked_for = "\\-\\-" + name.substr(0, name.find('-'));
+                }
+                EXPECT_NE(text.find(looked_for), std::string::npos)
+                    << command << " " << shell << " " << looked_for;
+            }
+        }
+    }
+}
+
+}  // namespace
+}  // namespace aperto::cli

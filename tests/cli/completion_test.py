@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+"""Completions and the manual page are what the program makes of its own description, and the shells take them."""
+
+import shutil
+import subprocess
+import unittest
+
+from surroundings import LIMIT_S, ROOT, run
+
+FILES = {"bash": "completions/aperto.bash", "zsh": "completions/_aperto", "fish": "completions/aperto.fish", "man": "docs/aperto.1"}
+
+
+def complete_in_bash(*words):
+    """What bash offers for the last of these words."""
+    script = f"source {ROOT / FILES['bash']}; COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; _aperto; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=LIMIT_S)
+    assert done.stderr == "", done.stderr
+    return done.stdout.split()
+
+
+class Completion(unittest.TestCase):
+    def test_the_files_are_up_to_date(self):
+        for shell, path in FILES.items():
+            made = run("--lang", "en", "completion", shell).stdout
+            self.assertEqual((ROOT / path).read_text(), made, f"aperto --lang en completion {shell} > {path}")
+
+    def test_bash_completes_commands_options_and_values(self):
+        self.assertEqual(complete_in_bash("aperto", "se"), ["serve", "send"])
+        self.assertEqual(complete_in_bash("aperto", "serve", "--eng"), ["--engine"])
+        self.assertEqual(complete_in_bash("aperto", "serve", "--engine", "''"), ["auto", "uring", "epoll"])
+        self.assertEqual(complete_in_bash("aperto", "serve", "u"), ["upper"])
+        self.assertEqual(complete_in_bash("aperto", "send", "--framing", "l"), ["line", "length"])
+        self.assertEqual(complete_in_bash("aperto", "send", "--timeout", "''"), [])
+
+    def test_the_other_shells_read_theirs(self):
+        for shell in ("zsh", "fish"):
+            if not shutil.which(shell):
+                continue
+            done = subprocess.run([shell, "-n", ROOT / FILES[shell]], capture_output=True, text=True, timeout=LIMIT_S)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_fish_completes(self):
+        if not shutil.which("fish"):
+            self.skipTest("fish is not installed")
+        script = f"source {ROOT / FILES['fish']}; complete -C 'aperto serve --engine '"
+        done = subprocess.run(["fish", "-c", script], capture_output=True, text=True, timeout=LIMIT_S)
+        self.assertEqual([line.split('\t')[0] for line in done.stdout.splitlines()], ["auto", "epoll", "uring"])
+
+
+if __name__ == "__main__":
+    unittest.main()

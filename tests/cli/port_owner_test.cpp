@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#include "cli/port_owner.hpp"
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace aperto::cli {
+namespace {
+
+// Port 9999 is 270F. The first line listens there, the second is a connection from there, the third listens
+// on 8080.
+constexpr std::string_view table =
+    "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+    "   0: 00000000:270F 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4242 1 0000 "
+    "100 0\n"
+    "   1: 0100007F:270F 0100007F:C001 01 00000000:00000000 00:00000000 00000000  1000        0 4243 1 0000 "
+    "100 0\n"
+    "   2: 00000000:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4244 1 0000 "
+    "100 0\n";
+
+TEST(port_owner, only_who_listens_on_the_port_is_found) {
+    EXPECT_EQ(find_listening_sockets(table, 9999), (std::vector<listening_socket>{{4242, 1000}}));
+    EXPECT_EQ(find_listening_sockets(table, 8080), (std::vector<listening_socket>{{4244, 0}}));
+    EXPECT_TRUE(find_listening_sockets(table, 80).empty());
+}
+
+TEST(port_owner, lines_of_another_form_are_passed_over) {
+    EXPECT_TRUE(find_listening_sockets("", 9999).empty());
+    EXPECT_TRUE(find_listening_sockets("nonsense\n\n 0: 270F x 0A\n", 9999).empty());
+    const std::string torn(table.substr(0, table.find("4242")));
+    EXPECT_TRUE(find_listening_sockets(torn, 9999).empty());
+}
+
+TEST(port_owner, this_process_finds_itself) {
+    const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ASSERT_GE(listener, 0);
+    ASSERT_EQ(::listen(listener, 1), 0);
+    sockaddr_in bound{};
+    socklen_t size = sizeof bound;
+    ASSERT_EQ(::getsockname(listener, reinterpret_cast<sockaddr*>(&bound), &size), 0);
+    const auto owner = find_port_owner(ntohs(bound.sin_port));
+    ASSERT_TRUE(owner);
+    EXPECT_EQ(owner->process, ::getpid());
+    EXPECT_EQ(owner->command, "test_cli");
+    ::close(listener);
+}
+
+}  // namespace
+}  // namespace aperto::cli

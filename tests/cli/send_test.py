@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: MIT
+"""`aperto send` as a script and a person meet it: replies, exit codes, words."""
+
+import os
+import socket
+import subprocess
+import threading
+import time
+import unittest
+
+from surroundings import LIMIT_S, PROGRAM, Server, Terminal, ask, free_port, python_server
+
+
+class Replies(unittest.TestCase):
+    def test_words_are_joined_and_the_reply_is_raw(self):
+        with Server() as server:
+            self.assertEqual(ask(server.port, "texto", "original"), (0, b"TEXTO ORIGINAL", ""))
+            self.assertEqual(ask(server.port, "[1,2]"), (0, b"[1,2]", ""))
+            self.assertEqual(ask(server.port, ""), (0, b"", ""))
+
+    def test_each_framing(self):
+        for framing, expected in (("stream", b"OL\xc3\x81"), ("line", b"OL\xc3\x81\n"), ("length", b"OL\xc3\x81\n")):
+            with self.subTest(framing=framing), Server("upper", "epoll", framing) as server:
+                self.assertEqual(ask(server.port, "--framing", framing, "olá"), (0, expected, ""))
+                self.assertEqual(ask(server.port, "--framing", framing, stdin="olá".encode()), (0, expected, ""))
+
+    def test_a_server_that_never_closes_is_done_when_it_is_quiet(self):
+        def answer(client):
+            client.sendall(client.recv(100).upper())
+            client.recv(100)  # our half-close
+            self.left.wait(LIMIT_S)
+        self.left = threading.Event()
+        with python_server(answer) as port:
+            begun = time.monotonic()
+            self.assertEqual(ask(port, "hello"), (0, b"HELLO", ""))
+            self.assertLess(time.monotonic() - begun, 3)
+            self.left.set()
+
+    def test_a_reply_in_slow_pieces_is_whole(self):
+        def answer(client):
+            client.recv(100)
+            for piece in (b"one ", b"two ", b"three"):
+                client.sendall(piece)
+                self.pause.wait(0.1)
+        self.pause = threading.Event()
+        with python_server(answer) as port:
+            self.assertEqual(ask(port, "hello"), (0, b"one two three", ""))
+
+    def test_facts_go_to_standard_error(self):
+        with Server() as server:
+            code, reply, words = ask(server.port, "--facts", "hello")
+        self.assertEqual((code, reply), (0, b"HELLO"))
+        self.assertRegex(words, r"connected to 127\.0\.0\.1:\d+ in [\d.]+ ms")
+        self.assertRegex(words, r"SYN      →  packets up to [\d,]+ B")
+        self.assertIn("round trip", words)
+        self.assertIn("nothing sent twice", words)
+
+    def test_a_terminal_gets_what_is_safe(self):
+        def answer(client):
+            client.recv(100)
+            client.sendall(b"\x1b[2Jgotcha \xe2\x82\xac")
+        with python_server(answer) as port, Terminal("send", "--host", "127.0.0.1", "--port", str(port), "x") as screen:
+            self.assertEqual(screen.wait_end(), 0)
+            self.assertEqual(screen.seen, "\\x1B[2Jgotcha €\r\n")
+
+    def test_a_reader_that_leaves_ends_it_quietly(self):
+        with Server("echo") as server:
+            process = subprocess.Popen(f'yes | "{PROGRAM}" send --port {server.port} | head -1', shell=True,
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            self.assertEqual(process.communicate(timeout=LIMIT_S), (b"y\n", b""))
+
+
+class Failures(unittest.TestCase):
+    def test_refused(self):
+        code, reply, words = ask(free_port(), "hello")
+        self.assertEqual((code, reply), (3, b""))
+        self.assertIn("connection refused", words)
+        self.assertIn("Is the server running there?", words)
+
+    def test_no_such_name(self):
+        code, _, words = ask(9999, "hello", host="nowhere.invalid")
+        self.assertEqual(code, 3)
+        self.assertIn("nowhere.invalid", words)
+        self.assertNotIn("refused", words)
+
+    def test_no_answer_to_the_handshake(self):
+        """A queue of one that is full: the kernel drops further SYNs."""
+        door = socket.socket()
+        self.addCleanup(door.close)
+        door.bind(("127.0.0.1", 0))
+        door.listen(0)
+        waiting = []
+        for _ in range(4):
+            client = socket.socket()
+            self.addCleanup(client.close)
+            client.setblocking(False)
+            client.connect_ex(door.getsockname())
+            waiting.append(client)
+        code, _, words = ask(door.getsockname()[1], "--timeout", "300ms", "hello")
+        self.assertEqual(code, 3)
+        self.assertIn("no answer in 300 ms", words)
+
+    def test_a_server_that_says_nothing(self):
+        with socket.create_server(("127.0.0.1", 0)) as door:
+            code, _, words = ask(door.getsockname()[1], "--timeout", "200ms", "hello")
+        self.assertEqual(code, 4)
+        self.assertIn("no answer in 200 ms", words)
+
+    def test_a_reply_that_breaks_off_is_printed_as_far_as_it_came(self):
+        def answer(client):
+            client.recv(100)
+            client.sendall(b"half a rep")
+            self.received.wait(LIMIT_S)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        self.received = threading.Event()
+        with python_server(answer) as port:
+            process = subprocess.Popen([PROGRAM, "send", "--host", "127.0.0.1", "--port", str(port)],
+                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            process.stdin.write(b"hello")
+            process.stdin.flush()
+            self.assertEqual(process.stdout.read(10), b"half a rep")
+            self.received.set()
+            _, words = process.communicate(timeout=LIMIT_S)
+        self.assertEqual(process.returncode, 4)
+        self.assertIn(b"cut short", words)
+
+    def test_a_frame_that_is_cut_short(self):
+        def answer(client):
+            client.recv(100)
+            client.sendall(b"\0\0\0\x10half")
+        with python_server(answer) as port:
+            code, reply, words = ask(port, "--framing", "length", "hello")
+        self.assertEqual((code, reply), (4, b""))
+        self.assertIn("in the middle of a message", words)
+
+    def test_a_server_that_reads_only_the_beginning(self):
+        def answer(client):
+            client.recv(10)
+            client.sendall(b"ENOUGH")
+        with python_server(answer) as port:
+            code, _, words = ask(port, stdin=b"x" * 50_000_000)
+        self.assertEqual(code, 4, words)
+
+    def test_an_input_that_cannot_be_read(self):
+        folder = os.open("/", os.O_RDONLY)
+        self.addCleanup(os.close, folder)
+        with Server() as server:
+            done = subprocess.run([PROGRAM, "send", "--port", str(server.port)], stdin=folder, capture_output=True,
+                                  text=True, timeout=LIMIT_S)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("could not read standard input: is a directory", done.stderr)
+
+    def test_an_output_that_is_full(self):
+        with Server() as server, open("/dev/full", "w") as full:
+            done = subprocess.run([PROGRAM, "send", "--port", str(server.port), "x"], stdout=full, stderr=subprocess.PIPE,
+                                  text=True, timeout=LIMIT_S)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("could not write the reply: no space left", done.stderr)
+
+    def test_wrong_arguments(self):
+        for arguments in (["--port", "0", "x"], ["--timeout", "soon", "x"], ["--bogus", "x"], ["--framing", "xml", "x"]):
+            self.assertEqual(ask(1, *arguments)[0], 2, arguments)
+
+    def test_retry_waits_for_a_server_that_starts_late(self):
+        port = free_port()
+        client = subprocess.Popen([PROGRAM, "send", "--port", str(port), "--host", "127.0.0.1", "--retry", "50", "hello"],
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.assertIn("trying again in", client.stderr.readline())
+        server = subprocess.Popen([PROGRAM, "serve", "--port", str(port), "--log", "json"], stdout=subprocess.DEVNULL)
+        reply, _ = client.communicate(timeout=LIMIT_S)
+        server.terminate()
+        self.assertEqual((client.returncode, reply, server.wait(LIMIT_S)), (0, "HELLO", 0))
+
+
+class Pipes(unittest.TestCase):
+    def test_an_answer_comes_while_the_input_stays_open(self):
+        with Server("upper", "epoll", "line") as server:
+            process = subprocess.Popen([PROGRAM, "send", "--port", str(server.port), "--framing", "line"],
+                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            for line in (b"one\n", b"two\n"):
+                process.stdin.write(line)
+                process.stdin.flush()
+                self.assertEqual(process.stdout.readline(), line.upper())
+            process.stdin.close()
+            self.assertEqual((process.wait(LIMIT_S), process.stdout.read()), (0, b""))
+            process.stdout.close()
+
+    def test_the_server_closing_ends_it_though_the_input_stays_open(self):
+        with Server("upper", "epoll", "stream", "--once") as server:
+            process = subprocess.Popen([PROGRAM, "send", "--port", str(server.port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            process.stdin.write(b"hello")
+            process.stdin.flush()
+            self.assertEqual(process.stdout.read(), b"HELLO")
+            self.assertEqual(process.wait(LIMIT_S), 0)
+            process.stdin.close()
+            process.stdout.close()
+
+    def test_memory_stays_bounded(self):
+        size = 200_000_000
+        with Server("echo", "epoll", "stream", "--messages", "none") as server:
+            process = subprocess.Popen(f'head -c {size} /dev/zero | "{PROGRAM}" send --port {server.port} | wc -c',
+                                       shell=True, stdout=subprocess.PIPE, text=True)
+            out, _ = process.communicate(timeout=4 * LIMIT_S)
+        self.assertEqual(int(out), size)
+        import resource
+        self.assertLess(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, 200_000, "KiB, of the largest of all")
+
+
+if __name__ == "__main__":
+    unittest.main()

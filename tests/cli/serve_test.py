@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: MIT
+"""`aperto serve` as an operator meets it: what it says, what it survives, how it ends."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import unittest
+
+from surroundings import LIMIT_S, PROGRAM, Server, ask, free_port, receive_all, run
+
+
+class Serve(unittest.TestCase):
+    def test_the_log_tells_a_connection_from_its_handshake_to_its_end(self):
+        with Server() as server:
+            self.assertEqual(ask(server.port, "olá"), (0, "OLÁ".encode(), ""))
+            closed = server.wait_for("closed")
+            accepted, message = server.seen("accepted")[0], server.seen("message")[0]
+        self.assertEqual(accepted["connection"], closed["connection"])
+        self.assertEqual(accepted["peer"], closed["peer"])
+        self.assertGreater(accepted["client_mss"], 500)
+        self.assertGreater(accepted["client_window"], 500)
+        self.assertIn("rtt_us", accepted)
+        self.assertEqual((message["text"], message["bytes"], message["offset"]), ("olá", 4, 0))
+        self.assertEqual((closed["reason"], closed["bytes_in"], closed["bytes_out"]), ("client", 4, 4))
+        self.assertEqual(closed["retransmissions"], 0)
+        self.assertGreaterEqual(closed["duration_ms"], 0)
+        self.assertEqual(server.seen("stopped")[0]["connections"], 1)
+
+    def test_bytes_that_are_not_utf8_are_told_of_once_with_their_place(self):
+        with Server() as server:
+            with server.connect() as client:
+                client.sendall(b"ol\xc3\xa1 \xff")
+                self.assertEqual(client.recv(100), b"OL\xc3\x81 \xff")
+                client.sendall(b"\xfe")
+                self.assertEqual(client.recv(100), b"\xfe")
+            server.wait_for("closed")
+            found = server.seen("invalid_utf8")
+        self.assertEqual([event["offset"] for event in found], [5])
+        self.assertEqual(server.seen("stopped")[0]["invalid_utf8_bytes"], 2)
+
+    def test_the_place_counts_what_frames_a_message(self):
+        for framing, sent in (("line", b"abc\nx\xff\n"), ("length", b"\0\0\0\3abc\0\0\0\2x\xff")):
+            with self.subTest(framing=framing), Server("upper", "epoll", framing) as server:
+                with server.connect() as client:
+                    client.sendall(sent)
+                    client.shutdown(socket.SHUT_WR)
+                    self.assertEqual(receive_all(client), sent.upper())
+                server.wait_for("closed")
+                self.assertEqual(server.seen("invalid_utf8")[0]["offset"], sent.index(b"\xff"))
+
+    def test_echo_gives_back_and_discard_is_silent(self):
+        for service, reply in (("echo", "olá"), ("discard", "")):
+            with self.subTest(service=service), Server(service) as server:
+                self.assertEqual(ask(server.port, "olá"), (0, reply.encode(), ""))
+
+    def test_messages_can_be_left_out(self):
+        with Server("upper", "epoll", "stream", "--messages", "none") as server:
+            ask(server.port, "secret")
+            server.wait_for("closed")
+            self.assertEqual(server.seen("message"), [])
+
+    def test_a_flood_becomes_a_summary_that_adds_up(self):
+        lines = 5000
+        with Server("discard", "epoll", "line") as server:
+            with server.connect() as client:
+                client.sendall(b"x\n" * lines)
+            server.wait_for("closed")
+            server.wait_for("messages")
+        shown = len(server.seen("message"))
+        summed = sum(event["count"] for event in server.seen("messages"))
+        self.assertEqual(shown + summed, lines)
+        self.assertLess(shown, 100)
+
+    def test_each_is_shown_where_all_are_asked_for(self):
+        with Server("discard", "epoll", "line", "--messages", "all") as server:
+            with server.connect() as client:
+                client.sendall(b"x\n" * 1000)
+            server.wait_for("closed")
+            self.assertEqual(len(server.seen("message")), 1000)
+
+    def test_text_for_people(self):
+        server = subprocess.Popen([PROGRAM, "serve", "--port", "0", "--host", "127.0.0.1"], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(server.stdout.close)
+        listening = server.stdout.readline()
+        self.assertRegex(listening, r"^\d\d:\d\d:\d\d\.\d{3}  listening on 127\.0\.0\.1, port \d+ · ")
+        port = int(listening.split("port ")[1].split()[0])
+        ask(port, "a\x1b[2Jb")
+        lines = [server.stdout.readline() for _ in range(3)]
+        self.assertRegex(lines[0], r"127\.0\.0\.1:\d+ connected · packets up to [\d,]+ B · window [\d,]+ B")
+        self.assertRegex(lines[1], r"says  a\\x1B\[2Jb +6 B$")
+        self.assertRegex(lines[2], r"closed by the client · 6 B in · 6 B out · nothing sent twice$")
+        server.terminate()
+        self.assertRegex(server.stdout.read(), r"stopped · served 1 connection\n$")
+        self.assertEqual(server.wait(LIMIT_S), 0)
+
+
+class NoListening(unittest.TestCase):
+    def test_a_port_in_use_is_told_with_its_owner(self):
+        with socket.create_server(("", 0)) as other:
+            port = other.getsockname()[1]
+            done = run("serve", "--port", str(port))
+        self.assertEqual(done.returncode, 5)
+        self.assertIn(f"port {port} is in use by ", done.stderr)
+        self.assertIn(f"(process {os.getpid()})", done.stderr)
+        self.assertEqual(done.stdout, "")
+
+    def test_a_second_server_does_not_share_the_port(self):
+        for engine in ("uring", "epoll"):
+            with self.subTest(engine=engine), Server(engine=engine) as server:
+                done = run("serve", "--port", str(server.port))
+                self.assertEqual((done.returncode, "is in use by aperto" in done.stderr), (5, True), done.stderr)
+
+    def test_a_privileged_port_is_told_from_a_forbidden_one(self):
+        if os.geteuid() == 0:
+            if not shutil.which("setpriv"):
+                self.skipTest("setpriv is not installed")
+            command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", PROGRAM]
+        else:
+            command = [PROGRAM]
+        with open("/proc/sys/net/ipv4/ip_unprivileged_port_start") as start:
+            if int(start.read()) <= 80:
+                self.skipTest("this machine has no privileged ports")
+        done = subprocess.run([*command, "serve", "--port", "80"], capture_output=True, text=True, timeout=LIMIT_S)
+        if "Permission denied" in done.stderr and "aperto" in done.stderr.split("Permission")[0]:
+            self.skipTest("another user may not run the program here")
+        self.assertEqual(done.returncode, 5, done.stderr)
+        self.assertIn("port 80 is privileged", done.stderr)
+
+    def test_an_address_of_another_machine(self):
+        done = run("serve", "--host", "192.0.2.1", "--port", "0")
+        self.assertEqual(done.returncode, 5)
+        self.assertIn("192.0.2.1 is not an address of this machine", done.stderr)
+
+    def test_a_name_that_nobody_knows(self):
+        done = run("serve", "--host", "nowhere.invalid", "--port", "0")
+        self.assertEqual(done.returncode, 5)
+        self.assertIn("nowhere.invalid", done.stderr)
+
+
+class Log(unittest.TestCase):
+    """Serving goes on whatever becomes of the log."""
+
+    def start(self, output, *options):
+        process = subprocess.Popen([PROGRAM, "serve", "--host", "127.0.0.1", "--log", "json", *options],
+                                   stdout=output, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.stderr.close)
+        return process
+
+    def connect_when_there(self, process, port):
+        while process.poll() is None:
+            try:
+                return socket.create_connection(("127.0.0.1", port), timeout=LIMIT_S)
+            except ConnectionRefusedError:
+                os.sched_yield()
+        raise AssertionError(process.stderr.read())
+
+    def converse(self, process, port, times):
+        with self.connect_when_there(process, port) as client:
+            for _ in range(times):
+                client.sendall(b"hello")
+                self.assertEqual(client.recv(100), b"HELLO")
+
+    def end(self, process):
+        process.terminate()
+        self.assertEqual(process.wait(LIMIT_S), 0)
+        return process.stderr.read()
+
+    def test_a_reader_that_left(self):
+        port = free_port()
+        reading, writing = os.pipe()
+        process = self.start(writing, "--port", str(port))
+        os.close(writing)
+        os.close(reading)
+        self.converse(process, port, 10)
+        self.assertIn("log lines were lost", self.end(process))
+
+    def test_a_full_disk(self):
+        port = free_port()
+        with open("/dev/full", "w") as full:
+            process = self.start(full, "--port", str(port))
+        self.converse(process, port, 10)
+        words = self.end(process)
+        self.assertIn("log lines were lost", words)
+        self.assertIn("No space left", words)
+
+    def test_a_reader_that_sleeps(self):
+        port = free_port()
+        reading, writing = os.pipe()
+        process = self.start(writing, "--port", str(port), "--messages", "all")
+        os.close(writing)
+        self.converse(process, port, 20_000)
+        self.assertIn("log lines were lost", self.end(process))
+        with os.fdopen(reading) as log:
+            for line in log.read().splitlines(keepends=True):
+                if line.endswith("\n"):
+                    json.loads(line)
+
+    def test_a_closed_standard_output(self):
+        port = free_port()
+        process = subprocess.Popen(["sh", "-c", f'exec "{PROGRAM}" serve --port {port} >&-'], stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.stderr.close)
+        self.converse(process, port, 1)
+        self.end(process)
+
+
+class Ending(unittest.TestCase):
+    def test_each_signal_ends_it_cleanly(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            with self.subTest(signal=number), Server() as server:
+                server._process.send_signal(number)
+                server.wait_for("stopped")
+                self.assertEqual(server._process.wait(LIMIT_S), 0)
+
+    def test_a_second_signal_does_not_wait_for_the_drain(self):
+        with self.assertRaisesRegex(AssertionError, "ended with 130"), Server("upper", "epoll", "line") as server:
+            with server.connect() as client:
+                client.sendall(b"first\nhalf a li")
+                self.assertEqual(client.recv(100), b"FIRST\n")
+                server._process.terminate()
+                server.wait_for("stopping")
+                server._process.terminate()
+                self.assertEqual(server._process.wait(LIMIT_S), 130)
+
+    def test_a_signal_that_was_ignored_stays_ignored(self):
+        script = f'trap "" HUP; exec "{PROGRAM}" serve --port 0 --log json'
+        process = subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(process.stdout.close)
+        port = json.loads(process.stdout.readline())["port"]
+        process.send_signal(signal.SIGHUP)
+        self.assertEqual(ask(port, "still there")[1], b"STILL THERE")
+        process.terminate()
+        process.stdout.read()
+        self.assertEqual(process.wait(LIMIT_S), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

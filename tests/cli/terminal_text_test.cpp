@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+#include "cli/terminal_text.hpp"
+
+#include <gtest/gtest.h>
+
+#include <clocale>
+
+namespace aperto::cli {
+namespace {
+
+/// What a terminal is given of a reply that comes in these pieces.
+std::string shown(std::initializer_list<std::string_view> pieces) {
+    terminal_filter filter;
+    std::string out;
+    for (const std::string_view piece : pieces)
+        filter.feed(piece, out);
+    filter.finish(out);
+    return out;
+}
+
+TEST(terminal_text, prose_passes_and_ends_its_line) {
+    EXPECT_EQ(shown({"OLÁ, MUNDO\n"}), "OLÁ, MUNDO\n");
+    EXPECT_EQ(shown({"OLÁ, MUNDO"}), "OLÁ, MUNDO\n");
+    EXPECT_EQ(shown({"a\tb\nc\\d\n"}), "a\tb\nc\\d\n");
+    EXPECT_EQ(shown({}), "");
+}
+
+TEST(terminal_text, a_server_does_not_drive_the_terminal) {
+    EXPECT_EQ(shown({"\033]0;owned\007\033[2J"}), "\\x1B]0;owned\\x07\\x1B[2J\n");
+    EXPECT_EQ(shown({"safe\rEVIL\n"}), "safe\\rEVIL\n");
+    EXPECT_EQ(shown({"\u202eabc"}), "\\u{202E}abc\n");
+    EXPECT_EQ(shown({"a\xffz"}), "a\\xFFz\n");
+}
+
+TEST(terminal_text, every_split_shows_the_same) {
+    const std::string reply = "çã€😀\r\nz\xff\r\n";
+    const std::string whole = shown({reply});
+    EXPECT_EQ(whole, "çã€😀\nz\\xFF\n");
+    for (std::size_t cut = 0; cut <= reply.size(); ++cut) {
+        const std::string_view view = reply;
+        EXPECT_EQ(shown({view.substr(0, cut), view.substr(cut)}), whole) << cut;
+    }
+}
+
+TEST(terminal_text, a_character_that_never_ends_is_shown_at_the_end) {
+    EXPECT_EQ(shown({"a\xe2\x82"}), "a\\xE2\\x82\n");
+}
+
+TEST(terminal_text, width_counts_columns_not_bytes) {
+    ASSERT_NE(std::setlocale(LC_CTYPE, "C.UTF-8"), nullptr);
+    EXPECT_EQ(display_width("olá"), 3u);
+    EXPECT_EQ(display_width("日本"), 4u);
+    EXPECT_EQ(display_width("e\u0301"), 1u);
+}
+
+}  // namespace
+}  // namespace aperto::cli
