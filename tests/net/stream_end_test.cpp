@@ -78,11 +78,11 @@ TEST_P(StreamEnd, WaitsNoLongerThanTheCloseDeadlineForAPeerThatNeverEnds) {
         task<pair> meeting = meet(options);
         pair both = co_await meeting;
         co_await both.ours.write("bye");
-        const time_point before = clock::now();
+        const time_point before = loop::current().now();
         task<> closing = both.ours.close();
         co_await closing;
-        EXPECT_GE(clock::now() - before, 20ms);
-        EXPECT_LT(clock::now() - before, 5s);
+        EXPECT_GE(loop::current().now() - before, 20ms);
+        EXPECT_LT(loop::current().now() - before, 5s);
         EXPECT_EQ(both.peer.take_all(), "bye");
     };
     play(story());
@@ -253,7 +253,7 @@ TEST_P(StreamEnd, MayBeDestroyedAtEveryWait) {
         brief->spawn(stop_soon(*brief));
         brief->run();
         brief.reset();
-        EXPECT_EQ(open_descriptors(), before);
+        EXPECT_TRUE(descriptors_return_to(before));
     }
 }
 
