@@ -310,7 +310,9 @@ void connection::throw_write_failure() const {
 
 int connection::shut_write() noexcept {
     if (std::exchange(write_shut_, true)) return 0;
-    return loop_->shutdown_send(socket_);
+    const int result = loop_->shutdown_send(socket_);
+    // After the peer's reset shutdown(2) finds no connection left: to the caller that is the reset.
+    return result == -ENOTCONN ? -ECONNRESET : result;
 }
 
 // ---- memory
