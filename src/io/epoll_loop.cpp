@@ -179,7 +179,8 @@ bool epoll_loop::wait_incoming(socket_slot& socket, socket_id id, operation& wai
 }
 
 bool epoll_loop::wait_outgoing(socket_slot& socket, socket_id id, operation& waiting, bool again) {
-    waiting.result = watch(socket, id, !again);
+    // Also where it only lets others go first: by its next turn the socket may be full.
+    waiting.result = watch(socket, id, true);
     if (waiting.result < 0) return true;
     waiting.socket = id;
     socket.outgoing = &waiting;
