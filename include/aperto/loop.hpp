@@ -8,6 +8,7 @@
 #include "aperto/tcp_facts.hpp"
 #include "aperto/time.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <functional>
@@ -100,7 +101,8 @@ public:
     /// Runs until every spawned task has ended or `stop` is called. Throws what a spawned task threw.
     void run();
     /// Runs until `main` has ended, and gives its result or throws its exception. Other tasks run meanwhile;
-    /// those still there stay for the next run, or end with the loop.
+    /// those still there stay for the next run, or end with the loop. Throws what another task threw
+    /// meanwhile, and `errc::cancelled` where `stop` was called; `main` then stays, as any other task.
     template <class T>
     T run(task<T> main);
     /// Makes `run` return after the turn in progress. Any thread; also before `run`, which then returns at
@@ -216,6 +218,9 @@ protected:
     /// Destroys every task that is left. A backend's destructor calls it while it can still give operations
     /// up.
     void drop_tasks() noexcept;
+    /// What other threads post from now on is dropped; none of them calls `interrupt` any more when this
+    /// returns. For a backend's destructor, which takes away what `interrupt` uses.
+    void close_mailbox() noexcept;
     bool has_ready() const noexcept { return !ready_.empty(); }
     /// Something is to be done before the loop may wait.
     bool has_work() const noexcept;
@@ -320,32 +325,47 @@ template <class T>
 struct main_result {
     std::optional<T> value;
     std::exception_ptr exception;
+    bool ended = false;
 };
 template <>
 struct main_result<void> {
     std::exception_ptr exception;
+    bool ended = false;
 };
 
 template <class T>
-task<> run_main(loop& on, task<T> main, main_result<T>& result) {
+task<> run_main(loop& on, task<T> main, std::shared_ptr<main_result<T>> result) {
     try {
         if constexpr (std::is_void_v<T>)
             co_await main;
         else
-            result.value.emplace(co_await main);
+            result->value.emplace(co_await main);
     } catch (...) {
-        result.exception = std::current_exception();
+        result->exception = std::current_exception();
     }
-    on.stop();
+    result->ended = true;
+    // Alone where a `stop`, or what another task threw, ended the run before: another run is not to be ended.
+    if (result.use_count() > 1)
+        on.stop();
+    else if (result->exception)
+        std::rethrow_exception(result->exception);
 }
 
+}  // namespace detail
+
+namespace detail {
+/// So long after `begin`, none of it where `how_long` is negative; `time_point::max()` for what is past all
+/// time, `forever` too.
+inline time_point time_after(time_point begin, duration how_long) noexcept {
+    const duration left = std::max(how_long, duration::zero());
+    return left == forever || begin > time_point::max() - left ? time_point::max() : begin + left;
+}
 }  // namespace detail
 
 /// Waits on the current loop. Throws `errc::cancelled` when its scope is cancelled.
 inline detail::sleep_awaiter sleep(duration how_long) {
     loop& on = loop::current();
-    const bool endless = how_long == forever || on.now() > time_point::max() - how_long;
-    return {on, endless ? time_point::max() : on.now() + how_long};
+    return {on, detail::time_after(on.now(), how_long)};
 }
 inline detail::sleep_awaiter sleep_until(time_point when) { return {loop::current(), when}; }
 
@@ -378,11 +398,12 @@ task<std::invoke_result_t<Call&>> aside(Call call) {
 
 template <class T>
 T loop::run(task<T> main) {
-    detail::main_result<T> result;
+    const auto result = std::make_shared<detail::main_result<T>>();
     spawn(detail::run_main<T>(*this, std::move(main), result));
     run();
-    if (result.exception) std::rethrow_exception(result.exception);
-    if constexpr (!std::is_void_v<T>) return std::move(*result.value);
+    if (result->exception) std::rethrow_exception(result->exception);
+    if (!result->ended) throw error(errc::cancelled, "run a task to its end");
+    if constexpr (!std::is_void_v<T>) return std::move(*result->value);
 }
 
 }  // namespace aperto

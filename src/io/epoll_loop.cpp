@@ -40,6 +40,7 @@ epoll_loop::epoll_loop(const loop_options& options)
 
 epoll_loop::~epoll_loop() {
     drop_tasks();
+    close_mailbox();
     sockets_.for_each([](socket_id, socket_slot& each) { ::close(each.descriptor); });
     ::close(wake_);
     ::close(epoll_);

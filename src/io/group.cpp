@@ -117,8 +117,8 @@ task<bool> run_limited(task<> work, duration limit) {
     cancel_scope inner(outer);
     limit_timer alarm(inner);
     loop& on = loop::current();
-    const bool endless = limit == forever || on.now() > time_point::max() - limit;
-    if (!endless) on.arm(alarm, on.now() + limit);
+    const time_point until = time_after(on.now(), limit);
+    if (until != time_point::max()) on.arm(alarm, until);
     work.in(inner);
     bool late = false;
     try {

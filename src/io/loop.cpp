@@ -88,6 +88,8 @@ void loop::keep_failure(std::exception_ptr why) noexcept {
 }
 
 void loop::spawn(task<> work, cancel_scope* scope) {
+    // Between two runs the time stands still; what is started then must not take its deadlines from the past.
+    if (this_thread_loop != this) refresh_now();
     const current_guard guard(*this);
     root_task started = run_root(*this, std::move(work));
     started.frame.promise().set_scope(scope ? scope : &scope_);
@@ -107,6 +109,8 @@ void loop::drop_tasks() noexcept {
     }
 }
 
+void loop::close_mailbox() noexcept { mailbox_->close(); }
+
 // ---- running
 
 loop::loop(time_point epoch)
@@ -117,7 +121,7 @@ loop::loop(time_point epoch)
 
 loop::~loop() {
     assert(roots_.empty() && "a backend's destructor calls drop_tasks");
-    mailbox_->close();
+    close_mailbox();
 }
 
 loop::current_guard::current_guard(loop& now) noexcept : before_(std::exchange(this_thread_loop, &now)) {}

@@ -43,6 +43,7 @@ uring_loop::uring_loop(const loop_options& options)
 
 uring_loop::~uring_loop() {
     drop_tasks();
+    close_mailbox();
     sockets_.for_each([this](socket_id which, socket& at) {
         if (!at.closed) close(which, false);
     });
