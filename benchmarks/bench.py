@@ -16,6 +16,7 @@ import measure
 import peers as peer_table
 import plot
 import summary
+import wrk
 from summary import Results
 
 
@@ -29,6 +30,7 @@ def parse():
     parser.add_argument("--out", default=str(peer_table.BUILT / "results"), help="folder for results.json and results.svg")
     parser.add_argument("--quick", action="store_true",
                         help="under three minutes: aperto against the floors, failing beyond a tolerance")
+    parser.add_argument("--wrk", action="store_true", help="compare our load generator with wrk, on a server both can load")
     parser.add_argument("--list", action="store_true", help="name the loads and the peers")
     arguments = parser.parse_args()
     if arguments.rounds < 1 or arguments.seconds <= 0:
@@ -121,6 +123,8 @@ def main():
     if arguments.quick:
         wanted = [p for p in peer_table.PEERS if p.role != "peer"]
         return guard.run(build_all(wanted), say, progress)
+    if arguments.wrk:
+        return wrk.run(arguments.rounds, arguments.seconds, say)
     loads = [fit_idle(load, files) for load in load_table.choose(arguments.loads)]
     peers = peer_table.choose(arguments.peers)
     if arguments.loads.strip() == "9":
