@@ -207,9 +207,6 @@ std::string ip_address::text() const {
 }
 
 std::string flags_text(std::uint16_t flags) {
-    if ((flags & tcp_flag::syn) != 0 && (flags & tcp_flag::ack) != 0) {
-        return "SYN/ACK";
-    }
     struct name {
         std::uint16_t flag;
         const char* text;
@@ -223,7 +220,13 @@ std::string flags_text(std::uint16_t flags) {
                                          {tcp_flag::cwr, "CWR"},
                                          {tcp_flag::ae, "AE"},
                                          {tcp_flag::ack, "ACK"}}};
+    // The two bits of the handshake's second step are one word to people.
+    constexpr auto both = static_cast<std::uint16_t>(tcp_flag::syn | tcp_flag::ack);
     std::string text;
+    if ((flags & both) == both) {
+        text = "SYN/ACK";
+        flags = static_cast<std::uint16_t>(flags & ~both);
+    }
     for (const auto& [flag, word] : names) {
         if ((flags & flag) != 0) {
             text += text.empty() ? "" : " ";

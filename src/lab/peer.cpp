@@ -188,8 +188,10 @@ private:
     }
 
     void end_if_done() {
-        const bool more_to_come =
-            !heard_end_ && (plan_.upper || plan_.keep_open || received_.bytes() < plan_.end_after);
+        // A server leaves the end to its client, unless it was told after how many bytes to end.
+        const bool waits = plan_.end_after > 0 ? received_.bytes() < plan_.end_after
+                                               : plan_.serves || plan_.upper || plan_.keep_open;
+        const bool more_to_come = waits && !heard_end_;
         if (!ended_ && pending_.empty() && pattern_left_ == 0 && !more_to_come) {
             ended_ = true;
             ::shutdown(socket_, SHUT_WR);

@@ -82,7 +82,7 @@ std::vector<std::string> lesson(side which) {
 }  // namespace
 
 program read_program(side which, const std::string& command) {
-    program out{command, {}};
+    program out{command, {}, false};
     if (command.empty()) {
         out.arguments = lesson(which);
         out.text = which == side::server ? "aperto serve" : "aperto send --host server \"texto original\"";
@@ -99,6 +99,7 @@ program read_program(side which, const std::string& command) {
         throw bad_input(_("the command is empty"));
     }
     if (words->front() == "peer") {
+        out.ends_by_itself = true;
         words->insert(words->begin(), {own_path(), "lab"});
     } else if (words->front() == "aperto") {
         words->front() = own_path();

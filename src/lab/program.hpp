@@ -12,6 +12,7 @@ namespace aperto::lab {
 struct program {
     std::string text;                    ///< as written
     std::vector<std::string> arguments;  ///< as for execvp(3)
+    bool ends_by_itself = false;         ///< known to end with its connection
 };
 
 /// Reads a command. Words and quotes are split as a shell does; what needs a shell (pipes, variables,

@@ -151,7 +151,7 @@ private:
             },
             settle_max);
         // A server that ends with its connection gets the time to say so before it is told to end.
-        constexpr duration last_words = 500ms;
+        const duration last_words = plan_.server_program.ends_by_itself ? 5s : 500ms;
         wait_for([this] { return ended_[index(side::server)]; }, last_words);
     }
 
