@@ -60,8 +60,8 @@ void check_choice(const option_description& option, const std::string& value) {
 }  // namespace
 
 std::string nearest(std::string_view typed, const std::vector<std::string>& names) {
-    // A third of the letters wrong is a slip; more is another word.
-    const std::size_t slip = std::max<std::size_t>(1, typed.size() / 3);
+    // Two letters that changed places, or a third of them wrong, is a slip; more is another word.
+    const std::size_t slip = std::max<std::size_t>(2, typed.size() / 3);
     std::string best;
     std::size_t least = slip + 1;
     for (const std::string& name : names) {
