@@ -4,7 +4,7 @@
 
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
-set(rooms_with_threads io net server)
+set(rooms_with_threads io net client server)
 # These build programs of their own, which know nothing of this build's sanitizers.
 set(folders_without_sanitizers install docs)
 set(test_timeout_seconds 60)

@@ -25,7 +25,7 @@ need_packages() {
         return
     fi
     while read -r kind package why; do
-        if [[ " $wanted " == *" $kind "* ]]; then
+        if [[ " $wanted " == *" $kind "* && " ${listed[*]} " != *" $package "* ]]; then
             listed+=("$package")
         fi
     done < "$packages_file"
@@ -52,7 +52,7 @@ install_packages() {
     local package why sudo=()
     say "aperto needs $# Debian packages that are not on this machine:"
     for package in "$@"; do
-        why=$(sed -n "s/^[a-z]*  *$package  *//p" "$packages_file")
+        why=$(sed -n "/^[a-z]*  *$package  */{s///p;q}" "$packages_file")
         printf '  %-21s %s\n' "$package" "$why" >&2
     done
     if ((EUID != 0)); then
