@@ -199,7 +199,7 @@ public:
 
 private:
     struct state;
-    std::unique_ptr<state> state_;
+    std::shared_ptr<state> state_;
 };
 
 /// Serves until SIGINT or SIGTERM, then ends cleanly. Gives the exit code for `main`: 0; 5 when it could not

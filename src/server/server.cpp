@@ -75,7 +75,7 @@ void server::state::join() noexcept {
 }
 
 server::server(aperto::options options, handler what)
-    : state_(std::make_unique<state>(std::move(options), std::move(what))) {}
+    : state_(std::make_shared<state>(std::move(options), std::move(what))) {}
 
 server::~server() {
     if (!state_) return;
@@ -109,7 +109,9 @@ void server::wait() {
 }
 
 task<> server::run_on(loop& on) {
-    state& self = *state_;
+    // The loop may drop this task after the server has gone.
+    const std::shared_ptr<state> kept = state_;
+    state& self = *kept;
     worker one(on, self.shared);
     one.listen(addresses(on, self.shared.options), port_sharing::exclusive);
     self.where = one.endpoints();

@@ -144,6 +144,24 @@ task<> worker::run() {
     task_group accepting;
     for (const auto& each : doors_)
         accepting.spawn(accept_from(*each));
+    std::exception_ptr broken;
+    try {
+        task<> served = serve_until_drained(accepting);
+        co_await served;
+    } catch (...) {
+        broken = std::current_exception();
+    }
+    if (!broken) co_return;
+    // Cancelled, or unable to accept. Whoever looks at this worker has to end before it does: that wait is in
+    // a scope that nobody cancels.
+    cancel_scope apart;
+    task<> cutting = cut(accepting);
+    cutting.in(apart);
+    co_await cutting;
+    std::rethrow_exception(broken);
+}
+
+task<> worker::serve_until_drained(task_group& accepting) {
     task<> asked = wait_for_stop();
     co_await asked;
     stopping_ = true;
@@ -153,6 +171,21 @@ task<> worker::run() {
     doors_.clear();
     task<> drained = drain();
     co_await drained;
+}
+
+task<> worker::cut(task_group& accepting) {
+    stopping_ = true;
+    accepting.cancel();
+    try {
+        task<> closed = accepting.join();
+        co_await closed;
+    } catch (...) {
+        // What ended the serving is known already.
+    }
+    doors_.clear();
+    serving_.cancel();
+    task<> ended = wait_for_end(time_point::max());
+    co_await ended;
 }
 
 void worker::stop() noexcept { stop_.notify(); }

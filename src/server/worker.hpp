@@ -97,6 +97,9 @@ private:
         worker* owner;
     };
 
+    task<> serve_until_drained(task_group& accepting);
+    /// Ends everything at once and waits for it.
+    task<> cut(task_group& accepting);
     task<> accept_from(door& from);
     task<> accept_one(door& from);
     task<> wait_for_room(door& at);
