@@ -38,8 +38,9 @@ struct loop_options {
     /// Receive buffers that the loop lends, each of `receive_buffer_size` bytes. A power of two up to 32,768;
     /// they are memory only once used. When all are lent, connections wait for one in the order in which they
     /// asked.
-    std::uint32_t receive_buffers = 256;
-    std::uint32_t receive_buffer_size = 16 * 1024;
+    std::uint32_t receive_buffers = 128;
+    /// Larger than the usual 16 KB of a message with its framing, which then needs no copy.
+    std::uint32_t receive_buffer_size = 32 * 1024;
 };
 
 /// Whether other listeners of the same user may have the port too (SO_REUSEPORT, socket(7)).
@@ -152,6 +153,8 @@ public:
                                connect_operation& connect) = 0;
     virtual bool start_receive(socket_id from, receive_operation& receive) = 0;
     virtual void give_back(lent_bytes bytes) noexcept = 0;
+    /// Few buffers are left: who may hold one for long had better copy and give it back.
+    virtual bool is_short_of_buffers() const noexcept { return false; }
     virtual bool start_send(socket_id to, send_operation& send) = 0;
     /// Ends the sending direction (shutdown(2), SHUT_WR): the peer reads the end of the stream. 0 or a
     /// negative errno.

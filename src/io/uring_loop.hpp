@@ -15,7 +15,8 @@
 namespace aperto::io {
 
 /// The seam on io_uring (Linux 6.1 or newer): a multishot accept a listener, a multishot receive a connection
-/// that is read, filling lent buffers, and no system call but the one that submits and waits, once a turn.
+/// that is read, filling lent buffers, and no system call but the one that submits and waits, once a turn,
+/// and one for each large send.
 ///
 /// What keeps it right:
 /// - User data names what completes by kind, slot and generation. A slot is free again only when its socket
@@ -41,6 +42,7 @@ public:
                        connect_operation& connect) override;
     bool start_receive(socket_id from, receive_operation& receive) override;
     void give_back(lent_bytes bytes) noexcept override;
+    bool is_short_of_buffers() const noexcept override { return buffers_.left() < buffers_.count() / 4; }
     bool start_send(socket_id to, send_operation& send) override;
     int shutdown_send(socket_id which) noexcept override;
     void close(socket_id which, bool reset) noexcept override;
@@ -59,6 +61,8 @@ protected:
 private:
     enum class tag : std::uint8_t { none, accept, connect, receive, send, wake };
     static constexpr std::size_t ahead_max = 2;
+    /// Bytes from which a send is tried at once, by a system call of its own.
+    static constexpr std::size_t send_now_min = 8 * 1024;
 
     /// What came before anybody asked for it: received buffers, or accepted descriptors. Rare, so apart.
     struct arrivals {
@@ -86,6 +90,7 @@ private:
     io_uring_sqe* prepare(tag what, socket_id which) noexcept;
     void ask_to_cancel(tag what, socket_id which) noexcept;
     void arm_wake_up() noexcept;
+    static bool send_now(int descriptor, send_operation& send) noexcept;
     void arm_receive(socket_id which, socket& at) noexcept;
     void arm_accept(socket_id which, socket& at) noexcept;
     void rearm_waiting() noexcept;

@@ -15,6 +15,9 @@ namespace {
 constexpr int failure_base = 10'000;
 constexpr int failure_of(errc code) noexcept { return -(failure_base + static_cast<int>(code)); }
 
+/// Bytes from which a reply does not wait for the end of the turn.
+constexpr std::size_t send_at_once_min = 8 * 1024;
+
 constexpr std::size_t stored_max = 16;
 constexpr std::size_t stored_capacity_max = 64 * 1024;
 
@@ -220,6 +223,9 @@ std::string& connection::reply_buffer() {
 void connection::commit() noexcept {
     recount();
     if (outbox_->in_flight()) return;  // its completion sends what has come meanwhile
+    // Large replies gain nothing from company, and are still in the cache now: the next one reuses their
+    // memory.
+    if (outbox_->pending() >= send_at_once_min) return pump();
     loop_->at_turn_end(*outbox_);
 }
 
