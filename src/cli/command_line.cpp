@@ -4,7 +4,9 @@
 #include "aperto/version.hpp"
 #include "cli/command_table.hpp"
 #include "cli/completion.hpp"
+#include "cli/config.hpp"
 #include "cli/help.hpp"
+#include "cli/options_table.hpp"
 #include "cli/sentence.hpp"
 #include "core/log_safe.hpp"
 
@@ -28,6 +30,7 @@ std::string completion_text(const std::vector<std::string>& arguments,
     if (shell == "zsh") return zsh_completion(commands);
     if (shell == "fish") return fish_completion(commands);
     if (shell == "man") return manual_page(commands);
+    if (shell == "options") return options_table(commands);
     throw usage_error(_("completion takes one of bash, zsh, fish, man"));
 }
 
@@ -39,6 +42,32 @@ std::string completion_text(const std::vector<std::string>& arguments,
     std::string what = sentence(_("there is no command \"{}\""), log_safe(name));
     if (!near.empty()) what += sentence(_("; did you mean {}?"), near);
     throw usage_error(what);
+}
+
+const std::vector<std::string>& options_about_files() {
+    static const std::vector<std::string> names{"--config", "--check"};
+    return names;
+}
+
+/// The value of the last `--config`; empty where there is none.
+std::string config_named(const std::vector<std::string>& arguments) {
+    constexpr std::string_view option = "--config";
+    std::string path;
+    for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
+        if (arguments[i] == option && i + 1 < arguments.size()) path = arguments[++i];
+        if (arguments[i].starts_with(option) && arguments[i][option.size()] == '=')
+            path = arguments[i].substr(option.size() + 1);
+    }
+    return path;
+}
+
+/// Sets what the file says. Throws `usage_error` with everything that is wrong in it.
+void take_config(const command_description& command, const std::string& path) {
+    const auto problems = apply_config(command, read_config(path), options_about_files());
+    if (problems.empty()) return;
+    std::string report = config_report(path, problems);
+    report.pop_back();
+    throw usage_error(report);
 }
 
 }  // namespace
@@ -64,8 +93,16 @@ invocation parse_command_line(const std::vector<std::string>& arguments) {
                                     [&name](const command_description& one) { return one.name == name; });
     if (found == commands.end()) unknown_command(name, commands);
     try {
+        // The file first: what the command line says has the last word.
+        if (name == "serve")
+            if (const std::string path = config_named(rest); !path.empty()) take_config(*found, path);
         if (parse_arguments(*found, rest).help) {
             asked.text = command_help(*found);
+            return asked;
+        }
+        if (!asked.serve.check.empty()) {
+            take_config(*found, asked.serve.check);
+            asked.text = sentence(_("{}: nothing is wrong"), log_safe(asked.serve.check)) + "\n";
             return asked;
         }
     } catch (usage_error& wrong) {

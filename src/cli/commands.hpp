@@ -18,6 +18,8 @@ struct serve_request {
     aperto::options options;
     message_detail messages = message_detail::automatic;
     log_format log = log_format::text;
+    std::string config;  ///< the file it was set from; empty: none
+    std::string check;   ///< a file to be checked, in place of serving; empty: none
 };
 int run_serve(const serve_request& request);
 

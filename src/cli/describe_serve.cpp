@@ -74,12 +74,16 @@ command_description describe_serve(serve_request& request) {
         engine_option(options.engine),
         messages_option(request.messages),
         log_option(request.log),
+        text_option("--config", "FILE", _("take options from this TOML file; those given here win"), "",
+                    request.config),
+        text_option("--check", "FILE", _("say what is wrong in such a file, and end"), "", request.check),
     };
     add_limits(command.options, options);
     command.examples = {
         {"aperto serve", _("answers everyone in capitals, port 9999")},
         {"aperto serve --once", _("the lesson's server, step by step: accept, receive, answer, close")},
         {"aperto serve echo --port 7000 --framing line", _("gives every line back")},
+        {"aperto serve --check aperto.toml", _("is everything in that file right?")},
         {"aperto serve --port 0 --log json", _("any free port; the event \"listening\" tells which")},
     };
     command.set_arguments = [&request](std::vector<std::string> words) {

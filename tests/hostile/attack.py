@@ -125,12 +125,12 @@ class Server:
         return code, time.monotonic() - began
 
 
-def wait_until(condition, seconds, what):
+def wait_until(condition, seconds, what, interval=0.01):
     until = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > until:
             raise AssertionError(f"waited {seconds} s for {what}")
-        time.sleep(0.01)
+        time.sleep(interval)
 
 
 def can_connect(port):

@@ -2,20 +2,21 @@
 """Clients that send a byte a second, and clients that never read: others are not to notice, memory is not to grow."""
 
 import multiprocessing
-import selectors
 import socket
 import statistics
-import threading
 import time
 import unittest
 
-from attack import Server, on_each_engine, raise_descriptor_limit, receive_all, report, send_all_it_takes, size
+from attack import Server, on_each_engine, raise_descriptor_limit, report, send_all_it_takes, size, wait_until
 
 MIB = 1024 * 1024
+# What the slow clients' own program takes of the cores that it shares with the server, in seconds an answer: where the
+# quiet p99 is a tenth of a millisecond, twice of that is less than one turn of the scheduler.
+NEIGHBOURS = 0.0005
 
 
 def drip(port, count, ready, stop):
-    """`count` clients that send a byte a second, each until the server ends it."""
+    """`count` clients that send a byte a second, each until the server ends it; spread evenly over the second."""
     raise_descriptor_limit()
     clients = []
     for number in range(count):
@@ -23,20 +24,25 @@ def drip(port, count, ready, stop):
         peer.bind((f"127.0.{2 + number // 1000}.1", 0))
         peer.connect(("127.0.0.1", port))
         peer.setblocking(False)
+        peer.send(b"x")
         clients.append(peer)
     ready.set()
+    parts = 200
     while not stop.is_set():
-        began = time.monotonic()
-        for peer in clients:
-            try:
-                peer.send(b"x")
-            except OSError:
-                pass
-        stop.wait(max(0.0, 1 - (time.monotonic() - began)))
+        for part in range(parts):
+            due = time.monotonic() + 1 / parts
+            for peer in clients[part::parts]:
+                try:
+                    peer.send(b"x")
+                except OSError:
+                    pass
+            stop.wait(max(0.0, due - time.monotonic()))
+    for peer in clients:
+        peer.close()
 
 
 def converse(port, clients, seconds, latencies):
-    """Honest clients, each with a question twenty times in four seconds, spread evenly; how long each answer took."""
+    """Honest clients, each with a question five times a second, spread evenly; how long each answer took."""
     peers = []
     for _ in range(clients):
         peer = socket.create_connection(("127.0.0.1", port))
@@ -59,7 +65,9 @@ def converse(port, clients, seconds, latencies):
         peer.close()
 
 
-def p99(latencies):
+def p99_of_a_second(server):
+    latencies = []
+    converse(server.port, 100, 1, latencies)
     return statistics.quantiles(latencies, n=100)[98]
 
 
@@ -70,34 +78,32 @@ class Slow(unittest.TestCase):
 
     @on_each_engine
     def test_slow_clients_do_not_slow_the_honest_and_are_cut_by_their_total_deadline(self, engine):
-        count, rounds, seconds, deadline = size(5000, 1000), 3, size(6, 3), size(30, 12)
-        with Server(engine, "--framing", "line", "--message-deadline", f"{deadline}s") as server:
+        count, rounds, deadline = size(5000, 1000), 8, size(30, 12)
+        with Server(engine, "--framing", "line", "--message-deadline", f"{deadline}s", "--messages", "none") as server:
             quiet, beside = [], []
             for _ in range(rounds):
-                latencies = []
-                converse(server.port, 100, seconds, latencies)
-                quiet.append(p99(latencies))
+                quiet.append(p99_of_a_second(server))
             ready, stop = multiprocessing.Event(), multiprocessing.Event()
             slow = multiprocessing.Process(target=drip, args=(server.port, count, ready, stop))
             slow.start()
             self.assertTrue(ready.wait(60))
-            began = time.monotonic()
             for _ in range(rounds):
-                latencies = []
-                converse(server.port, 100, seconds, latencies)
-                beside.append(p99(latencies))
-            while server.closed("deadline") < count and time.monotonic() - began < deadline + 5:
-                time.sleep(0.1)
-            cut, took = server.closed("deadline"), time.monotonic() - began
-            stop.set()
+                beside.append(p99_of_a_second(server))
+            try:
+                wait_until(lambda: server.closed("deadline") == count, deadline + 10, "all to be cut", interval=0.5)
+            finally:
+                stop.set()
+            lives = [event["duration_ms"] / 1000 for event in server.events()
+                     if event["event"] == "closed" and event["reason"] == "deadline"]
             slow.join()
         # Other programs on the machine can only add to a round: the best of each kind is the server's own.
         ratio = min(beside) / min(quiet)
         report(engine, f"honest p99 {min(quiet) * 1e3:.2f} ms alone, {min(beside) * 1e3:.2f} ms beside {count} slow: "
-                       f"× {ratio:.2f}; {cut} cut, the last {took:.1f} s after the last came", f"× 2, all, {deadline} + 2 s")
-        self.assertEqual(cut, count)
-        self.assertLess(took, deadline + 2)
-        self.assertLess(ratio, 2)
+                       f"× {ratio:.2f}; {len(lives)} cut, after {min(lives):.2f} to {max(lives):.2f} s",
+               f"× 2 or {NEIGHBOURS * 1e3} ms more, all, {deadline} s + 10 % and 2 s to close in order")
+        self.assertLess(max(lives), deadline * 1.1 + 2)
+        self.assertGreaterEqual(min(lives), deadline * 0.99)
+        self.assertTrue(ratio < 2 or min(beside) - min(quiet) < NEIGHBOURS, ratio)
 
     @on_each_engine
     def test_clients_that_never_read_cost_bounded_memory(self, engine):
