@@ -121,10 +121,9 @@ std::vector<config_problem> apply_config(const command_description& command, std
         problems.push_back(
             {at.line, at.column, sentence(_("this is not TOML: {}"), log_safe(wrong.description()))});
     }
-    std::stable_sort(problems.begin(), problems.end(),
-                     [](const config_problem& one, const config_problem& other) {
-                         return std::pair(one.line, one.column) < std::pair(other.line, other.column);
-                     });
+    std::sort(problems.begin(), problems.end(), [](const config_problem& one, const config_problem& other) {
+        return std::pair(one.line, one.column) < std::pair(other.line, other.column);
+    });
     return problems;
 }
 
