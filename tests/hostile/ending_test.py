@@ -17,7 +17,7 @@ class Talker(threading.Thread):
 
     def __init__(self, server):
         super().__init__()
-        self.peer = server.connect()
+        self.peer = server.connect(timeout=60)
         self.answered = 0
         self.wrong = 0
         self.was_reset = False

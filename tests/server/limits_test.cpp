@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace aperto {
@@ -202,6 +203,30 @@ TEST_P(limits_on, a_reply_that_alone_is_over_the_budget_ends_its_connection) {
     greedy.send("much");
     EXPECT_EQ(seen.wait_for_ends(1)[0].reason, close_reason::limit);
     EXPECT_EQ(modest.send("a").receive(1), "x");
+}
+
+TEST_P(limits_on, two_receive_buffers_serve_a_hundred_connections_and_nobody_hangs) {
+    const std::unique_ptr<loop> poor =
+        loop::create({.which = GetParam(), .receive_buffers = 2, .receive_buffer_size = 1024});
+    options chosen = basic();
+    chosen.framing = framing::line;
+    server serving(chosen, capitals);
+    poor->spawn(serving.run_on(*poor));
+    std::size_t answered = 0;
+    std::thread attack([&] {
+        std::vector<plain_client> clients;
+        for (int i = 0; i < 100; ++i)
+            clients.emplace_back(serving.endpoints().front());
+        for (plain_client& each : clients)
+            each.send(std::string(20'000, 'y') + "\n");
+        for (plain_client& each : clients)
+            answered += each.receive(20'001) == std::string(20'000, 'Y') + "\n" ? 1 : 0;
+        clients.clear();
+        serving.stop();
+    });
+    poor->run();
+    attack.join();
+    EXPECT_EQ(answered, 100U);
 }
 
 // ---- the end
