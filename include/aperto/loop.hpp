@@ -72,8 +72,8 @@ struct connect_options {
 ///     auto loop = aperto::loop::create();
 ///     loop->run(session());                  // until that task ends
 ///
-/// Everything of a loop is used on the thread that runs it, but for `post` and `stop`, which any thread may
-/// call.
+/// Everything of a loop is used on the thread that made it, which runs it; any thread may call `post` and
+/// `stop`.
 ///
 /// This class is also the seam: the members under "the seam" are what a backend gives. Each operation is
 /// completed exactly once: either the call that starts it returns true and the result is there (complete,

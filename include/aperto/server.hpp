@@ -131,7 +131,8 @@ template <class F>
 concept handles_exchange = requires(F& f, std::string_view message, exchange& with) {
     { f(message, with) } -> std::same_as<void>;
 };
-/// A coroutine that owns the conversation.
+/// A coroutine that owns the conversation. The server counts and limits the connection until the coroutine
+/// ends; a stream that it gave away by then is its new owner's alone.
 template <class F>
 concept owns_conversation = requires(F& f, stream peer) {
     { f(std::move(peer)) } -> std::same_as<task<>>;

@@ -43,6 +43,7 @@ public:
                        connect_operation& connect) override;
     bool start_receive(socket_id from, receive_operation& receive) override;
     void give_back(lent_bytes bytes) noexcept override;
+    bool is_short_of_buffers() const noexcept override { return buffers_.left() < buffers_.count() / 4; }
     bool start_send(socket_id to, send_operation& send) override;
     int shutdown_send(socket_id which) noexcept override;
     void close(socket_id which, bool reset) noexcept override;

@@ -18,6 +18,8 @@ public:
 
     std::uint32_t size() const noexcept { return size_; }
     std::uint32_t lent() const noexcept { return lent_; }
+    std::uint32_t count() const noexcept { return count_max_; }
+    std::uint32_t left() const noexcept { return count_max_ - lent_; }
     bool available() const noexcept { return lent_ < count_max_; }
 
     /// Lends a buffer's number. Only while `available`. Throws std::bad_alloc.

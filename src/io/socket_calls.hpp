@@ -17,8 +17,8 @@ int open_listener(const endpoint& where, const listen_options& options);
 /// A TCP socket for a connection to `to`, not yet connected. A negative errno where there is none.
 int open_client(const endpoint& to, const connect_options& options) noexcept;
 
-/// Whether this errno of accept(2) is about one client, gone before it was accepted, or its network: the next one may
-/// be there.
+/// Whether this errno of accept(2) is about one client, gone before it was accepted, or its network: the next
+/// one may be there.
 bool concerns_one_client(int code) noexcept;
 
 endpoint local_of(int descriptor) noexcept;

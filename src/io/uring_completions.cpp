@@ -21,11 +21,15 @@ void uring_loop::poll(time_point until) {
             nanoseconds = std::max<std::int64_t>(0, (until - read_clock()).count());
     }
     ring_.submit_and_wait(nanoseconds);
-    headers_.clear();
-    addresses_.clear();
+    if (io_uring_sq_ready(ring_.get()) == 0) {
+        headers_.clear();
+        addresses_.clear();
+    }
     refresh_now();
     io_uring_cqe* next = nullptr;
-    while (io_uring_peek_cqe(ring_.get(), &next) == 0) {
+    // Those that are there now: a submission out of a handler may bring more, for the next turn.
+    for (unsigned left = io_uring_cq_ready(ring_.get()); left > 0; --left) {
+        if (io_uring_peek_cqe(ring_.get(), &next) != 0) break;
         const io_uring_cqe done = *next;
         io_uring_cqe_seen(ring_.get(), next);
         dispatch(done.user_data, done.res, done.flags);

@@ -259,13 +259,18 @@ void uring_loop::close(socket_id which, bool reset) noexcept {
     assert(!at->reader && !at->writer && "an operation is in flight on the socket that is closed");
     if (reset) reset_on_close(at->descriptor);
     drop_arrivals(*at);
-    if (at->armed && !at->cancelling) ask_to_cancel(at->listening ? tag::accept : tag::receive, which);
-    at->cancelling = true;
-    // Behind the cancel in the same queue: what is armed holds the socket open until it has ended.
-    io_uring_sqe* sqe = prepare(tag::none, {});
-    io_uring_prep_close(sqe, at->descriptor);
-    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
     at->closed = true;
+    if (at->listening) {
+        // At once, so that the port is free when this returns.
+        if (at->armed) ring_.cancel_now(pack(tag::accept, which));
+        ::close(at->descriptor);
+    } else {
+        if (at->armed) ask_to_cancel(tag::receive, which);
+        // Behind the cancel in the same queue: what is armed holds the socket open until it has ended.
+        io_uring_sqe* sqe = prepare(tag::none, {});
+        io_uring_prep_close(sqe, at->descriptor);
+        sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    }
     release_if_done(which, *at);
 }
 

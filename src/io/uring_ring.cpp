@@ -20,6 +20,13 @@ void* map_memory(std::size_t bytes) {
     return memory;
 }
 
+/// -ETIME and -EINTR are ordinary outcomes of waiting; -EBUSY and -EAGAIN are tried again by the next turn.
+/// Anything else would come again for ever.
+void expect_progress(int result) {
+    if (result >= 0 || result == -ETIME || result == -EINTR || result == -EBUSY || result == -EAGAIN) return;
+    throw error::from_result(result, "wait for", "io_uring", "A loop runs on the thread that made it.");
+}
+
 }  // namespace
 
 uring_ring::uring_ring() {
@@ -46,17 +53,16 @@ io_uring_sqe* uring_ring::next_sqe() noexcept {
     return sqe;
 }
 
-void uring_ring::submit_and_wait(std::int64_t nanoseconds) noexcept {
+void uring_ring::submit_and_wait(std::int64_t nanoseconds) {
     if (nanoseconds == 0) {
         // GETEVENTS even when there is work already: under DEFER_TASKRUN nothing completes otherwise.
-        io_uring_submit_and_get_events(&ring_);
-        return;
+        return expect_progress(io_uring_submit_and_get_events(&ring_));
     }
     constexpr std::int64_t second = 1'000'000'000;
     __kernel_timespec limit{.tv_sec = nanoseconds / second, .tv_nsec = nanoseconds % second};
     io_uring_cqe* first = nullptr;
-    // -ETIME and -EINTR are the ordinary other outcomes; -EBUSY and -EAGAIN are tried again by the next turn.
-    io_uring_submit_and_wait_timeout(&ring_, &first, 1, nanoseconds < 0 ? nullptr : &limit, nullptr);
+    expect_progress(
+        io_uring_submit_and_wait_timeout(&ring_, &first, 1, nanoseconds < 0 ? nullptr : &limit, nullptr));
 }
 
 void uring_ring::cancel_now(std::uint64_t user_data) noexcept {

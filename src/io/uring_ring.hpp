@@ -27,7 +27,8 @@ public:
     io_uring_sqe* next_sqe() noexcept;
     /// Submits, waits for at least one completion until `nanoseconds` have passed (0: does not wait;
     /// negative: without end), and lets the kernel post what is finished.
-    void submit_and_wait(std::int64_t nanoseconds) noexcept;
+    /// Throws `error` when called on another thread than the one that made the ring.
+    void submit_and_wait(std::int64_t nanoseconds);
     /// Ends the operation with this user data and does not return before the kernel has let go of its memory.
     void cancel_now(std::uint64_t user_data) noexcept;
 
@@ -50,6 +51,7 @@ public:
     lent_bytes lend(std::uint16_t id, std::uint32_t size) noexcept;
     void give_back(std::uint32_t id) noexcept;
     std::uint32_t lent() const noexcept { return lent_; }
+    std::uint32_t count() const noexcept { return count_; }
     /// How many the kernel can still fill.
     std::uint32_t left() const noexcept { return count_ - lent_; }
 

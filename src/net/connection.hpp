@@ -26,6 +26,8 @@ public:
 
     void hold() noexcept { ++references_; }
     void release() noexcept;
+    /// Somebody besides the caller holds it.
+    bool is_shared() const noexcept { return references_ > 1; }
 
     loop& on() const noexcept { return *loop_; }
     socket_id socket() const noexcept { return socket_; }

@@ -57,6 +57,10 @@ task<> conversation::run(worker& at, stream peer, admission::place counted) {
         self.failure_ = std::current_exception();
         self.struck_ = self.limit_that_struck();
     }
+    if (shared.what.on_session() && self.peer_.is_shared()) {
+        self.report_end();  // the handler gave its stream to somebody, whose it is now
+        co_return;
+    }
     if (!self.peer_.is_quiet()) {
         task<> winding = self.peer_.wind_down();
         co_await winding;

@@ -14,11 +14,11 @@ constexpr duration step_interval = std::chrono::milliseconds(10);
 
 /// Until the server is asked to stop, and the time that is left to load balancers is over.
 task<> worker::wait_for_stop() {
-    while (!shared_.stopping.load()) {
+    while (!shared_.stopping.load() && !deaf_) {
         event::awaiter asked = stop_.wait();
         co_await asked;
     }
-    if (shared_.options.drain_delay <= duration::zero()) co_return;
+    if (deaf_ || shared_.options.drain_delay <= duration::zero()) co_return;
     detail::sleep_awaiter delay = sleep(shared_.options.drain_delay);
     co_await delay;
 }

@@ -65,7 +65,9 @@ bool is_scarcity(const std::error_code& code) noexcept {
 server_shared::server_shared(aperto::options chosen, handler handling)
     : options(std::move(chosen)),
       what(std::move(handling)),
-      connections_max(options.max_connections ? options.max_connections : connections_by_descriptors()),
+      connections_max(options.once              ? 1
+                      : options.max_connections ? options.max_connections
+                                                : connections_by_descriptors()),
       memory_budget((options.memory_budget ? options.memory_budget : memory_allowed() / 4) / workers()),
       door(options, connections_max),
       events(events_of(options)) {}
@@ -200,7 +202,11 @@ task<> worker::accept_from(door& from) {
             co_await one;
         } catch (const error& failed) {
             if (failed.code() == errc::cancelled) co_return;
-            if (!is_scarcity(failed.code())) throw;
+            if (!is_scarcity(failed.code())) {
+                deaf_ = true;  // a server that cannot accept any more ends, rather than seem to serve
+                stop_.notify();
+                throw;
+            }
             scarce = failed.code();
         } catch (const std::bad_alloc&) {
             scarce = std::make_error_code(std::errc::not_enough_memory);
@@ -225,10 +231,7 @@ task<> worker::accept_one(door& from) {
         co_return;
     }
     task<> conversation = conversation::run(*this, std::move(peer), std::move(answer.taken));
-    if (shared_.options.once)
-        co_await conversation;
-    else
-        loop_.spawn(std::move(conversation), &serving_);
+    loop_.spawn(std::move(conversation), &serving_);
 }
 
 task<> worker::refuse(stream peer) {
@@ -246,7 +249,7 @@ task<> worker::refuse(stream peer) {
 task<> worker::wait_for_room(door& at) {
     const auto full = [this] { return shared_.connections.load() >= shared_.connections_max; };
     if (!full()) co_return;
-    shared_.strike(limit::max_connections, {}, errc::refused_by_policy);
+    if (!shared_.options.once) shared_.strike(limit::max_connections, {}, errc::refused_by_policy);
     while (full()) {
         event::awaiter freed = at.room.wait();
         co_await freed;

@@ -126,6 +126,7 @@ private:
     event stop_;
     event empty_;
     bool stopping_ = false;
+    bool deaf_ = false;  ///< accepting failed for good
 };
 
 }  // namespace aperto
