@@ -20,6 +20,10 @@ import wrk
 from summary import Results
 
 
+# So many failed samples of a load, and a peer is left out of its later rounds.
+FAILURES_MAX = 2
+
+
 def parse():
     parser = argparse.ArgumentParser(
         prog="./bench", description="Builds and runs aperto, the floors and the peers side by side, in rounds.")
@@ -88,9 +92,9 @@ def run_rounds(peers, loads, arguments):
     for load in loads:
         for round_number in range(arguments.rounds):
             for peer in peers:
-                why = peer.refuses(load) or failures[load.key].get(peer.key)
-                if why:
-                    failures[load.key][peer.key] = why
+                why = peer.refuses(load)
+                if why or samples[load.key][peer.key].count(None) >= FAILURES_MAX:
+                    failures[load.key].setdefault(peer.key, why)
                     continue
                 progress(f"load {load.key}, round {round_number + 1} of {arguments.rounds}: {peer.title}")
                 try:

@@ -10,16 +10,17 @@ import loads as load_table
 import measure
 from summary import Results
 
-ROUNDS = 5
-SECONDS = 0.7
-# The lowest ratio that each load showed in twenty runs on a busy machine (see docs/performance.md), and what it may grow.
-TOLERANCE = 1.15
+ROUNDS = 3
+SECONDS = 0.4
+# (load, ours, floor): what the lowest ratio may be. Set well above what twenty runs on a machine with eight times as many
+# ready programs as cores showed, and below what the regressions cost that have been made and found (docs/performance.md).
 LIMITS = {
     ("1", "aperto", "uring_c"): 1.30,
-    ("1", "aperto_epoll", "epoll_c"): 1.30,
-    ("3", "aperto", "uring_c"): 1.40,
-    ("4", "aperto", "epoll_c"): 1.60,
-    ("5", "aperto", "uring_c"): 1.30,
+    ("1", "aperto_epoll", "epoll_c"): 1.35,
+    ("3", "aperto", "uring_c"): 1.35,
+    ("4", "aperto", "epoll_c"): 2.00,
+    ("5", "aperto", "epoll_c"): 1.65,
+    ("6a", "aperto", "epoll_c"): 2.20,
 }
 
 

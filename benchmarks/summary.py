@@ -43,7 +43,9 @@ class Results:
 
     def best(self, load, role, figure="cpu_us", among=lambda peer: True):
         """The peer of a role with the lowest median, or None."""
-        known = [(self.middle(load, p.key, figure), p.key) for p in self.peers if p.role == role and among(p)]
+        # A server for one client at a time needs no way to wait for many: it is shown, and compared with nobody.
+        known = [(self.middle(load, p.key, figure), p.key) for p in self.peers
+                 if p.role == role and among(p) and not p.only]
         known = [pair for pair in known if pair[0] is not None]
         return min(known)[1] if known else None
 
