@@ -156,6 +156,20 @@ TEST_F(Group, WorkThatFailsInTimeThrowsItsOwnError) {
     }
 }
 
+TEST_F(Group, WorkThatIsCancelledOfItselfIsNotLate) {
+    const auto give_up = []() -> task<> {
+        co_await sleep(0ms);
+        throw error(errc::cancelled, "go on");
+    };
+    try {
+        on->run(with_timeout<void>(10s, give_up()));
+        FAIL();
+    } catch (const error& why) {
+        EXPECT_EQ(why.code(), errc::cancelled);
+        EXPECT_EQ(why.tried(), "go on");
+    }
+}
+
 TEST_F(Group, AnInnerLimitDoesNotPassForTheOuterOne) {
     const auto inner = [](std::string& ended) -> task<> {
         try {

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <filesystem>
@@ -41,7 +42,7 @@ public:
         }
     }
     /// What has arrived, without waiting for more.
-    std::string take() { return receive(MSG_DONTWAIT); }
+    std::string take(std::size_t size_max = std::string::npos) { return receive(MSG_DONTWAIT, size_max); }
     /// Everything up to the end of the stream, or to `failure()`.
     std::string take_all() { return receive(0); }
     /// The errno that ended the last `take`: 0 for the end of the stream.
@@ -57,12 +58,14 @@ public:
     }
 
 private:
-    std::string receive(int flags) {
+    std::string receive(int flags, std::size_t size_max = std::string::npos) {
         std::string all;
         std::array<char, 64 * 1024> piece;
-        ssize_t size;
-        while ((size = ::recv(descriptor_, piece.data(), piece.size(), flags)) > 0)
-            all.append(piece.data(), static_cast<std::size_t>(size));
+        ssize_t size = 1;
+        while (size > 0 && all.size() < size_max) {
+            size = ::recv(descriptor_, piece.data(), std::min(piece.size(), size_max - all.size()), flags);
+            if (size > 0) all.append(piece.data(), static_cast<std::size_t>(size));
+        }
         failure_ = size < 0 ? errno : 0;
         return all;
     }
