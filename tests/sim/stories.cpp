@@ -242,7 +242,7 @@ void tell_a_story(world& in, mischief weather) {
         const char* name;
         void (*tell)(story&);
     };
-    constexpr std::array<entry, 12> all{{{"messages", tell_of_messages},
+    constexpr std::array<entry, 13> all{{{"messages", tell_of_messages},
                                          {"messages", tell_of_messages},
                                          {"messages", tell_of_messages},
                                          {"sessions", tell_of_sessions},
@@ -252,6 +252,7 @@ void tell_a_story(world& in, mischief weather) {
                                          {"a silent client", tell_of_a_silent_client},
                                          {"a client that never reads", tell_of_a_client_that_never_reads},
                                          {"a stop", tell_of_a_stop},
+                                         {"a last word", tell_of_a_last_word},
                                          {"second thoughts", tell_of_second_thoughts},
                                          {"scarcity", tell_of_scarcity}}};
     story it(in, weather);

@@ -46,7 +46,8 @@ aperto::options story::server_options() {
     chosen.high_water = waters[pick(waters.size())];
     chosen.max_connections = 100;
     // Where a deadline is not what the story is about, it must not be in its way.
-    chosen.idle_timeout = chosen.message_deadline = chosen.write_deadline = std::chrono::hours(1);
+    chosen.idle_timeout = chosen.message_deadline = chosen.write_deadline = chosen.handshake_deadline =
+        std::chrono::hours(1);
     chosen.events = this;
     return chosen;
 }
@@ -113,6 +114,13 @@ void story::judge(bool all) {
     if (!all || breaking()) return;
     for (const client& each : clients_)
         world_.expect(each.finished, "a client did not come to its end");
+}
+
+void story::judge_replies() {
+    if (breaking()) return;
+    for (std::size_t who = 0; who < clients_.size(); ++who)
+        world_.expect(clients_[who].answered == most_seen_[who],
+                      "a reply to a message that the server took was lost");
 }
 
 void story::client_left(server& running) {

@@ -50,6 +50,9 @@ public:
     /// At the end of the run. `all`: every client had the time to finish.
     void judge(bool all);
 
+    /// Every message that the server took was answered, and the answer arrived.
+    void judge_replies();
+
     /// The last client to leave stops the server.
     void client_left(server& running);
     std::size_t clients() const noexcept { return clients_.size(); }
@@ -100,6 +103,7 @@ void tell_of_a_slow_client(story& it);
 void tell_of_a_silent_client(story& it);
 void tell_of_a_client_that_never_reads(story& it);
 void tell_of_a_stop(story& it);
+void tell_of_a_last_word(story& it);
 void tell_of_second_thoughts(story& it);
 void tell_of_scarcity(story& it);
 

@@ -3,6 +3,7 @@
 //
 //     sim_seeds --seeds 100000 --from 1 --jobs 2     one after the other; stops at the first that fails
 //     sim_seeds --seed 4711                          this one alone, with its log
+//     sim_seeds --seeds 2000 --tally                 goes on, and counts those that fail
 //
 // Each seed is told in weather that breaks nothing, or that breaks connections, by the seed.
 #include "sim/story.hpp"
@@ -32,6 +33,7 @@ struct asked {
     std::uint64_t only = 0;
     unsigned jobs = std::max(1U, std::thread::hardware_concurrency());
     bool quiet = false;
+    bool tally = false;  ///< goes on after a failure, and counts
 };
 
 check_options options_of(std::uint64_t seed) {
@@ -61,6 +63,7 @@ struct totals {
     aperto::duration simulated{};
     std::string report;
     std::uint64_t failing_seed = 0;
+    std::uint64_t failures = 0;
 };
 
 void work(const asked& wanted, totals& all) {
@@ -75,6 +78,8 @@ void work(const asked& wanted, totals& all) {
             all.events += seen.events;
             all.simulated += seen.simulated;
             if (seen) continue;
+            ++all.failures;
+            if (wanted.tally) continue;
             // The lowest that failed, whichever thread saw its own first.
             if (!all.failed.exchange(true) || seed < all.failing_seed) {
                 all.failing_seed = seed;
@@ -88,8 +93,8 @@ void work(const asked& wanted, totals& all) {
 bool read_arguments(int count, char** words, asked& wanted) {
     for (int i = 1; i < count; ++i) {
         const std::string word = words[i];
-        if (word == "--quiet") {
-            wanted.quiet = true;
+        if (word == "--quiet" || word == "--tally") {
+            (word == "--quiet" ? wanted.quiet : wanted.tally) = true;
             continue;
         }
         if (i + 1 == count) return false;
@@ -120,8 +125,9 @@ bool read_arguments(int count, char** words, asked& wanted) {
 int main(int count, char** words) {
     asked wanted;
     if (!read_arguments(count, words, wanted)) {
-        std::fprintf(
-            stderr, "usage: sim_seeds [--seeds N] [--from S] [--seed X] [--jobs J] [--canary C] [--quiet]\n");
+        std::fprintf(stderr,
+                     "usage: sim_seeds [--seeds N] [--from S] [--seed X] [--jobs J] [--canary C] [--quiet] "
+                     "[--tally]\n");
         return 2;
     }
     totals all;
@@ -132,6 +138,9 @@ int main(int count, char** words) {
         threads.emplace_back([&] { work(wanted, all); });
     for (std::thread& each : threads)
         each.join();
+    if (wanted.tally)
+        std::printf("found in %llu of %llu seeds\n", static_cast<unsigned long long>(all.failures),
+                    static_cast<unsigned long long>(all.run));
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     if (all.failed && !wanted.quiet) std::fputs(all.report.c_str(), stdout);
     if (all.failed && wanted.quiet) std::printf("%s\n", all.report.substr(0, all.report.find('\n')).c_str());

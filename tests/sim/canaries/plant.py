@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+"""Plants bugs in copies of the sources, to see whether the simulation finds them.
+
+    plant.py SOURCE_DIR OUTPUT_DIR     writes the copies; prints their names
+    plant.py --list                    prints the number and the name of each bug
+    plant.py --files                   prints the sources that get one
+
+Each bug is a piece of the source and what it is replaced by; in the copy it is there only where the program says so at
+run time (`aperto_canary`), so that one build holds them all. The sources themselves know nothing of it. A piece that is
+not found exactly once is an error: the bug has to be planted anew.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+CONNECTION = "src/net/connection.cpp"
+STREAM = "src/net/stream.cpp"
+
+# name, file, right, wrong: C stands for "this canary is on"
+CANARIES = [
+    ("off by one at a buffer's end", CONNECTION,
+     "    kept_->append(bytes.data, bytes.size);",
+     "    kept_->append(bytes.data, bytes.size - (C && bytes.size > 1 ? 1 : 0));"),
+    ("a client that an accept got although it was cancelled is lost", "src/net/listener.cpp",
+     "    if (result < 0) throw error::from_result(result, \"accept a client on\"",
+     "    if (C && scope && scope->cancelled()) result = -ECANCELED;\n"
+     "    if (result < 0) throw error::from_result(result, \"accept a client on\""),
+    ("a send of which a part was taken is not started again", CONNECTION,
+     "    on_sent_now(result);\n    pump();",
+     "    on_sent_now(result);\n    if (!C) pump();"),
+    ("the message deadline counts from the last byte", STREAM,
+     "after(from_.message_began(), limits.message_deadline)",
+     "after(C ? owner().now() : from_.message_began(), limits.message_deadline)"),
+    ("a close does not read what is on its way", CONNECTION,
+     "        while (!ended_ && received_ < read_max) {",
+     "        while (!C && !ended_ && received_ < read_max) {"),
+    ("the end of the stream is not announced", CONNECTION,
+     "loop_->shutdown_send(socket_);",
+     "C ? 0 : loop_->shutdown_send(socket_);"),
+    ("after a short send a byte is sent twice", "src/net/outbox.cpp",
+     "    offset_ += buffered;",
+     "    offset_ += buffered - (C && buffered > 1 && offset_ + buffered < sending_.size() ? 1 : 0);"),
+    ("the last byte of a frame is taken for the next one's first", "src/net/framing.cpp",
+     "    found.consumed = length_header_size + static_cast<std::size_t>(size);",
+     "    found.consumed = length_header_size + static_cast<std::size_t>(size) - (C && size > 1 ? 1 : 0);"),
+    ("accepting ends for good when the system has no files left", "src/server/worker.cpp",
+     "code == std::errc::too_many_files_open_in_system",
+     "(!C && code == std::errc::too_many_files_open_in_system)"),
+    ("timers far ahead are forgotten", "src/core/timer_wheel.cpp",
+     "    wheels_[level].occupied |= std::uint64_t{1} << slot;",
+     "    wheels_[level].occupied |= std::uint64_t{C && level > 1 ? 0U : 1U} << slot;"),
+    ("the hard end of a drain is forgotten", "src/server/drain.cpp",
+     "    serving_.cancel();",
+     "    if (!C) serving_.cancel();"),
+    ("a buffer goes back before it is read", CONNECTION,
+     "        moved->assign(rest);\n        drop_received();",
+     "        if (C) loop_->give_back(std::exchange(lent_, {}));\n"
+     "        moved->assign(rest);\n        drop_received();"),
+    ("nobody is told that the last conversation has ended", "src/server/worker.cpp",
+     "    if (--conversation_count_ == 0) empty_.notify();",
+     "    if (--conversation_count_ == 0 && !C) empty_.notify();"),
+    ("a stream given up in the middle ends as if it were whole", CONNECTION,
+     "    reset = reset || write_failure_ != 0;",
+     "    reset = reset || (!C && write_failure_ != 0);"),
+    ("a write larger than the high-water mark waits for ever", CONNECTION,
+     "    return pending() == 0 || ",
+     "    return (!C && pending() == 0) || "),
+    ("a reader takes a broken connection, of which the writer heard, for its end", CONNECTION,
+     "    if (result == 0 && broke && !ended_) result = write_failure_;",
+     "    if (!C && result == 0 && broke && !ended_) result = write_failure_;"),
+]
+
+
+def planted(source, output):
+    texts = {}
+    for number, (name, file, right, wrong) in enumerate(CANARIES, start=1):
+        text = texts.get(file) or (source / file).read_text()
+        if text.count(right) != 1:
+            sys.exit(f"{file}: the place of canary {number}, {name!r}, is there {text.count(right)} times:\n{right}")
+        wrong = re.sub(r"\bC\b", f"(aperto_canary == {number})", wrong)
+        texts[file] = text.replace(right, wrong)
+    for file, text in texts.items():
+        first, rest = text.split("\n", 1)
+        place = output / file.replace("/", "_")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        new = f'{first}\nextern "C" unsigned aperto_canary;\n{rest}'
+        if not place.exists() or place.read_text() != new:
+            place.write_text(new)
+
+
+def main():
+    if sys.argv[1:] == ["--list"]:
+        for number, (name, *_) in enumerate(CANARIES, start=1):
+            print(number, name)
+    elif sys.argv[1:] == ["--files"]:
+        for file in dict.fromkeys(file for _, file, *_ in CANARIES):
+            print(file)
+    elif len(sys.argv) == 3:
+        planted(Path(sys.argv[1]), Path(sys.argv[2]))
+    else:
+        sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main()
