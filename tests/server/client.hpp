@@ -41,7 +41,10 @@ public:
     plain_client& send(std::string_view bytes) {
         while (!bytes.empty()) {
             const ssize_t sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-            if (sent < 0) break;
+            if (sent < 0) {
+                reset_ = true;  // told here, a reset is not told by the next receive
+                break;
+            }
             bytes.remove_prefix(static_cast<std::size_t>(sent));
         }
         return *this;
@@ -64,7 +67,7 @@ public:
         for (;;) {
             const ssize_t got = ::recv(descriptor_, chunk, sizeof chunk, 0);
             if (got <= 0) {
-                reset_ = got < 0;
+                reset_ = reset_ || got < 0;
                 return bytes;
             }
             bytes.append(chunk, static_cast<std::size_t>(got));

@@ -233,11 +233,13 @@ TEST_P(limits_on, two_receive_buffers_serve_a_hundred_connections_and_nobody_han
 
 TEST_P(limits_on, takes_new_clients_until_the_drain_delay_is_over) {
     options chosen = basic();
-    chosen.drain_delay = 300ms;
+    chosen.drain_delay = 500ms;
     chosen.drain_grace = 0ms;
     server serving(chosen, capitals);
     serving.start();
     serving.stop();
+    for (int i = 0; i < 20; ++i)
+        ASSERT_EQ(plain_client(serving.endpoints().front()).send("a").receive(1), "A");
     plain_client late(serving.endpoints().front());
     EXPECT_EQ(late.send("a").receive(1), "A");
     EXPECT_EQ(late.receive_all(), "");
