@@ -21,7 +21,7 @@ PROGRAM = os.environ.get("APERTO_BIN", "build/release/aperto")
 ENGINES = ("uring", "epoll")
 FRAMINGS = ("stream", "line", "length")
 # Far more than anything here takes: reached only where something waits for ever.
-LIMIT_S = 20
+LIMIT_S = 40
 
 
 def require(*programs):
