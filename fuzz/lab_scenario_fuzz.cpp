@@ -13,8 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view text(reinterpret_cast<const char*>(data), size);
     try {
         const auto one = lab::parse_scenario(text, "f.toml");
-        lab::link cable(lab::side::client, one.plan.wire.seed, one.plan.wire.link.base[0], one.plan.wire.link.phases[0],
-                        &one.plan.wire.named);
+        lab::link cable(lab::side::client, one.plan.wire.seed, one.plan.wire.link.base[0],
+                        one.plan.wire.link.phases[0], &one.plan.wire.named);
         for (int i = 1; i < 20; ++i) {
             lab::event packet;
             packet.sent = i * std::chrono::milliseconds(100);

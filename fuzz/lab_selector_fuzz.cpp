@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Any text as a selector, an expectation, a quantity or a decision log: it is understood or refused with its place.
+// Any text as a selector, an expectation, a quantity or a decision log: it is understood or refused with its
+// place.
 #include "lab/bad_input.hpp"
 #include "lab/decisions.hpp"
 #include "lab/expectation.hpp"

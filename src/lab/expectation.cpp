@@ -87,25 +87,42 @@ verdict judge_round_trip(const expectation& wanted, const run_report& report) {
     return judged_time(wanted, value, sentence(_(", from {} round trips"), all.size()));
 }
 
+const kernel_sample* last_sample(const expectation& wanted, const run_report& report) {
+    const auto& all = report.kernel_samples;
+    const auto last = std::find_if(all.rbegin(), all.rend(),
+                                   [&](const kernel_sample& one) { return one.host == wanted.host; });
+    return last == all.rend() ? nullptr : &*last;
+}
+
+verdict judge_kernel_timer(const expectation& wanted, const run_report& report) {
+    const auto* last = last_sample(wanted, report);
+    if (last == nullptr) {
+        return {false, wanted.text, _("the kernel was not asked in time")};
+    }
+    const auto when = fmt::format("{:.3f}", static_cast<double>(last->at.count()) / 1e9);
+    return judged_time(wanted, wanted.word == "rto" ? last->what.rto : last->what.srtt,
+                       sentence(_(", as the kernel said at {} s"), when));
+}
+
 verdict judge_computed(const expectation& wanted, const run_report& report) {
     if (report.flows.empty() || !report.flows.front().half(wanted.host).timer.has_sample()) {
         return {false, wanted.text, _("no round trip was measured")};
     }
     const auto& timer = report.flows.front().half(wanted.host).timer;
-    return judged_time(wanted, wanted.word == "rto" ? timer.rto_linux() : timer.srtt(),
-                       sentence(_(", from {} round trips"), timer.samples()));
-}
-
-verdict judge_kernel_timer(const expectation& wanted, const run_report& report) {
-    const auto& all = report.kernel_samples;
-    const auto last = std::find_if(all.rbegin(), all.rend(),
-                                   [&](const kernel_sample& one) { return one.host == wanted.host; });
-    if (last == all.rend()) {
+    const auto seen = wanted.word == "rto" ? timer.rto_linux() : timer.srtt();
+    if (!wanted.against_kernel) {
+        return judged_time(wanted, seen, sentence(_(", from {} round trips"), timer.samples()));
+    }
+    const auto* last = last_sample(wanted, report);
+    if (last == nullptr) {
         return {false, wanted.text, _("the kernel was not asked in time")};
     }
-    return judged_time(wanted, wanted.word == "rto" ? last->what.rto : last->what.srtt,
-                       sentence(_(", as the kernel said at {} s"),
-                                fmt::format("{:.3f}", static_cast<double>(last->at.count()) / 1e9)));
+    const auto kernel = wanted.word == "rto" ? last->what.rto : last->what.srtt;
+    auto bounds = wanted;
+    bounds.value = static_cast<double>(kernel.count());
+    bounds.tolerance = wanted.tolerance * bounds.value;
+    return judged(bounds, static_cast<double>(seen.count()),
+                  sentence(_("{} computed, {} in the kernel"), duration_text(seen), duration_text(kernel)));
 }
 
 verdict judge_sum(const expectation& wanted, const run_report& report) {

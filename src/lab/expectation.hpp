@@ -26,6 +26,7 @@ namespace aperto::lab {
 ///     client rtt median <= 30ms             min, median, p99, last; server
 ///     client computed rto = 220ms ± 10%     RFC 6298 with Linux's minimum, at the end; also: computed srtt
 ///     client kernel rto = 220ms ± 10%       the kernel's own, as last seen; also: kernel srtt
+///     client computed rto = kernel ± 25%    the two beside each other; also: computed srtt
 ///     client kernel TCPTimeouts >= 1        any counter of /proc/net/snmp or netstat
 ///     server reported reads >= 2            the last `reads=NUMBER` the program printed
 ///     client prints "OLÁ"                   some line of its output holds it
@@ -62,6 +63,7 @@ struct expectation {
     std::string op = "=";
     double value = 0;  ///< nanoseconds, bytes, bits a second or a number
     double tolerance = 0;
+    bool against_kernel = false;  ///< `value` is the kernel's own, `tolerance` a share of it
     std::string text;
 };
 

@@ -69,6 +69,12 @@ void read_right(expectation& out, const split_sentence& parts) {
         mark_size = 2;
     }
     try {
+        if (out.what == subject::computed && trimmed(text.substr(0, mark)) == "kernel") {
+            out.against_kernel = true;
+            out.tolerance =
+                mark == std::string_view::npos ? 0 : parse_fraction(text.substr(mark + mark_size));
+            return;
+        }
         out.value = read_value(out, text.substr(0, mark));
         if (mark == std::string_view::npos) {
             return;

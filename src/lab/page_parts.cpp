@@ -13,7 +13,7 @@ pre { overflow-x: auto; background: #8881; padding: .6rem; border-radius: 6px; f
 #ladder-box { height: 70vh; overflow: auto; border: 1px solid var(--soft); border-radius: 6px; }
 #details { min-height: 3rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 svg { display: block; width: 100%; } svg text { font: 12px ui-monospace, monospace; fill: currentColor; }
-.packet { cursor: pointer; } .packet:hover .hit, .packet:focus .hit, .packet.chosen .hit { stroke: #8885; } .packet:focus { outline: none; }
+.packet { cursor: pointer; } .row { fill: transparent; } .packet:hover .row, .packet:focus .row, .packet.chosen .row { fill: #8882; } .packet:focus { outline: none; }
 .hit { stroke: transparent; stroke-width: 16; } .way { stroke: var(--line); stroke-width: 1.5; fill: none; }
 .lost .way { stroke: var(--lost); stroke-dasharray: 5 3; } .lost text { fill: var(--lost); }
 .again .way { stroke: var(--again); } .again text { fill: var(--again); }

@@ -65,11 +65,11 @@ function packetNode(p, i) {
   const down = lost ? 6 : slope(i), xe = lost ? (x1 + x2) / 2 : x2, ye = y + (lost ? down / 2 : down);
   const g = node('g', {class: `packet ${kindOf(p)}${chosen === p.n ? ' chosen' : ''}`, tabindex: 0, role: 'listitem', 'data-n': p.n});
   const line = {x1, y1: y, x2: xe, y2: ye};
-  g.append(node('line', {...line, class: 'hit'}), node('line', {...line, class: 'way'}));
+  g.append(node('rect', {x: 0, y: y - rowHeight / 2, width: 1150, height: rowHeight - 2, class: 'row'}), node('line', {...line, class: 'hit'}), node('line', {...line, class: 'way'}));
   if (lost) g.append(node('text', {x: xe, y: ye + 5, 'text-anchor': 'middle'}, '✗'));
-  else { const s = ltr ? -1 : 1, slant = Math.atan2(ye - y, xe - x1);
+  else { const slant = Math.atan2(ye - y, xe - x1);
     const tip = a => `${xe - 9 * Math.cos(slant + a)},${ye - 9 * Math.sin(slant + a)}`;
-    g.append(node('polyline', {points: `${tip(.4)} ${xe},${ye} ${tip(-.4)}`, class: 'way'})); void s; }
+    g.append(node('polyline', {points: `${tip(.4)} ${xe},${ye} ${tip(-.4)}`, class: 'way'})); }
   const ms = us => (us / 1000).toFixed(2);
   g.append(node('text', {x: ltr ? left - 8 : left - 8, y: (ltr ? y : ye) + 4, 'text-anchor': 'end', class: 'time'}, ltr ? ms(p.sent_us) : lost ? '' : ms(endOf(p))),
     node('text', {x: right + 8, y: (ltr ? ye : y) + 4, class: 'time'}, ltr ? (lost ? '' : ms(endOf(p))) : ms(p.sent_us)),
@@ -124,7 +124,7 @@ byId('direction').onchange = graphs;
 byId('ladder-box').onscroll = draw;
 byId('ladder').onclick = e => { const g = e.target.closest('.packet'); if (g) choose(Number(g.dataset.n)); };
 byId('ladder').onkeydown = e => { const g = e.target.closest('.packet'); if (g && (e.key === 'Enter' || e.key === ' ')) { e.preventDefault(); choose(Number(g.dataset.n)); } };
-choose(null); layout(); graphs();
+layout(); choose(null); graphs();
 )js";
 
 }  // namespace aperto::lab
