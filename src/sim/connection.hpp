@@ -39,8 +39,8 @@ struct pipe {
     bool planned = false;  ///< the arrival of the first packet in flight is
     std::vector<packet> in_flight;
     std::size_t delivered = 0;  ///< packets at the front of `in_flight` that have arrived
-    duration last_arrival{};  ///< planned
-    duration progressed{};    ///< when something arrived last
+    duration last_arrival{};    ///< planned
+    duration progressed{};      ///< when something arrived last
 
     bool flying() const noexcept { return delivered < in_flight.size(); }
     packet& first() noexcept { return in_flight[delivered]; }

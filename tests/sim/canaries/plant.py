@@ -78,13 +78,14 @@ def planted(source, output):
         text = texts.get(file) or (source / file).read_text()
         if text.count(right) != 1:
             sys.exit(f"{file}: the place of canary {number}, {name!r}, is there {text.count(right)} times:\n{right}")
-        wrong = re.sub(r"\bC\b", f"(aperto_canary == {number})", wrong)
+        wrong = re.sub(r"\bC\b", f"is_planted({number})", wrong)
         texts[file] = text.replace(right, wrong)
     for file, text in texts.items():
         first, rest = text.split("\n", 1)
         place = output / file.replace("/", "_")
         place.parent.mkdir(parents=True, exist_ok=True)
-        new = f'{first}\nextern "C" unsigned aperto_canary;\n{rest}'
+        new = (f'{first}\nextern "C" unsigned aperto_canary;\n'
+               f"static inline bool is_planted(unsigned canary) noexcept {{ return aperto_canary == canary; }}\n{rest}")
         if not place.exists() or place.read_text() != new:
             place.write_text(new)
 
