@@ -23,6 +23,7 @@ constexpr const char* clear_line = "\r\033[K";
 
 line_editor::line_editor(std::string prompt) : prompt_(std::move(prompt)) {
     assert(!the_editor);
+    ::tcgetattr(STDIN_FILENO, &found_);
     the_editor = this;
     rl_readline_name = "aperto";
     // A prompt on a redirected output would land in the file.
@@ -34,6 +35,7 @@ line_editor::line_editor(std::string prompt) : prompt_(std::move(prompt)) {
 
 line_editor::~line_editor() {
     if (shown_) rl_callback_handler_remove();
+    ::tcsetattr(STDIN_FILENO, TCSANOW, &found_);
     the_editor = nullptr;
 }
 
@@ -54,9 +56,20 @@ void line_editor::on_line(char* line) {
         self.ended_ = true;
         return;
     }
+    self.hold_input();
     self.line_ = line;
     if (*line != '\0') add_history(line);
     std::free(line);  // NOLINT(cppcoreguidelines-no-malloc): editline hands over what it allocated
+}
+
+/// Between lines the terminal neither shows what is typed nor makes lines of it: all of it is for the next
+/// prompt, and a Ctrl-D that the terminal took for an end of its own would be lost there.
+void line_editor::hold_input() const {
+    termios held = found_;
+    held.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
+    held.c_cc[VMIN] = 1;
+    held.c_cc[VTIME] = 0;
+    ::tcsetattr(STDIN_FILENO, TCSANOW, &held);
 }
 
 void line_editor::hide() {

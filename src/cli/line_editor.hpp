@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <functional>
+#include <termios.h>
+
 #include <optional>
 #include <string>
 
@@ -34,6 +35,8 @@ public:
 
 private:
     static void on_line(char* line);
+    void hold_input() const;
+    termios found_{};
     std::string prompt_;
     std::optional<std::string> line_;
     bool ended_ = false;
