@@ -157,9 +157,9 @@ public:
     detail::write_awaiter write(std::string_view data) {
         return {*connection_, data, detail::write_awaiter::until::accepted};
     }
-    /// Several parts as one, without joining them first.
+    /// Several parts as one, without joining them first. `parts` is an array of the caller's that stays
+    /// meanwhile.
     task<> write(std::span<const std::string_view> parts);
-    task<> write(std::initializer_list<std::string_view> parts);
     /// A message in the framing of the options.
     task<> write_message(std::string_view message);
     /// Waits until the kernel has taken all that was written.

@@ -119,7 +119,9 @@ bool connection::take(detail::want what, std::size_t count, std::optional<std::s
                  .consumed = bytes.size()};
         break;
     case detail::want::exactly:
-        if (bytes.size() >= count)
+        if (count > options_->max_message)
+            front.what = frame::state::too_large;
+        else if (bytes.size() >= count)
             front = {.what = frame::state::complete, .message = bytes.substr(0, count), .consumed = count};
         break;
     case detail::want::line:
@@ -133,7 +135,7 @@ bool connection::take(detail::want what, std::size_t count, std::optional<std::s
         found = front.message;
         message_offset_ = consumed() + static_cast<std::uint64_t>(front.message.data() - bytes.data());
         carriage_return_ = front.carriage_return;
-        taken_ += static_cast<std::uint32_t>(front.consumed);
+        taken_ += front.consumed;
         scanned_ = 0;
         message_began_ = loop_->now();  // of the rest, if there is one
         return true;
@@ -170,9 +172,14 @@ void connection::absorb(lent_bytes bytes) {
     received_ += bytes.size;
     if (unread().empty()) {
         drop_received();
-        lent_ = bytes;
         message_began_ = loop_->now();
-        return;
+        // A handler may hold what it reads for as long as it waits for something else: with most buffers in
+        // such hands the rest would go without.
+        if (!loop_->is_short_of_buffers()) {
+            lent_ = bytes;
+            return;
+        }
+        kept_ = take_string();
     }
     assert(kept_ && "settle comes before waiting");
     kept_->append(bytes.data, bytes.size);
@@ -353,7 +360,7 @@ task<> connection::wind_down() {
         detail::write_awaiter sent(*this, {}, detail::write_awaiter::until::shut_down);
         co_await sent;
         const std::uint64_t read_max = received_ + options_->close_drain_max;
-        const time_point until = loop_->now() + options_->close_deadline;
+        const time_point until = detail::time_after(loop_->now(), options_->close_deadline);
         while (!ended_ && received_ < read_max) {
             detail::read_awaiter more(*this, detail::want::some, 0, until);
             co_await more;

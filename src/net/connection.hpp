@@ -131,7 +131,7 @@ private:
     std::shared_ptr<const stream_options> options_;
     lent_bytes lent_;
     std::unique_ptr<std::string> kept_;  ///< an incomplete message, once it outgrew its buffer
-    std::uint32_t taken_ = 0;            ///< bytes at the front of the received that were handed out
+    std::size_t taken_ = 0;              ///< bytes at the front of the received that were handed out
     std::uint32_t references_ = 1;
     std::size_t scanned_ = 0;  ///< bytes of the unread that hold no end of line
     std::uint64_t received_ = 0;

@@ -177,10 +177,6 @@ task<> stream::write(std::span<const std::string_view> parts) {
     }
 }
 
-task<> stream::write(std::initializer_list<std::string_view> parts) {
-    return write(std::span<const std::string_view>(parts.begin(), parts.size()));
-}
-
 task<> stream::write_message(std::string_view message) {
     std::string framed;
     append_frame(options().framing, message, framed);
