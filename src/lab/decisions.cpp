@@ -144,7 +144,10 @@ decision_log decision_log::read(std::istream& from) {
         for (std::string word; good && words >> word;) {
             good = word == "lost" || read_word(word, what);
         }
-        if (!good) {
+        if (what.lost_by != loss_cause::none) {
+            what = {.lost_by = what.lost_by};  // what is lost has no further story
+        }
+        if (!good || what == decision{}) {
             throw bad_input(fmt::format(fmt::runtime(_("line {}: '{}' is not a decision")), number, line));
         }
         out.entries_[{static_cast<std::uint8_t>(direction == "client" ? 0 : 1), connection,

@@ -76,6 +76,7 @@ struct decision {
     std::uint32_t faults = 0;
     std::uint32_t corrupt_bit = 0;
     duration extra{};  ///< jitter and hold
+
     bool operator==(const decision&) const = default;
 };
 

@@ -169,6 +169,9 @@ public:
           buffer_(plan.read_size),
           pending_(plan.texts.begin(), plan.texts.end()) {
         next_read_ = clock_now() + plan.first_read_pause;
+        for (std::size_t i = 0; plan.bytes > 0 && i < plan.write_size + 26; ++i) {
+            pattern_ += static_cast<char>('a' + i % 26);
+        }
     }
 
     void run() {
@@ -252,15 +255,14 @@ private:
 
     void write_once() {
         if (pending_.empty()) {
-            std::string piece(std::min<std::uint64_t>(plan_.write_size, pattern_left_), '\0');
-            for (auto& c : piece) {
-                c = static_cast<char>('a' + pattern_at_++ % 26);
-            }
-            pattern_left_ -= piece.size();
-            pending_.push_back(std::move(piece));
+            const auto size = std::min<std::uint64_t>(plan_.write_size, pattern_left_);
+            pending_.push_back(pattern_.substr(pattern_at_ % 26, size));
+            pattern_at_ += size;
+            pattern_left_ -= size;
         }
         auto& piece = pending_.front();
-        const auto size = ::send(socket_, piece.data(), piece.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        const auto size =
+            ::send(socket_, piece.data() + written_, piece.size() - written_, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (size < 0) {
             if (errno == EAGAIN || errno == EINTR) {
                 return;
@@ -268,9 +270,11 @@ private:
             throw std::system_error(errno, std::system_category(), "send");
         }
         ++writes_;
-        sent_.add({reinterpret_cast<const std::uint8_t*>(piece.data()), static_cast<std::size_t>(size)});
-        piece.erase(0, static_cast<std::size_t>(size));
-        if (piece.empty()) {
+        sent_.add(
+            {reinterpret_cast<const std::uint8_t*>(piece.data()) + written_, static_cast<std::size_t>(size)});
+        written_ += static_cast<std::size_t>(size);
+        if (written_ == piece.size()) {
+            written_ = 0;
             pending_.pop_front();
             next_write_ = clock_now() + plan_.write_pause;
         }
@@ -280,6 +284,8 @@ private:
     int socket_;
     std::uint64_t pattern_left_;
     std::uint64_t pattern_at_ = 0;
+    std::string pattern_;      ///< the alphabet, long enough for any write at any point of it
+    std::size_t written_ = 0;  ///< of the first pending piece
     std::vector<std::uint8_t> buffer_;
     std::deque<std::string> pending_;
     std::chrono::nanoseconds next_read_{};

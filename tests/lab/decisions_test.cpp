@@ -73,7 +73,7 @@ TEST(decisions, a_log_written_and_read_is_the_same_and_replays) {
 
 TEST(decisions, a_line_that_is_none_is_named) {
     for (const char* text :
-         {"", "something", "aperto-decisions 1\nclient 1 0 4 eaten\n",
+         {"", "something", "aperto-decisions 1\nclient 1 0 4 eaten\n", "aperto-decisions 1\nclient 2 0 7\n",
           "aperto-decisions 1\nnobody 1 0 4 lost random\n", "aperto-decisions 1\nclient 1 7 4 duplicated\n",
           "aperto-decisions 1\nclient 1 0 4 held+99999999999999999999\n"}) {
         std::istringstream from(text);

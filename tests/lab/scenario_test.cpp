@@ -81,6 +81,8 @@ TEST(scenario, a_mistake_is_named_with_line_and_column) {
     EXPECT_EQ(refused("[[fault]]\ndrop='client syn'\ncorrupt='client syn'").substr(0, 7), "f.toml:");
     EXPECT_EQ(refused("[hosts.settings]\n'tcp sack' = 1").substr(0, 9), "f.toml:2:");
     EXPECT_EQ(refused("expect = 'payload intact'").substr(0, 13), "f.toml:1:10: ");
+    EXPECT_EQ(refused("[!]").substr(0, 9), "f.toml:1:") << "toml++ would assert here";
+    EXPECT_EQ(refused("título = 1").substr(0, 9), "f.toml:1:");
     EXPECT_EQ(refused("seed = 1\nseed = 2").substr(0, 9), "f.toml:2:");
 }
 
