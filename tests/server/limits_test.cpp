@@ -220,7 +220,7 @@ TEST_P(limits_on, two_receive_buffers_serve_a_hundred_connections_and_nobody_han
         for (plain_client& each : clients)
             each.send(std::string(20'000, 'y') + "\n");
         for (plain_client& each : clients)
-            answered += each.receive(20'001) == std::string(20'000, 'Y') + "\n" ? 1 : 0;
+            answered += each.receive(20'001) == std::string(20'000, 'Y') + "\n" ? 1U : 0U;
         clients.clear();
         serving.stop();
     });
