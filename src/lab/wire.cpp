@@ -180,25 +180,32 @@ void wire::flush(side from, instant now) {
     }
 }
 
-void wire::deliver(side from, const departure& due) {
-    auto& held = slots_[due.token];
-    auto& bytes = scratch_;
-    bytes.assign(held.bytes.begin(), held.bytes.end());
-    auto what = held.what;
-    if (due.copy) {
-        what.number = held.copy_number;
-        what.copy_of = held.what.number;
-        what.faults = (what.faults & ~fault::duplicated) | fault::copy;
+/// The packet as it leaves: what was read, or a copy with the wire's marks on it.
+bytes_view wire::as_it_leaves(event& what, bytes_view bytes) {
+    if (!what.struck(fault::corrupted | fault::ce_marked)) {
+        return bytes;
     }
-    if (what.struck(fault::corrupted) && !due.copy) {
-        flip_bit(bytes, what.corrupt_bit);
-    } else if (due.copy) {
-        what.faults &= ~fault::corrupted;
+    altered_.assign(bytes.begin(), bytes.end());
+    if (what.struck(fault::corrupted)) {
+        flip_bit(altered_, what.corrupt_bit);
     }
     if (what.struck(fault::ce_marked)) {
-        set_ecn(bytes, 3);
+        set_ecn(altered_, 3);
         what.marks |= mark::congestion;
     }
+    return altered_;
+}
+
+void wire::deliver(side from, const departure& due) {
+    auto& held = slots_[due.token];
+    auto what = held.what;
+    if (due.copy) {
+        // The copy was made before the damage.
+        what.number = held.copy_number;
+        what.copy_of = held.what.number;
+        what.faults = (what.faults & ~(fault::duplicated | fault::corrupted)) | fault::copy;
+    }
+    const auto bytes = as_it_leaves(what, held.bytes);
     const auto written = ::write(tun_of(other(from)), bytes.data(), bytes.size());
     what.arrived = now();
     what.end = fate::delivered;
@@ -215,7 +222,6 @@ void wire::deliver(side from, const departure& due) {
     if (--held.pending == 0) {
         free_slots_.push_back(due.token);
     }
-    scratch_.resize(packet_size_max);
 }
 
 /// A packet's story is over: count it and hand it to whoever watches.

@@ -91,6 +91,7 @@ private:
     void accept(side from, std::size_t place, std::size_t size);
     void flush(side from, instant now);
     void deliver(side from, const departure& what);
+    bytes_view as_it_leaves(event& what, bytes_view bytes);
     void finish(event& what, bytes_view bytes);
     void reply_too_big(const event& dropped, bytes_view bytes);
     std::size_t take_slot();
@@ -106,7 +107,8 @@ private:
 
     std::deque<slot> slots_;
     std::vector<std::size_t> free_slots_;
-    std::vector<std::uint8_t> scratch_;
+    std::vector<std::uint8_t> scratch_;  ///< what is being read
+    std::vector<std::uint8_t> altered_;  ///< what leaves otherwise than it came
     std::uint64_t next_number_ = 1;
     std::uint64_t refused_ = 0;
     std::array<std::uint64_t, 12> lost_by_{};
