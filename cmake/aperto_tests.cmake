@@ -7,6 +7,8 @@ find_package(Python3 REQUIRED COMPONENTS Interpreter)
 set(rooms_with_threads io net client server)
 # What is simulated in the tests of the simulation.
 set(room_sim_tests_use text net client server)
+# A server on the loop of a program that is a client too.
+set(room_server_tests_use client)
 # These build programs of their own, which know nothing of this build's sanitizers.
 set(folders_without_sanitizers install docs)
 # Planted bugs are found without a sanitizer, in a tenth of the time.
