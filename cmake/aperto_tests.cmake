@@ -33,8 +33,10 @@ function(aperto_room_tests room)
         "${PROJECT_SOURCE_DIR}/include")
     aperto_link_rooms(test_${room} ${room_${room}_uses} ${room} ${room_${room}_tests_use})
     target_link_libraries(test_${room} PRIVATE GTest::gtest GTest::gtest_main GTest::gmock)
+    # In the folder where it was compiled: __FILE__, by which tests find their data, may be relative to it (ccache).
     gtest_discover_tests(test_${room}
         TEST_PREFIX "${room}/"
+        WORKING_DIRECTORY "${CMAKE_BINARY_DIR}"
         NO_PRETTY_VALUES
         DISCOVERY_MODE PRE_TEST
         DISCOVERY_TIMEOUT 60
