@@ -34,10 +34,8 @@ function(aperto_room_tests room)
     aperto_link_rooms(test_${room} ${room_${room}_uses} ${room} ${room_${room}_tests_use})
     target_link_libraries(test_${room} PRIVATE GTest::gtest GTest::gtest_main GTest::gmock)
     # In the folder where it was compiled: __FILE__, by which tests find their data, may be relative to it (ccache).
-    # The compiler's cache makes __FILE__ relative to the build's folder: tests that find their data by it run there.
     gtest_discover_tests(test_${room}
         TEST_PREFIX "${room}/"
-        WORKING_DIRECTORY "${PROJECT_BINARY_DIR}"
         WORKING_DIRECTORY "${CMAKE_BINARY_DIR}"
         NO_PRETTY_VALUES
         DISCOVERY_MODE PRE_TEST
