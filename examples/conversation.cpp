@@ -8,6 +8,4 @@ aperto::task<> session(aperto::stream peer) {
         co_await peer.write(aperto::to_upper(*line) + "\n");
 }
 
-int main() {
-    return aperto::serve({.port = 9999, .idle_timeout = 30s, .max_connections = 10'000}, session);
-}
+int main() { return aperto::serve({.port = 9999, .idle_timeout = 30s, .max_connections = 10'000}, session); }
