@@ -160,7 +160,7 @@ public:
 class host {
 public:
     host(network& net, std::uint16_t index);
-    ~host();
+    ~host() = default;
     host(const host&) = delete;
     host& operator=(const host&) = delete;
 

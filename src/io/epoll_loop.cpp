@@ -80,7 +80,7 @@ void epoll_loop::poll(time_point until) {
         if (const socket_id which = unpacked(event.data.u64)) {
             on_event(which, event.events);
         } else {
-            std::uint64_t wakes;
+            std::uint64_t wakes = 0;
             [[maybe_unused]] const ssize_t ignored = ::read(wake_, &wakes, sizeof wakes);
         }
     }

@@ -48,7 +48,7 @@ bool epoll_loop::start_accept(socket_id listener, accept_operation& accept) {
 /// decides when to try again.
 bool epoll_loop::accept_one(socket_slot& listener, accept_operation& accept) {
     const socket_id id = sockets_.take();
-    int descriptor;
+    int descriptor = -1;
     do {
         descriptor = ::accept4(listener.descriptor, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     } while (descriptor < 0 && concerns_one_client(errno));
@@ -146,7 +146,7 @@ bool epoll_loop::receive_some(socket_slot& from, receive_operation& receive) {
 }
 
 bool epoll_loop::receive_into(socket_slot& from, receive_operation& receive, std::uint32_t buffer) {
-    ssize_t count;
+    ssize_t count = 0;
     do {
         count = ::recv(from.descriptor, buffers_.memory(buffer), buffers_.size(), 0);
     } while (count < 0 && errno == EINTR);
@@ -182,7 +182,7 @@ bool epoll_loop::send_some(socket_slot& to, send_operation& send) {
     msghdr message{};
     message.msg_iov = send.parts.data();
     message.msg_iovlen = send.parts.size();
-    ssize_t count;
+    ssize_t count = 0;
     do {
         count = ::sendmsg(to.descriptor, &message, MSG_NOSIGNAL);
     } while (count < 0 && errno == EINTR);

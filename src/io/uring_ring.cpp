@@ -72,7 +72,7 @@ void uring_ring::cancel_now(std::uint64_t user_data) noexcept {
     which.fd = -1;
     which.flags = 0;
     which.timeout = {.tv_sec = -1, .tv_nsec = -1};
-    int result;
+    int result = 0;
     do {
         result = io_uring_register_sync_cancel(&ring_, &which);
     } while (result == -EINTR);

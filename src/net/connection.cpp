@@ -365,7 +365,7 @@ task<> connection::wind_down() {
             detail::read_awaiter more(*this, detail::want::some, 0, until);
             co_await more;
         }
-    } catch (const error&) {
+    } catch (const error&) {  // NOLINT(bugprone-empty-catch)
         // The peer has gone, or does not end: nobody is left to tell.
     }
 }

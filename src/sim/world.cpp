@@ -10,8 +10,6 @@ namespace aperto::sim {
 // ---- hosts
 
 host::host(network& net, std::uint16_t index) : net_(net), index_(index) {}
-host::~host() = default;
-
 const std::string& host::name() const noexcept { return net_.at(index_).name; }
 loop& host::loop() noexcept { return *net_.at(index_).loop; }
 bool host::is_up() const noexcept { return net_.at(index_).up; }
@@ -70,8 +68,8 @@ void world::expect(bool held, std::string_view what) {
 void world::expect_nothing_left() {
     net_->settle();
     std::string left;
-    for (std::uint16_t i = 0; i < net_->hosts(); ++i) {
-        const network::machine& each = net_->at(i);
+    for (std::size_t i = 0; i < net_->hosts(); ++i) {
+        const network::machine& each = net_->at(static_cast<std::uint16_t>(i));
         if (!each.up) continue;
         const loop::census has = each.loop->count();
         if (has == loop::census{}) continue;
