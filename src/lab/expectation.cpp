@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <ranges>
 
 namespace aperto::lab {
 
@@ -49,17 +50,17 @@ verdict judged_time(const expectation& wanted, std::optional<duration> seen, con
 
 std::optional<double> reported_number(const std::vector<std::string>& lines, const std::string& name) {
     const auto key = name + "=";
-    for (auto line = lines.rbegin(); line != lines.rend(); ++line) {
-        auto at = line->find(key);
-        while (at != std::string::npos && at > 0 && (*line)[at - 1] != ' ') {
-            at = line->find(key, at + 1);  // "digest_received=" is not "received="
+    for (const std::string& line : std::views::reverse(lines)) {
+        auto at = line.find(key);
+        while (at != std::string::npos && at > 0 && line[at - 1] != ' ') {
+            at = line.find(key, at + 1);  // "digest_received=" is not "received="
         }
         if (at == std::string::npos) {
             continue;
         }
         double value = 0;
-        const auto* begin = line->data() + at + key.size();
-        if (std::from_chars(begin, line->data() + line->size(), value).ec == std::errc{}) {
+        const auto* begin = line.data() + at + key.size();
+        if (std::from_chars(begin, line.data() + line.size(), value).ec == std::errc{}) {
             return value;
         }
     }

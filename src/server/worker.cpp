@@ -181,7 +181,7 @@ task<> worker::cut(task_group& accepting) {
     try {
         task<> closed = accepting.join();
         co_await closed;
-    } catch (...) {
+    } catch (...) {  // NOLINT(bugprone-empty-catch)
         // What ended the serving is known already.
     }
     doors_.clear();
