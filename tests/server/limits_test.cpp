@@ -115,9 +115,10 @@ TEST_P(limits_on, deny_refuses_and_wins_over_allow) {
 TEST_P(limits_on, each_deadline_is_counted_by_its_name) {
     options chosen = basic();
     chosen.framing = framing::line;
-    chosen.handshake_deadline = 30ms;
-    chosen.idle_timeout = 60ms;
-    chosen.message_deadline = 90ms;
+    // The clients below must have spoken by then, on a busy machine too.
+    chosen.handshake_deadline = 150ms;
+    chosen.idle_timeout = 200ms;
+    chosen.message_deadline = 250ms;
     server serving(chosen, capitals);
     serving.start();
     plain_client silent(serving.endpoints().front());
@@ -132,6 +133,8 @@ TEST_P(limits_on, each_deadline_is_counted_by_its_name) {
     }
     for (const auto& end : seen.wait_for_ends(3))
         EXPECT_EQ(end.reason, close_reason::deadline);
+    serving.stop();
+    serving.wait();  // a connection is counted as closed after its last event
     const server_counters counted = serving.counters();
     EXPECT_EQ(counted.of(limit::handshake_deadline), 1U);
     EXPECT_EQ(counted.of(limit::idle_timeout), 1U);
