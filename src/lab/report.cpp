@@ -2,6 +2,7 @@
 #include "lab/report.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 namespace aperto::lab {
@@ -22,7 +23,7 @@ duration quantile(std::vector<duration> values, double share) {
     if (values.empty()) {
         return {};
     }
-    const auto place = static_cast<std::size_t>(share * static_cast<double>(values.size() - 1) + 0.5);
+    const auto place = static_cast<std::size_t>(std::lround(share * static_cast<double>(values.size() - 1)));
     std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(place), values.end());
     return values[place];
 }

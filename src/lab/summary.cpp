@@ -28,8 +28,8 @@ std::string joined(const std::vector<std::string>& parts) {
 std::string handshake_row(const flow& one) {
     std::vector<std::string> parts;
     if (!one.established) {
-        parts.push_back(one.syn_sent ? _("no: the handshake did not complete")
-                                     : _("its beginning was not seen"));
+        parts.emplace_back(one.syn_sent ? _("no: the handshake did not complete")
+                                        : _("its beginning was not seen"));
     } else {
         parts.push_back(sentence(_("yes, {} asked"), side_text(one.opened_by)));
         if (one.syn_sent && one.syn_ack_arrived) {
