@@ -47,6 +47,8 @@ public:
     std::string take_all() { return receive(0); }
     /// The errno that ended the last `take`: 0 for the end of the stream.
     int failure() const noexcept { return failure_; }
+    /// Takes so many bytes at most before it is read, about (SO_RCVBUF, socket(7)).
+    void take_little(int bytes) { ::setsockopt(descriptor_, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes); }
     void half_close() { ::shutdown(descriptor_, SHUT_WR); }
     void reset() {
         const linger at_once{.l_onoff = 1, .l_linger = 0};
