@@ -72,7 +72,7 @@ void print_conversation(const stream& peer) {
     try {
         const std::string summary = conversation_summary(peer.facts());
         if (!summary.empty()) std::fprintf(stderr, "%s\n", summary.c_str());
-    } catch (const error&) {
+    } catch (const error&) {  // NOLINT(bugprone-empty-catch)
         // The socket is gone, and its figures with it.
     }
 }
