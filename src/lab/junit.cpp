@@ -2,6 +2,7 @@
 #include "lab/junit.hpp"
 
 #include "core/log_safe.hpp"
+#include "lab/markup.hpp"
 
 #include <fmt/format.h>
 
@@ -11,28 +12,7 @@ namespace aperto::lab {
 
 namespace {
 
-std::string for_xml(const std::string& text) {
-    std::string out;
-    for (const char c : log_safe(text, 4096)) {
-        switch (c) {
-        case '&':
-            out += "&amp;";
-            break;
-        case '<':
-            out += "&lt;";
-            break;
-        case '>':
-            out += "&gt;";
-            break;
-        case '"':
-            out += "&quot;";
-            break;
-        default:
-            out += c;
-        }
-    }
-    return out;
-}
+std::string for_xml(const std::string& text) { return for_markup(log_safe(text, 4096)); }
 
 }  // namespace
 

@@ -2,6 +2,7 @@
 #include "lab/page.hpp"
 
 #include "lab/json_lines.hpp"
+#include "lab/markup.hpp"
 #include "lab/sentence.hpp"
 #include "lab/summary.hpp"
 
@@ -20,29 +21,6 @@ std::string for_script(std::string text) {
         text.replace(at, 2, "<\\/");
     }
     return text;
-}
-
-std::string for_html(const std::string& text) {
-    std::string out;
-    for (const char c : text) {
-        switch (c) {
-        case '&':
-            out += "&amp;";
-            break;
-        case '<':
-            out += "&lt;";
-            break;
-        case '>':
-            out += "&gt;";
-            break;
-        case '"':
-            out += "&quot;";
-            break;
-        default:
-            out += c;
-        }
-    }
-    return out;
 }
 
 std::string words_json() {
@@ -105,13 +83,13 @@ void page_data::write(const std::string& path, const run_report& report,
             "'unsafe-inline'; script-src "
             "'unsafe-inline'\">\n"
          << "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>"
-         << for_html(title_) << "</title>\n<style>" << page_style << "</style>\n</head>\n<body>\n<h1>"
-         << for_html(title_) << "</h1>\n<pre id=\"summary\">" << for_html(summary_text(report));
+         << for_markup(title_) << "</title>\n<style>" << page_style << "</style>\n</head>\n<body>\n<h1>"
+         << for_markup(title_) << "</h1>\n<pre id=\"summary\">" << for_markup(summary_text(report));
     for (const auto& one : verdicts) {
-        file << for_html(fmt::format("{} {}   {}\n", one.holds ? "✓" : "✗", one.text, one.evidence));
+        file << for_markup(fmt::format("{} {}   {}\n", one.holds ? "✓" : "✗", one.text, one.evidence));
     }
     if (left_out_ > 0) {
-        file << for_html(sentence(_("{} more packets are not on this page"), left_out_)) << "\n";
+        file << for_markup(sentence(_("{} more packets are not on this page"), left_out_)) << "\n";
     }
     file << "</pre>\n"
          << page_body
