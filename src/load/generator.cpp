@@ -78,8 +78,8 @@ outcome generator::run() {
         outcome_.server_memory_connected = memory->resident;
     }
     asking_ = true;
-    now_ns_ = rate_began_ns_ = load::now_ns();
     if (plan_.warm_up.count() == 0) begin_window();
+    now_ns_ = rate_began_ns_ = load::now_ns();  // after the window's start, which then holds every due time
     for (std::size_t i = 0; i < plan_.connections; ++i) {
         begin_requests(i);
     }
