@@ -178,7 +178,7 @@ int run_scenarios(const lab_request& request) {
 int list_labs() {
     const auto folder = lab::labs_folder();
     for (const auto& name : lab::lab_names(folder)) {
-        const auto lesson = lab::lesson_for(folder + "/" + name + ".toml");
+        const auto lesson = lab::lesson_for(fmt::format("{}/{}.toml", folder, name));
         print(fmt::format("  {:<16}{}\n", name, lesson ? lesson->title : ""));
     }
     print(fmt::format("{}  aperto lab run handshake\n", _("run one:")));

@@ -44,7 +44,7 @@ private:
 
 class prompt_session {
 public:
-    prompt_session(const send_request& request, stream_options options)
+    prompt_session(const send_request& request, const stream_options& options)
         : request_(request), options_(options), output_(request.framing), editor_("> ") {}
 
     task<int> run();

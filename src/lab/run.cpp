@@ -110,11 +110,11 @@ public:
         if (wait_for_server()) {
             start(side::client, plan_.client_program);
             wait_for([this] { return ended_[index(side::client)]; });
-            report_.timed_out = !ended_[index(side::client)];
+            report_.timed_out = !ended_[index(side::client)] && !interrupted;
             stop_program(side::client);
             let_it_settle();
         } else {
-            report_.timed_out = !ended_[index(side::server)];
+            report_.timed_out = !ended_[index(side::server)] && !interrupted;
         }
         by_itself_[index(side::server)] = ended_[index(side::server)];
         stop_program(side::server);
@@ -151,7 +151,7 @@ private:
             },
             settle_max);
         // A server that ends with its connection gets the time to say so before it is told to end.
-        const duration last_words = plan_.server_program.ends_by_itself ? 5s : 500ms;
+        const duration last_words = plan_.server_program.ends_by_itself && !report_.interrupted ? 5s : 500ms;
         wait_for([this] { return ended_[index(side::server)]; }, last_words);
     }
 
@@ -240,14 +240,13 @@ private:
     }
 
     void stop_program(side host) {
+        report_.interrupted = report_.interrupted || interrupted != 0;
         if (!started_[index(host)] || ended_[index(host)]) {
             by_itself_[index(host)] = ended_[index(host)];
             return;
         }
         // Its last chance comes after the run's end of time: a second of its own.
         end_ = std::max(end_, clock_now() + 3s);
-        interrupted = report_.interrupted ? 0 : interrupted;
-        report_.interrupted = report_.interrupted || interrupted != 0;
         interrupted = 0;
         hosts_.signal(host, SIGTERM);
         if (!wait_for([&] { return ended_[index(host)]; }, 1s)) {

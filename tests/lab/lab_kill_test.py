@@ -61,20 +61,22 @@ class Killed(unittest.TestCase):
             self.assertEqual(ours(token), [], f"turn {turn}")
             self.assertFalse(mine & namespaces(), f"turn {turn}: a network namespace is left")
 
-    def test_an_interrupt_ends_it_in_order(self):
-        token = f"{os.getpid()}-interrupt"
+    def interrupt(self, token, moment):
+        """Interrupts a run whose client does not end, `moment` seconds after its hosts were made."""
         program = subprocess.Popen([PROGRAM, "lab", "--server", "peer serve", "--client", "sleep 1000"], stdout=subprocess.PIPE,
                                    env=dict(os.environ, **{MARK: token}), stdin=subprocess.DEVNULL, text=True)
         for line in program.stdout:
             if line.startswith("client"):
                 break
-        end = time.monotonic() + 20
-        while len(ours(token)) < 6 and time.monotonic() < end:  # lab, box, init, two hosts, programs
-            time.sleep(0.02)
+        time.sleep(moment)
         program.send_signal(signal.SIGINT)
         rest = program.communicate(timeout=20)[0]
-        self.assertEqual(program.returncode, 130, rest)
+        self.assertEqual(program.returncode, 130, f"after {moment:.3f} s: {rest}")
         self.assertEqual(ours(token), [])
+
+    def test_an_interrupt_ends_it_in_order(self):
+        for turn in range(8):  # before the server is there, before it listens, before the client is there, and after
+            self.interrupt(f"{os.getpid()}-interrupt-{turn}", turn * 0.02)
 
 
 @unittest.skipUnless(works_here() and os.geteuid() == 0, "must start as root to become somebody without privilege")
