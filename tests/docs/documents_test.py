@@ -159,7 +159,11 @@ class Documents(unittest.TestCase):
         for block in all_blocks(only=path):
             kind, _, rest = block.directive.partition(" ")
             with self.subTest(commands=block.where):
-                if kind == "file":
+                if kind == "where" and subprocess.run(
+                    ["bash", "-c", rest], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                ).returncode:
+                    print(f"skipped {block.where}: not where `{rest}` fails", file=sys.stderr)
+                elif kind == "file":
                     (folder / rest).parent.mkdir(parents=True, exist_ok=True)
                     (folder / rest).write_text(block.text)
                 elif block.language in SHELLS and kind == "background":

@@ -4,6 +4,7 @@
 A code block may be preceded, on the line before, by a comment that says how to test it:
 
     <!-- test: skip because REASON -->   not run; the reason is printed
+    <!-- test: where COMMAND -->         sh: run only where COMMAND succeeds
     <!-- test: fragment -->              cpp: declarations, compiled at file scope after the usual includes
     <!-- test: statements -->            cpp: statements, compiled inside a coroutine that has a stream `peer`
     <!-- test: file NAME -->             any: written to NAME in the folder that the document's commands run in
