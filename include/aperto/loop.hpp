@@ -23,6 +23,7 @@ namespace aperto {
 
 class timer_wheel;
 class mailbox;
+class errand;
 
 /// What completes the operations of a loop.
 enum class engine {
@@ -113,8 +114,12 @@ public:
     /// Starts a task that nobody awaits, at once, on this thread; it may outlive the caller. It runs in
     /// `scope`, or in the loop's own, which is cancelled when the loop is destroyed.
     void spawn(task<> work, cancel_scope* scope = nullptr);
-    /// Runs `work` on the loop's thread, soon. Any thread.
+    /// Runs `work` on the loop's thread, soon. Any thread. What `work` throws leaves `run`; what else was
+    /// posted stays for the next one.
     void post(std::function<void()> work);
+    /// The library's own: as `post`, without an allocation (io/mailbox.hpp).
+    void post(errand& what) noexcept;
+    void withdraw(errand& what) noexcept;
 
     /// The time of this turn. Moves between turns, not within one.
     time_point now() const noexcept { return now_; }
@@ -241,6 +246,7 @@ private:
     friend class sleep_operation;  // its alarm completes it
     struct root;
     class root_task;
+    class aside_report;
     static root_task run_root(loop& on, task<> work);
     void keep_failure(std::exception_ptr why) noexcept;
     void run_ready();

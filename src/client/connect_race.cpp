@@ -2,6 +2,8 @@
 #include "client/connect_race.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <new>
 
 namespace aperto::client {
 
@@ -25,6 +27,7 @@ connect_race::stagger_timer::stagger_timer(connect_race& of) noexcept
 connect_race::connect_race(loop& on, attempts& log, const client_options& options)
     : operation_awaiter(on, kind::event), log_(log), options_(options), stagger_(*this) {
     started_.reserve(log.addresses.size());
+    log.failures.reserve(log.addresses.size());
 }
 
 connect_race::~connect_race() {
@@ -41,7 +44,13 @@ void connect_race::begin_next() {
     loop& on = owner();
     on.disarm(stagger_);
     while (!winner_ && log_.begun < log_.addresses.size()) {
-        started_.push_back(std::make_unique<attempt>(on, *this, log_.addresses[log_.begun++]));
+        const endpoint& where = log_.addresses[log_.begun++];
+        try {
+            started_.push_back(std::make_unique<attempt>(on, *this, where));
+        } catch (const std::bad_alloc&) {
+            log_.failures.push_back({where, -ENOMEM});  // there is room for a failure of each
+            continue;
+        }
         attempt& next = *started_.back();
         next.on_complete = &connect_race::on_attempt_end;
         if (!on.start_connect(next.where, options_.socket, next)) {

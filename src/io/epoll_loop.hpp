@@ -83,8 +83,10 @@ private:
     void try_outgoing(socket_id which);
     void serve_those_without_buffer();
 
-    bool accept_one(socket_slot& listener, accept_operation& accept);
-    bool receive_some(socket_slot& from, receive_operation& receive);
+    /// None without the memory for one.
+    socket_id take_slot() noexcept;
+    bool accept_one(socket_slot& listener, accept_operation& accept) noexcept;
+    bool receive_some(socket_slot& from, receive_operation& receive) noexcept;
     bool receive_into(socket_slot& from, receive_operation& receive, std::uint32_t buffer);
     bool send_some(socket_slot& to, send_operation& send);
     bool finish_connect(socket_slot& client, connect_operation& connect);

@@ -8,6 +8,7 @@
 
 #include <cassert>
 #include <cerrno>
+#include <new>
 
 namespace aperto::io {
 namespace {
@@ -20,6 +21,14 @@ constexpr std::uint8_t inline_accepts_max = 16;
 }  // namespace
 
 // ---- accepting and connecting
+
+socket_id epoll_loop::take_slot() noexcept {
+    try {
+        return sockets_.take();
+    } catch (const std::bad_alloc&) {
+        return {};
+    }
+}
 
 socket_id epoll_loop::listen(const endpoint& where, const listen_options& options) {
     const socket_id id = sockets_.take();
@@ -46,8 +55,9 @@ bool epoll_loop::start_accept(socket_id listener, accept_operation& accept) {
 
 /// False when nobody waits. Out of descriptors or memory is a result: `readable` stays, and whoever accepts
 /// decides when to try again.
-bool epoll_loop::accept_one(socket_slot& listener, accept_operation& accept) {
-    const socket_id id = sockets_.take();
+bool epoll_loop::accept_one(socket_slot& listener, accept_operation& accept) noexcept {
+    const socket_id id = take_slot();
+    if (!id) return accept.result = -ENOMEM, true;
     int descriptor = -1;
     do {
         descriptor = ::accept4(listener.descriptor, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -70,9 +80,10 @@ bool epoll_loop::accept_one(socket_slot& listener, accept_operation& accept) {
 
 bool epoll_loop::start_connect(const endpoint& to, const connect_options& options,
                                connect_operation& connect) {
-    const socket_id id = sockets_.take();
-    socket_slot& socket = *sockets_.find(id);
     connect.connected = {};
+    const socket_id id = take_slot();
+    if (!id) return connect.result = -ENOMEM, true;
+    socket_slot& socket = *sockets_.find(id);
     socket.descriptor = open_client(to, options);
     if (socket.descriptor < 0) {
         connect.result = socket.descriptor;
@@ -126,14 +137,19 @@ bool epoll_loop::start_receive(socket_id from, receive_operation& receive) {
 
 /// False when nothing has come, or when there is no buffer: then the operation, which is pending, waits for
 /// one.
-bool epoll_loop::receive_some(socket_slot& from, receive_operation& receive) {
+bool epoll_loop::receive_some(socket_slot& from, receive_operation& receive) noexcept {
     const bool overtakes = !without_buffer_.empty();
     if (overtakes || !buffers_.available()) {
         receive.queue_hook::unlink();
         without_buffer_.push_back(receive);
         return false;
     }
-    const std::uint32_t buffer = buffers_.lend();
+    std::uint32_t buffer = 0;
+    try {
+        buffer = buffers_.lend();
+    } catch (const std::bad_alloc&) {
+        return receive.result = -ENOMEM, true;
+    }
     if (receive_into(from, receive, buffer)) {
         if (receive.result > 0)
             receive.bytes = {buffers_.memory(buffer), static_cast<std::uint32_t>(receive.result), buffer};

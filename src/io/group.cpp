@@ -60,11 +60,12 @@ private:
 task_group::~task_group() = default;
 
 void task_group::spawn(task<> work) {
-    ++running_;
+    // Counted by its own frame, once there is one: without the memory for it nobody is to be waited for.
     loop::current().spawn(run(std::move(work)), &scope_);
 }
 
 task<> task_group::run(task<> work) {
+    ++running_;
     std::exception_ptr thrown;
     try {
         co_await work;

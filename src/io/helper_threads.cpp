@@ -30,7 +30,7 @@ private:
         try {
             std::thread([this] { serve(); }).detach();
             ++threads_;
-        } catch (const std::system_error&) {
+        } catch (...) {  // no thread to be had, or no memory for one
             // With a thread already there the call waits for it; without one nobody would ever run it.
             if (threads_ == 0) {
                 calls_.pop_back();

@@ -15,6 +15,18 @@ namespace {
 
 thread_local loop* this_thread_loop = nullptr;
 
+template <class Action>
+class at_exit {
+public:
+    explicit at_exit(Action action) noexcept : action_(std::move(action)) {}
+    at_exit(const at_exit&) = delete;
+    at_exit& operator=(const at_exit&) = delete;
+    ~at_exit() { action_(); }
+
+private:
+    Action action_;
+};
+
 }  // namespace
 
 std::string_view to_string(engine which) noexcept {
@@ -133,9 +145,11 @@ loop& loop::current() noexcept {
 }
 bool loop::has_current() noexcept { return this_thread_loop != nullptr; }
 
-bool loop::ended() const noexcept { return root_count_ == 0 && ready_.empty() && !mailbox_->full(); }
+bool loop::ended() const noexcept { return root_count_ == 0 && ready_.empty() && mailbox_->count() == 0; }
 
-bool loop::has_work() const noexcept { return !ready_.empty() || !at_turn_end_.empty() || mailbox_->full(); }
+bool loop::has_work() const noexcept {
+    return !ready_.empty() || !at_turn_end_.empty() || mailbox_->count() > 0;
+}
 
 std::exception_ptr loop::take_failure() noexcept {
     if (failure_) stopped_.store(false, std::memory_order_release);
@@ -160,12 +174,15 @@ void loop::stop() noexcept {
 }
 
 void loop::post(std::function<void()> work) { mailbox_->post(std::move(work)); }
+void loop::post(errand& what) noexcept { mailbox_->post(what); }
+void loop::withdraw(errand& what) noexcept { mailbox_->withdraw(what); }
 
 void loop::run_turn(bool may_wait) {
     ++turn_;
-    if (mailbox_->full())
-        for (const std::function<void()>& work : mailbox_->take())
-            work();
+    // Only those that are there now; and one at a time, so that one that throws leaves the others where they
+    // are.
+    for (std::size_t left = mailbox_->count(); left > 0; --left)
+        mailbox_->run_one();
     run_ready();
     run_hooks();
     const bool busy = !may_wait || has_work() || ended() || stopped_.load(std::memory_order_acquire);
@@ -177,6 +194,8 @@ void loop::run_ready() {
     // Only what is ready now: what becomes ready meanwhile waits for the sockets to have had their turn.
     list<operation, queue_hook> now_ready;
     now_ready.splice_back(ready_);
+    // Those that were not reached, because one threw, are ready still.
+    const at_exit keep([&] { ready_.splice_back(now_ready); });
     while (!now_ready.empty()) {
         operation& next = now_ready.pop_front();
         complete(next, next.result);
@@ -186,6 +205,7 @@ void loop::run_ready() {
 void loop::run_hooks() {
     list<turn_hook> hooks;
     hooks.splice_back(at_turn_end_);
+    const at_exit keep([&] { at_turn_end_.splice_back(hooks); });
     while (!hooks.empty()) {
         turn_hook& next = hooks.pop_front();
         next.at_end_(next);
@@ -311,14 +331,30 @@ void loop::notify(operation& event, int result) noexcept {
     if (event.state_ == operation::state::pending) complete_later(event, result);
 }
 
+/// Brings the end of a blocking call home to its loop. It is made before the call begins, so that the helper
+/// thread needs no memory for it.
+class loop::aside_report final : public errand {
+public:
+    explicit aside_report(std::shared_ptr<aside_job> job) noexcept : job_(std::move(job)) {}
+    void run() override {
+        const std::unique_ptr<aside_report> self(this);
+        if (operation* const waiting = std::exchange(job_->waiting, nullptr))
+            waiting->owner().complete_later(*waiting, 0);
+    }
+    void drop() noexcept override { delete this; }
+
+private:
+    std::shared_ptr<aside_job> job_;
+};
+
 bool loop::start(aside_operation& aside, std::function<void()> call) {
     aside.job = std::make_shared<aside_job>(aside_job{std::move(call), &aside});
-    io::run_on_helper_thread([job = aside.job, home = mailbox_] {
+    auto report = std::make_unique<aside_report>(aside.job);
+    io::run_on_helper_thread([job = aside.job, home = mailbox_, done = report.get()] {
         job->call();
-        home->post([job] {
-            if (job->waiting) job->waiting->owner().complete_later(*std::exchange(job->waiting, nullptr), 0);
-        });
+        home->post(*done);
     });
+    static_cast<void>(report.release());  // the helper thread's now
     mark_pending(aside);
     return false;
 }

@@ -4,11 +4,27 @@
 #include "aperto/loop.hpp"
 
 #include <atomic>
+#include <cstddef>
 #include <functional>
+#include <memory>
 #include <mutex>
-#include <vector>
+#include <utility>
 
 namespace aperto {
+
+/// Something for a loop's thread to do. It is its own place in the mailbox, so that posting it allocates
+/// nothing and cannot fail: what must reach a loop even when memory has run out is an errand.
+class errand : public list_hook {
+public:
+    /// The loop's thread. The errand is in no mailbox any more and may be posted again, or destroy itself.
+    virtual void run() = 0;
+    /// The loop has ended, or ends: it will not run.
+    virtual void drop() noexcept {}
+
+protected:
+    errand() noexcept = default;
+    ~errand() = default;
+};
 
 /// What other threads have for a loop to run. It outlives the loop where somebody still holds it, and then
 /// drops what comes: a blocking call that ends after its loop did touches nothing.
@@ -16,37 +32,75 @@ class mailbox {
 public:
     explicit mailbox(loop& owner) noexcept : owner_(&owner) {}
 
-    /// Any thread.
-    void post(std::function<void()> work) {
-        const std::lock_guard lock(mutex_);
-        if (!owner_) return;
-        posted_.push_back(std::move(work));
-        // The owner may be about to sleep on any thread but its own.
-        if (!full_.exchange(true, std::memory_order_release)) owner_->interrupt();
+    /// Any thread. One that is in the mailbox already stays where it is.
+    void post(errand& what) noexcept {
+        {
+            const std::lock_guard lock(mutex_);
+            if (what.linked()) return;
+            if (owner_) {
+                posted_.push_back(what);
+                // The owner may be about to sleep on any thread but its own.
+                if (count_.fetch_add(1, std::memory_order_release) == 0) owner_->interrupt();
+                return;
+            }
+        }
+        what.drop();
     }
 
-    bool full() const noexcept { return full_.load(std::memory_order_acquire); }
+    /// Any thread.
+    void post(std::function<void()> work) { post(*std::make_unique<call>(std::move(work)).release()); }
 
-    /// The owner's thread: takes everything, in the order it came.
-    std::vector<std::function<void()>> take() {
+    /// Any thread: afterwards it is in the mailbox no more, and may go.
+    void withdraw(errand& what) noexcept {
         const std::lock_guard lock(mutex_);
-        full_.store(false, std::memory_order_relaxed);
-        return std::exchange(posted_, {});
+        if (!what.linked()) return;
+        what.unlink();
+        count_.fetch_sub(1, std::memory_order_relaxed);
+    }
+
+    std::size_t count() const noexcept { return count_.load(std::memory_order_acquire); }
+
+    /// The owner's thread: runs the one that came first. What it throws, this throws.
+    void run_one() {
+        if (errand* const next = take()) next->run();
     }
 
     /// The owner's thread, when it ends.
-    void close() {
-        std::vector<std::function<void()>> dropped;
-        const std::lock_guard lock(mutex_);
-        owner_ = nullptr;
-        dropped.swap(posted_);
+    void close() noexcept {
+        {
+            const std::lock_guard lock(mutex_);
+            owner_ = nullptr;
+        }
+        while (errand* const next = take())
+            next->drop();
     }
 
 private:
+    /// A function, with memory of its own for the way.
+    class call final : public errand {
+    public:
+        explicit call(std::function<void()> work) noexcept : work_(std::move(work)) {}
+        void run() override {
+            const std::unique_ptr<call> self(this);
+            work_();
+        }
+        void drop() noexcept override { delete this; }
+
+    private:
+        std::function<void()> work_;
+    };
+
+    errand* take() noexcept {
+        const std::lock_guard lock(mutex_);
+        if (posted_.empty()) return nullptr;
+        count_.fetch_sub(1, std::memory_order_relaxed);
+        return &posted_.pop_front();
+    }
+
     std::mutex mutex_;
-    std::vector<std::function<void()>> posted_;
+    list<errand> posted_;
+    std::atomic<std::size_t> count_ = 0;
     loop* owner_;
-    std::atomic<bool> full_ = false;
 };
 
 }  // namespace aperto

@@ -8,6 +8,7 @@
 #include <cassert>
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <utility>
 
 namespace aperto::io {
@@ -70,20 +71,29 @@ void uring_loop::on_accept(socket_id which, socket& at, int result, bool more) {
         if (result >= 0) ::close(result);
         return release_if_done(which, at);
     }
-    if (result >= 0 && !at.reader) {
-        if (!at.ahead) at.ahead = std::make_unique<arrivals>();
-        at.ahead->accepted.push_back(result);
-        if (at.armed && !std::exchange(at.cancelling, true)) ask_to_cancel(tag::accept, which);
-        return;
-    }
+    if (result >= 0 && !at.reader) return keep_accepted(which, at, result);
     if (!at.reader) return;  // an error that the next accept will meet itself
     if (result == -ECANCELED || concerns_one_client(-result)) {
         if (!at.armed) arm_accept(which, at);
         return;
     }
     auto& waiting = static_cast<accept_operation&>(*std::exchange(at.reader, nullptr));
-    if (result >= 0) waiting.accepted = take(result);
-    complete(waiting, result < 0 ? result : 0);
+    if (result >= 0) {
+        waiting.accepted = take(result);
+        result = waiting.accepted ? 0 : -ENOMEM;
+    }
+    complete(waiting, result);
+}
+
+void uring_loop::keep_accepted(socket_id listener, socket& at, int descriptor) noexcept {
+    try {
+        if (!at.ahead) at.ahead = std::make_unique<arrivals>();
+        at.ahead->accepted.push_back(descriptor);
+    } catch (const std::bad_alloc&) {
+        ::close(descriptor);
+        at.end_result = -ENOMEM;
+    }
+    if (at.armed && !std::exchange(at.cancelling, true)) ask_to_cancel(tag::accept, listener);
 }
 
 void uring_loop::on_receive(socket_id which, socket& at, int result, std::uint32_t flags) {
@@ -91,10 +101,11 @@ void uring_loop::on_receive(socket_id which, socket& at, int result, std::uint32
     if (result > 0) {
         const auto buffer = static_cast<std::uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT);
         const lent_bytes bytes = buffers_.lend(buffer, static_cast<std::uint32_t>(result));
-        if (!at.closed) return on_bytes(which, at, bytes);
+        if (!at.closed && !at.ended) return on_bytes(which, at, bytes);
         buffers_.give_back(buffer);
     }
     if (at.closed) return release_if_done(which, at);
+    if (at.ended) return;
     if (result == -ENOBUFS || result == -ECANCELED || result == -EINTR || result == -EAGAIN) {
         // Not the connection's end. Without a reader the next receive arms it again.
         if (!at.reader || at.armed) return;
@@ -113,12 +124,23 @@ void uring_loop::on_bytes(socket_id which, socket& at, lent_bytes bytes) {
         waiting.bytes = bytes;
         return complete(waiting, static_cast<int>(bytes.size));
     }
-    if (!at.ahead) at.ahead = std::make_unique<arrivals>();
-    if (at.ahead->bytes.size() >= ahead_max) {
-        if (at.armed && !std::exchange(at.cancelling, true)) ask_to_cancel(tag::receive, which);
-        bytes = copy_out(bytes);
+    keep_bytes(which, at, bytes);
+}
+
+void uring_loop::keep_bytes(socket_id which, socket& at, lent_bytes bytes) noexcept {
+    bool stop = false;
+    try {
+        if (!at.ahead) at.ahead = std::make_unique<arrivals>();
+        stop = at.ahead->bytes.size() >= ahead_max;
+        if (stop) bytes = copy_out(bytes);
+        at.ahead->bytes.push_back(bytes);
+    } catch (const std::bad_alloc&) {
+        // What cannot be kept would be missed in the middle of the stream: it ends here.
+        give_back(bytes);
+        at.ended = stop = true;
+        at.end_result = -ENOMEM;
     }
-    at.ahead->bytes.push_back(bytes);
+    if (stop && at.armed && !std::exchange(at.cancelling, true)) ask_to_cancel(tag::receive, which);
 }
 
 lent_bytes uring_loop::copy_out(lent_bytes lent) {

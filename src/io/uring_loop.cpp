@@ -10,6 +10,8 @@
 
 #include <cassert>
 #include <cerrno>
+#include <new>
+#include <utility>
 
 namespace aperto::io {
 namespace {
@@ -18,6 +20,16 @@ int make_wake_up() {
     const int descriptor = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (descriptor < 0) throw error::from_result(-errno, "open", "an eventfd");
     return descriptor;
+}
+
+/// A place for what the kernel reads later; null without the memory for one.
+template <class T>
+T* add(std::deque<T>& to) noexcept {
+    try {
+        return &to.emplace_back();
+    } catch (const std::bad_alloc&) {
+        return nullptr;
+    }
 }
 
 std::uint64_t system_seed() noexcept {
@@ -59,10 +71,15 @@ std::uint64_t uring_loop::pack(tag what, socket_id which) noexcept {
     return (static_cast<std::uint64_t>(what) << 60) | (std::uint64_t{which.generation} << 32) | which.slot;
 }
 
-socket_id uring_loop::take(int descriptor) {
-    const socket_id taken = sockets_.take();
-    sockets_.find(taken)->descriptor = descriptor;
-    return taken;
+socket_id uring_loop::take(int descriptor) noexcept {
+    try {
+        const socket_id taken = sockets_.take();
+        sockets_.find(taken)->descriptor = descriptor;
+        return taken;
+    } catch (const std::bad_alloc&) {
+        ::close(descriptor);
+        return {};
+    }
 }
 
 uring_loop::socket* uring_loop::find_open(socket_id which) noexcept {
@@ -131,6 +148,7 @@ void uring_loop::rearm_waiting() noexcept {
 
 socket_id uring_loop::listen(const endpoint& where, const listen_options& options) {
     const socket_id which = take(open_listener(where, options));
+    if (!which) throw std::bad_alloc();
     sockets_.find(which)->listening = true;
     return which;
 }
@@ -142,7 +160,11 @@ bool uring_loop::start_accept(socket_id listener, accept_operation& accept) {
     if (at->ahead && !at->ahead->accepted.empty()) {
         accept.accepted = take(at->ahead->accepted.front());
         at->ahead->accepted.pop_front();
-        accept.result = 0;
+        accept.result = accept.accepted ? 0 : -ENOMEM;
+        return true;
+    }
+    if (at->end_result != 0) {
+        accept.result = std::exchange(at->end_result, 0);
         return true;
     }
     if (!at->armed) arm_accept(listener, *at);
@@ -160,10 +182,16 @@ bool uring_loop::start_connect(const endpoint& to, const connect_options& option
         return true;
     }
     const socket_id which = take(descriptor);
+    sockaddr_storage* const address = which ? add(addresses_) : nullptr;
+    if (!address) {
+        close(which, false);
+        connect.result = -ENOMEM;
+        return true;
+    }
     socket& at = *sockets_.find(which);
-    const socklen_t length = to.to_sockaddr(addresses_.emplace_back());
+    const socklen_t length = to.to_sockaddr(*address);
     io_uring_sqe* sqe = ring_.next_sqe();
-    io_uring_prep_connect(sqe, descriptor, reinterpret_cast<const sockaddr*>(&addresses_.back()), length);
+    io_uring_prep_connect(sqe, descriptor, reinterpret_cast<const sockaddr*>(address), length);
     sqe->user_data = pack(tag::connect, which);
     at.sending = true;
     at.writer = &connect;
@@ -221,16 +249,17 @@ bool uring_loop::start_send(socket_id to, send_operation& send) {
     if (!at) return send.result = -EBADF, true;
     assert(!at->sending && !send.parts.empty());
     if (send_now(at->descriptor, send)) return true;
+    msghdr* const header = send.parts.size() > 1 ? add(headers_) : nullptr;
+    if (send.parts.size() > 1 && !header) return send.result = -ENOMEM, true;
     io_uring_sqe* sqe = ring_.next_sqe();
     // MSG_WAITALL: the kernel goes on with a short send by itself, without a completion for each piece.
     constexpr int flags = MSG_NOSIGNAL | MSG_WAITALL;
     if (send.parts.size() == 1) {
         io_uring_prep_send(sqe, at->descriptor, send.parts[0].iov_base, send.parts[0].iov_len, flags);
     } else {
-        msghdr& header = headers_.emplace_back();
-        header.msg_iov = send.parts.data();
-        header.msg_iovlen = send.parts.size();
-        io_uring_prep_sendmsg(sqe, at->descriptor, &header, flags);
+        header->msg_iov = send.parts.data();
+        header->msg_iovlen = send.parts.size();
+        io_uring_prep_sendmsg(sqe, at->descriptor, header, flags);
     }
     sqe->user_data = pack(tag::send, to);
     at->sending = true;

@@ -72,12 +72,12 @@ private:
     struct socket {
         int descriptor = -1;
         bool listening = false;
-        bool armed = false;       ///< a multishot accept or receive is in the kernel
-        bool cancelling = false;  ///< and has been asked to end
-        bool sending = false;     ///< a send or connect is in the kernel
-        bool closed = false;      ///< waits for the kernel's last completion only
-        bool ended = false;       ///< no more will be received; `end_result` says why
-        int end_result = 0;
+        bool armed = false;           ///< a multishot accept or receive is in the kernel
+        bool cancelling = false;      ///< and has been asked to end
+        bool sending = false;         ///< a send or connect is in the kernel
+        bool closed = false;          ///< waits for the kernel's last completion only
+        bool ended = false;           ///< no more will be received; `end_result` says why
+        int end_result = 0;           ///< a listener's: what the next accept is told
         operation* reader = nullptr;  ///< an accept or a receive that waits
         operation* writer = nullptr;  ///< a send or a connect in flight
         std::unique_ptr<arrivals> ahead;
@@ -108,8 +108,11 @@ private:
     /// Null where it is closed, though the kernel may still hold the slot.
     socket* find_open(socket_id which) noexcept;
     int descriptor_of(socket_id which) const noexcept;
-    socket_id take(int descriptor);
+    /// The descriptor's identity; without the memory for one it is closed and this gives none.
+    socket_id take(int descriptor) noexcept;
     lent_bytes copy_out(lent_bytes lent);
+    void keep_accepted(socket_id listener, socket& at, int descriptor) noexcept;
+    void keep_bytes(socket_id which, socket& at, lent_bytes bytes) noexcept;
 
     uring_ring ring_;
     uring_buffers buffers_;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
+#include <new>
 #include <vector>
 
 namespace aperto {
@@ -35,9 +36,13 @@ std::unique_ptr<std::string> take_string() {
 
 void put_away(std::unique_ptr<std::string> used) noexcept {
     if (used->capacity() > stored_capacity_max || store().size() >= stored_max) return;
-    if (store().capacity() == 0) store().reserve(stored_max);
     used->clear();
-    store().push_back(std::move(used));
+    try {
+        if (store().capacity() == 0) store().reserve(stored_max);
+        store().push_back(std::move(used));
+    } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch)
+        // Then it is not kept.
+    }
 }
 
 }  // namespace
@@ -80,7 +85,11 @@ task<> connection::finish(connection& last) {
         connection& held;
         ~reference() { held.release(); }
     } const keep{last};
-    co_await last.close_orderly();
+    try {
+        co_await last.close_orderly();
+    } catch (...) {  // no memory for the orderly end
+        last.close_now(true);
+    }
 }
 
 tcp_facts connection::facts() const {
@@ -153,24 +162,34 @@ bool connection::take(detail::want what, std::size_t count, std::optional<std::s
     return true;
 }
 
-void connection::settle() {
+bool connection::settle() noexcept {
     const std::string_view rest = unread();
-    if (rest.empty()) return drop_received();
+    if (rest.empty()) {
+        drop_received();
+        return true;
+    }
     if (kept_) {
         if (taken_ > 0) kept_->erase(0, taken_);
     } else {
-        std::unique_ptr<std::string> moved = take_string();
-        moved->assign(rest);
-        drop_received();
-        kept_ = std::move(moved);
+        try {
+            std::unique_ptr<std::string> moved = take_string();
+            moved->assign(rest);
+            drop_received();
+            kept_ = std::move(moved);
+        } catch (const std::bad_alloc&) {
+            end_reading(-ENOMEM);
+            return false;
+        }
         recount();
     }
     taken_ = 0;
+    return true;
 }
 
-void connection::absorb(lent_bytes bytes) {
+void connection::absorb(lent_bytes bytes) noexcept {
     received_ += bytes.size;
-    if (unread().empty()) {
+    const bool afresh = unread().empty();
+    if (afresh) {
         drop_received();
         message_began_ = loop_->now();
         // A handler may hold what it reads for as long as it waits for something else: with most buffers in
@@ -179,10 +198,14 @@ void connection::absorb(lent_bytes bytes) {
             lent_ = bytes;
             return;
         }
-        kept_ = take_string();
     }
-    assert(kept_ && "settle comes before waiting");
-    kept_->append(bytes.data, bytes.size);
+    assert((kept_ || afresh) && "settle comes before waiting");
+    try {
+        if (!kept_) kept_ = take_string();
+        kept_->append(bytes.data, bytes.size);
+    } catch (const std::bad_alloc&) {
+        end_reading(-ENOMEM);
+    }
     recount();
     loop_->give_back(bytes);
 }
@@ -365,8 +388,8 @@ task<> connection::wind_down() {
             detail::read_awaiter more(*this, detail::want::some, 0, until);
             co_await more;
         }
-    } catch (const error&) {  // NOLINT(bugprone-empty-catch)
-        // The peer has gone, or does not end: nobody is left to tell.
+    } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
+        // The peer has gone, or does not end, or memory has: nobody is left to tell.
     }
 }
 

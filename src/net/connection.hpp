@@ -51,9 +51,10 @@ public:
     /// stream `found` stays empty. A failure is kept for `throw_read_failure`.
     bool take(detail::want what, std::size_t count, std::optional<std::string_view>& found) noexcept;
     /// Makes room for more: what is left of a message leaves the lent buffer; without such a rest nothing is
-    /// held.
-    void settle();
-    void absorb(lent_bytes bytes);
+    /// held. False without the memory for it: reading has failed.
+    bool settle() noexcept;
+    /// Without the memory for it reading has failed, since the stream would have a gap.
+    void absorb(lent_bytes bytes) noexcept;
     void end_reading(int result) noexcept;
     void time_out_reading() noexcept { read_timed_out_ = true; }
     /// From now on a read that would wait for a new message finds the end of the stream.

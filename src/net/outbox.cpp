@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <new>
 #include <vector>
 
 namespace aperto {
@@ -60,8 +61,12 @@ void outbox::put_away(std::unique_ptr<outbox> emptied) noexcept {
     const bool large =
         emptied->filling_.capacity() > kept_capacity_max || emptied->sending_.capacity() > kept_capacity_max;
     if (large || store().size() >= stored_max) return;
-    if (store().capacity() == 0) store().reserve(stored_max);
-    store().push_back(std::move(emptied));
+    try {
+        if (store().capacity() == 0) store().reserve(stored_max);
+        store().push_back(std::move(emptied));
+    } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch)
+        // Then it is not kept.
+    }
 }
 
 void outbox::drop_all() noexcept {

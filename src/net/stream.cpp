@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
+#include <new>
 
 namespace aperto {
 namespace detail {
@@ -38,7 +39,7 @@ bool read_awaiter::try_take() noexcept { return !from_.is_open() || from_.take(w
 /// Starts receiving until what is wanted is there; true when it is.
 bool read_awaiter::receive() {
     do {
-        from_.settle();
+        if (!from_.settle()) return try_take();
         if (!owner().start_receive(from_.socket(), *this)) {
             from_.reader = this;
             arm_deadline();
@@ -167,7 +168,12 @@ stream::~stream() {
 }
 
 stream stream::adopt(loop& on, socket_id socket, std::shared_ptr<const stream_options> options) {
-    return stream(new connection(on, socket, std::move(options)));
+    try {
+        return stream(new connection(on, socket, std::move(options)));
+    } catch (const std::bad_alloc&) {
+        on.close(socket, true);
+        throw;
+    }
 }
 
 task<> stream::write(std::span<const std::string_view> parts) {

@@ -54,9 +54,9 @@ CANARIES = [
      "    serving_.cancel();",
      "    if (!C) serving_.cancel();"),
     ("a buffer goes back before it is read", CONNECTION,
-     "        moved->assign(rest);\n        drop_received();",
-     "        if (C) loop_->give_back(std::exchange(lent_, {}));\n"
-     "        moved->assign(rest);\n        drop_received();"),
+     "moved->assign(rest);\n            drop_received();",
+     "if (C) loop_->give_back(std::exchange(lent_, {}));\n"
+     "            moved->assign(rest);\n            drop_received();"),
     ("nobody is told that the last conversation has ended", "src/server/worker.cpp",
      "    if (--conversation_count_ == 0) empty_.notify();",
      "    if (--conversation_count_ == 0 && !C) empty_.notify();"),
