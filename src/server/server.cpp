@@ -15,6 +15,19 @@ std::vector<endpoint> addresses(loop& on, const options& chosen) {
     return on.look_up(chosen.host, chosen.port);
 }
 
+task<> serve_to_the_end(loop& on, worker& one, bool& over) {
+    struct end {
+        loop& of;
+        bool& reached;
+        ~end() {
+            reached = true;
+            of.stop();  // there may be tasks of the handler's, which are not waited for
+        }
+    } const at_last{on, over};
+    task<> serving = one.run();
+    co_await serving;
+}
+
 }  // namespace
 
 struct server::state {
@@ -23,6 +36,9 @@ struct server::state {
     /// A worker's thread, from making its loop to the end of its last conversation.
     void work(std::vector<endpoint> where, port_sharing sharing,
               std::promise<std::vector<endpoint>> listening);
+    /// Runs the loop until its worker has served to the end.
+    void serve(loop& on, worker& one);
+    void keep_failure(std::exception_ptr thrown) noexcept;
     std::vector<endpoint> start_worker(std::vector<endpoint> where, port_sharing sharing);
     void stop() noexcept;
     void join() noexcept;
@@ -44,15 +60,37 @@ void server::state::work(std::vector<endpoint> addresses_to_take, port_sharing s
         if (addresses_to_take.empty()) addresses_to_take = addresses(*mine, shared.options);
         one.listen(addresses_to_take, sharing);
         if (sharing != port_sharing::join) why = mine->why();
+        std::vector<endpoint> taken = one.endpoints();
         listens = true;
-        listening.set_value(one.endpoints());
-        mine->run(one.run());
+        listening.set_value(std::move(taken));
+        serve(*mine, one);
     } catch (...) {
         if (!listens) return listening.set_exception(std::current_exception());
-        const std::lock_guard lock(failure_mutex);
-        if (!failure) failure = std::current_exception();
-        stop();
+        keep_failure(std::current_exception());
     }
+}
+
+void server::state::serve(loop& on, worker& one) {
+    bool over = false;
+    on.spawn(serve_to_the_end(on, one, over));
+    while (!over) {
+        // What a task throws that a handler spawned, or its `stop` of the loop, ends the serving in order:
+        // the conversations use the worker, which can go only after them.
+        try {
+            on.run();
+            if (!over) throw error(errc::cancelled, "run a server's loop to its end");
+        } catch (...) {
+            keep_failure(std::current_exception());
+        }
+    }
+}
+
+void server::state::keep_failure(std::exception_ptr thrown) noexcept {
+    {
+        const std::lock_guard lock(failure_mutex);
+        if (!failure) failure = std::move(thrown);
+    }
+    stop();
 }
 
 std::vector<endpoint> server::state::start_worker(std::vector<endpoint> addresses_to_take,
@@ -65,8 +103,12 @@ std::vector<endpoint> server::state::start_worker(std::vector<endpoint> addresse
 
 void server::state::stop() noexcept {
     if (shared.stopping.exchange(true)) return;
-    shared.events.stopping();
-    shared.on_each_worker(&worker::stop);
+    try {
+        shared.events.stopping();
+    } catch (...) {  // NOLINT(bugprone-empty-catch)
+        // It stops, though for want of memory it could not be told.
+    }
+    shared.ask_each_worker(&worker::ask_to_stop);
 }
 
 void server::state::join() noexcept {

@@ -79,7 +79,11 @@ unsigned server_shared::workers() const noexcept {
 
 void server_shared::strike(limit which, const endpoint& whom, const std::error_code& why) noexcept {
     strikes_[static_cast<std::size_t>(which)].fetch_add(1, std::memory_order_relaxed);
-    events.limit(to_string(which), whom, why);
+    try {
+        events.limit(to_string(which), whom, why);
+    } catch (...) {  // NOLINT(bugprone-empty-catch)
+        // Untold, for want of memory; counted it is.
+    }
 }
 
 server_counters server_shared::counters() const noexcept {
@@ -92,10 +96,10 @@ server_counters server_shared::counters() const noexcept {
     return all;
 }
 
-void server_shared::on_each_worker(void (worker::*call)() noexcept) {
+void server_shared::ask_each_worker(void (worker::*request)() noexcept) {
     const std::lock_guard lock(workers_mutex_);
     for (worker* each : workers_)
-        each->on().post([each, call] { (each->*call)(); });
+        (each->*request)();
 }
 
 void server_shared::enrol(worker& one) {
@@ -116,13 +120,17 @@ worker::worker(loop& on, server_shared& shared)
       memory_(std::make_shared<ledger>(shared.memory_budget, *this)),
       streams_(stream_options_of(shared.options, memory_)),
       stop_(on),
-      empty_(on) {
+      empty_(on),
+      stop_request_(*this, &worker::on_stop),
+      room_request_(*this, &worker::on_room) {
     shared_.enrol(*this);
 }
 
 worker::~worker() {
     memory_->owner = nullptr;  // connections that a handler gave away may still charge it
     shared_.leave(*this);
+    loop_.withdraw(stop_request_);
+    loop_.withdraw(room_request_);
 }
 
 void worker::listen(const std::vector<endpoint>& where, port_sharing sharing) {
@@ -144,10 +152,12 @@ std::vector<endpoint> worker::endpoints() const {
 
 task<> worker::run() {
     task_group accepting;
-    for (const auto& each : doors_)
-        accepting.spawn(accept_from(*each));
+    // Made before there is anything to end, lest there be no memory for it then.
+    task<> cutting = cut(accepting, accepting.join(), wait_for_end(time_point::max()));
     std::exception_ptr broken;
     try {
+        for (const auto& each : doors_)
+            accepting.spawn(accept_from(*each));
         task<> served = serve_until_drained(accepting);
         co_await served;
     } catch (...) {
@@ -157,7 +167,6 @@ task<> worker::run() {
     // Cancelled, or unable to accept. Whoever looks at this worker has to end before it does: that wait is in
     // a scope that nobody cancels.
     cancel_scope apart;
-    task<> cutting = cut(accepting);
     cutting.in(apart);
     co_await cutting;
     std::rethrow_exception(broken);
@@ -175,29 +184,30 @@ task<> worker::serve_until_drained(task_group& accepting) {
     co_await drained;
 }
 
-task<> worker::cut(task_group& accepting) {
+task<> worker::cut(task_group& accepting, task<> closed, task<> ended) {
     stopping_ = true;
     accepting.cancel();
     try {
-        task<> closed = accepting.join();
         co_await closed;
     } catch (...) {  // NOLINT(bugprone-empty-catch)
         // What ended the serving is known already.
     }
     doors_.clear();
     serving_.cancel();
-    task<> ended = wait_for_end(time_point::max());
     co_await ended;
 }
 
-void worker::stop() noexcept { stop_.notify(); }
+void worker::on_room() noexcept {
+    for (const auto& each : doors_)
+        each->room.notify();
+}
 
 task<> worker::accept_from(door& from) {
     for (;;) {
-        task<> possible = wait_for_room(from);
-        co_await possible;
         std::error_code scarce;
         try {
+            task<> possible = wait_for_room(from);
+            co_await possible;
             task<> one = accept_one(from);
             co_await one;
         } catch (const error& failed) {
@@ -279,7 +289,8 @@ void worker::began(conversation& one) noexcept {
 }
 
 void worker::ended() noexcept {
-    if (shared_.connections.fetch_sub(1) == shared_.connections_max) shared_.on_each_worker(&worker::room);
+    if (shared_.connections.fetch_sub(1) == shared_.connections_max)
+        shared_.ask_each_worker(&worker::tell_of_room);
     if (--conversation_count_ == 0) empty_.notify();
 }
 

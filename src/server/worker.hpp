@@ -5,6 +5,7 @@
 #include "aperto/listener.hpp"
 #include "aperto/server.hpp"
 #include "io/event.hpp"
+#include "io/mailbox.hpp"
 #include "net/memory_account.hpp"
 #include "server/admission.hpp"
 #include "server/conversation.hpp"
@@ -24,8 +25,8 @@ class worker;
 struct server_shared {
     server_shared(aperto::options chosen, handler handling);
 
-    /// Calls `what` on every worker, on its thread. Any thread.
-    void on_each_worker(void (worker::*what)() noexcept);
+    /// Makes a request (`ask_to_stop`, `tell_of_room`) of every worker. Any thread.
+    void ask_each_worker(void (worker::*request)() noexcept);
     void enrol(worker& one);
     void leave(worker& one) noexcept;
 
@@ -67,13 +68,10 @@ public:
     /// Accepts and serves until `stop`, then until the last conversation has ended, at the latest at the
     /// deadline.
     task<> run();
-    /// Begins the orderly end.
-    void stop() noexcept;
-    /// Somewhere in the server there is room for a connection again.
-    void room() noexcept {
-        for (const auto& each : doors_)
-            each->room.notify();
-    }
+    /// Begins the orderly end. Any thread.
+    void ask_to_stop() noexcept { loop_.post(stop_request_); }
+    /// Somewhere in the server there is room for a connection again. Any thread.
+    void tell_of_room() noexcept { loop_.post(room_request_); }
 
     void began(conversation& one) noexcept;
     void ended() noexcept;
@@ -97,9 +95,24 @@ private:
         worker* owner;
     };
 
+    /// What other threads ask for. Needs no memory to be asked.
+    class request final : public errand {
+    public:
+        request(worker& of, void (worker::*what)() noexcept) noexcept : of_(of), what_(what) {}
+        void run() override { (of_.*what_)(); }
+
+    private:
+        worker& of_;
+        void (worker::*what_)() noexcept;
+    };
+
+    void on_stop() noexcept { stop_.notify(); }
+    void on_room() noexcept;
+
     task<> serve_until_drained(task_group& accepting);
-    /// Ends everything at once and waits for it.
-    task<> cut(task_group& accepting);
+    /// Ends everything at once and waits for it. What it waits for it gets as tasks, so that it needs no
+    /// memory once it runs.
+    task<> cut(task_group& accepting, task<> closed, task<> ended);
     task<> accept_from(door& from);
     task<> accept_one(door& from);
     task<> wait_for_room(door& at);
@@ -125,6 +138,8 @@ private:
     std::size_t refusals_ = 0;  ///< connections being refused
     event stop_;
     event empty_;
+    request stop_request_;
+    request room_request_;
     bool stopping_ = false;
     bool deaf_ = false;  ///< accepting failed for good
 };
