@@ -14,7 +14,7 @@ namespace aperto {
 
 class connection;
 
-/// A connection as events and handlers see it. Lives as long as its conversation; its loop's thread.
+/// A connection as events and handlers see it. Good for the call that it is given to; its loop's thread.
 class connection_view {
 public:
     connection_view(std::uint64_t id, const connection& of) noexcept : id_(id), of_(&of) {}

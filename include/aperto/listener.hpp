@@ -35,6 +35,10 @@ public:
         /// on after it.
         stream await_resume();
 
+    protected:
+        /// The client as a socket; throws as `await_resume`.
+        socket_id take_socket();
+
     private:
         listener& from_;
     };

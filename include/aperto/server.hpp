@@ -107,7 +107,7 @@ public:
     std::shared_ptr<void>& state() noexcept { return *state_; }
 
 private:
-    friend class conversation;
+    friend class message_conversation;
     exchange(const connection_view& who, std::shared_ptr<void>& state, std::string& out,
              std::uint64_t offset) noexcept
         : who_(&who), state_(&state), out_(&out), offset_(offset) {}

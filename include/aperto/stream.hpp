@@ -70,8 +70,6 @@ private:
 
     bool try_take() noexcept;
     bool receive();
-    bool arrived();
-    void arm_deadline() noexcept;
     static void on_bytes(operation& done);
     static void on_deadline(timer& passed);
 
@@ -153,7 +151,9 @@ public:
 
     /// Sends `data`. It returns once the stream has taken the bytes: small ones are copied and sent together
     /// at the end of the loop's turn, large ones are sent from where they are before it returns. Past
-    /// `high_water` it waits for the peer. A failure to send is thrown by the next call.
+    /// `high_water` it waits for the peer. A failure to send is thrown by the next call. A large write that
+    /// is cancelled ends writing for good, since a part of it may be on its way: what came after it could not
+    /// be told from the rest.
     detail::write_awaiter write(std::string_view data) {
         return {*connection_, data, detail::write_awaiter::until::accepted};
     }
@@ -196,7 +196,7 @@ public:
 
 private:
     friend class connection;
-    friend class conversation;
+    friend class session;
     friend class worker;
     explicit stream(connection* taken) noexcept : connection_(taken) {}
     connection* connection_ = nullptr;

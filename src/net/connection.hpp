@@ -20,7 +20,10 @@ namespace aperto {
 /// incomplete, and an outbox is there only while something is to be sent.
 class connection {
 public:
-    connection(loop& on, socket_id socket, std::shared_ptr<const stream_options> options) noexcept;
+    connection(loop& on, socket_id socket, const endpoint& remote,
+               std::shared_ptr<const stream_options> options) noexcept;
+    /// For who has it in place, closed; held by counted references it ends itself.
+    ~connection();
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
 
@@ -53,10 +56,14 @@ public:
     /// Makes room for more: what is left of a message leaves the lent buffer; without such a rest nothing is
     /// held. False without the memory for it: reading has failed.
     bool settle() noexcept;
-    /// Without the memory for it reading has failed, since the stream would have a gap.
-    void absorb(lent_bytes bytes) noexcept;
+    /// Takes in what comes next; false where `into` waits for it, and is then `reader`.
+    bool receive(receive_operation& into);
+    /// Takes in what a completed operation received.
+    void take_in(const receive_operation& done) noexcept;
     void end_reading(int result) noexcept;
     void time_out_reading() noexcept { read_timed_out_ = true; }
+    /// Until when a wait for `what` may last, by the options; `time_point::max()` for as long as it takes.
+    time_point read_deadline(detail::want what) const noexcept;
     /// From now on a read that would wait for a new message finds the end of the stream.
     void end_when_idle() noexcept;
     /// Where the payload handed out last began, bytes from the start of the stream.
@@ -65,18 +72,17 @@ public:
     bool line_had_carriage_return() const noexcept { return carriage_return_; }
     void throw_read_failure();
     bool in_message() const noexcept { return !unread().empty(); }
-    time_point message_began() const noexcept { return message_began_; }
-    /// When there was a connection. Before the first byte only.
-    time_point began() const noexcept { return message_began_; }
-    detail::read_awaiter* reader = nullptr;  ///< waits for bytes
+    receive_operation* reader = nullptr;  ///< waits for bytes
 
     // ---- writing
 
     std::size_t pending() const noexcept { return outbox_ ? outbox_->pending() : 0; }
     /// Where a reply may be appended directly; `commit` afterwards.
     std::string& reply_buffer();
-    /// Sends at the end of the turn what was appended.
+    /// Sends at the end of the turn what was appended, or now where it is much.
     void commit() noexcept;
+    /// There is so much to send that it should not wait for the end of the turn.
+    bool is_much_pending() const noexcept { return pending() >= send_at_once_min; }
     bool has_room(std::size_t bytes) const noexcept;
     void append(std::string_view data);
     /// Sends now as much as the kernel takes.
@@ -112,10 +118,17 @@ public:
 
 private:
     friend class outbox;
-    ~connection();
+    /// Bytes from which a reply does not wait for the end of the turn.
+    static constexpr std::size_t send_at_once_min = 8 * 1024;
+
     static task<> finish(connection& last);
-    std::string_view unread() const noexcept;
+    std::string_view unread() const noexcept {
+        if (kept_) return std::string_view(*kept_).substr(taken_);
+        return {lent_.data + taken_, lent_.size - taken_};
+    }
     void drop_received() noexcept;
+    /// Without the memory for it reading has failed, since the stream would have a gap.
+    void absorb(lent_bytes bytes) noexcept;
     void fail_writing(int result) noexcept;
     void settle_outbox() noexcept;
     /// Charges what the buffers hold now.
@@ -133,14 +146,14 @@ private:
     lent_bytes lent_;
     std::unique_ptr<std::string> kept_;  ///< an incomplete message, once it outgrew its buffer
     std::size_t taken_ = 0;              ///< bytes at the front of the received that were handed out
-    std::uint32_t references_ = 1;
-    std::size_t scanned_ = 0;  ///< bytes of the unread that hold no end of line
+    std::size_t scanned_ = 0;            ///< bytes of the unread that hold no end of line
     std::uint64_t received_ = 0;
     std::uint64_t sent_ = 0;
     std::uint64_t message_offset_ = 0;
-    time_point message_began_{};
+    time_point message_began_{};  ///< before the first byte: when there was a connection
     std::unique_ptr<outbox> outbox_;
     std::size_t charged_ = 0;
+    std::uint32_t references_ = 1;
     mutable std::optional<syn_facts> client_syn_;  ///< the kernel tells it once and forgets it
     int read_failure_ = 0;                         ///< a negative errno, or -(10,000 + errc)
     int write_failure_ = 0;                        ///< a negative errno

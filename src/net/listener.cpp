@@ -27,9 +27,13 @@ listener& listener::operator=(listener&& other) noexcept {
 
 listener::~listener() { close(); }
 
-stream listener::accept_awaiter::await_resume() {
+socket_id listener::accept_awaiter::take_socket() {
     if (result < 0) throw error::from_result(result, "accept a client on", from_.local().to_string());
-    return stream::adopt(owner(), std::exchange(accepted, {}), from_.streams_);
+    return std::exchange(accepted, {});
+}
+
+stream listener::accept_awaiter::await_resume() {
+    return stream::adopt(owner(), take_socket(), from_.streams_);
 }
 
 endpoint listener::local() const { return socket_ ? loop_->local(socket_) : endpoint(); }

@@ -16,10 +16,6 @@ namespace {
 /// are.
 constexpr std::size_t copy_max = 32 * 1024;
 
-time_point after(time_point begin, duration limit) noexcept {
-    return limit == forever ? time_point::max() : begin + limit;
-}
-
 }  // namespace
 
 // ---- read_awaiter
@@ -36,49 +32,23 @@ read_awaiter::~read_awaiter() {
 
 bool read_awaiter::try_take() noexcept { return !from_.is_open() || from_.take(want_, count_, found_); }
 
-/// Starts receiving until what is wanted is there; true when it is.
+/// Receives until what is wanted is there; false when it has to wait for it.
 bool read_awaiter::receive() {
     do {
-        if (!from_.settle()) return try_take();
-        if (!owner().start_receive(from_.socket(), *this)) {
-            from_.reader = this;
-            arm_deadline();
+        if (!from_.receive(*this)) {
+            const time_point until = until_ == time_point::max() ? from_.read_deadline(want_) : until_;
+            if (until != time_point::max()) owner().arm(alarm_, until);
             return false;
         }
-    } while (!arrived());
+    } while (!try_take());
     return true;
-}
-
-/// What was received joins the rest; true when that is enough, or will never be.
-bool read_awaiter::arrived() {
-    if (result > 0)
-        from_.absorb(bytes);
-    else
-        from_.end_reading(result);
-    return try_take();
-}
-
-void read_awaiter::arm_deadline() noexcept {
-    time_point until = until_;
-    if (until == time_point::max()) {
-        const stream_options& limits = from_.options();
-        if (from_.in_message() && want_ != want::some) {
-            until = after(from_.message_began(), limits.message_deadline);
-        } else {
-            until = after(owner().now(), limits.idle_timeout);
-            if (from_.received() == 0)
-                until = std::min(until, after(from_.began(), limits.handshake_deadline));
-        }
-        if (until == time_point::max()) return;
-    }
-    // Total, from the message's first byte: setting it again for the same message does not move it.
-    owner().arm(alarm_, until);
 }
 
 void read_awaiter::on_bytes(operation& done) {
     auto& self = static_cast<read_awaiter&>(done);
     self.from_.reader = nullptr;
-    if (!self.arrived()) {
+    self.from_.take_in(self);
+    if (!self.try_take()) {
         if (self.scope && self.scope->cancelled())
             self.from_.end_reading(-ECANCELED);
         else if (!self.receive()) {
@@ -169,7 +139,7 @@ stream::~stream() {
 
 stream stream::adopt(loop& on, socket_id socket, std::shared_ptr<const stream_options> options) {
     try {
-        return stream(new connection(on, socket, std::move(options)));
+        return stream(new connection(on, socket, on.remote(socket), std::move(options)));
     } catch (const std::bad_alloc&) {
         on.close(socket, true);
         throw;

@@ -3,27 +3,19 @@
 
 #include "aperto/server.hpp"
 #include "net/connection.hpp"
-#include "server/admission.hpp"
 
+#include <cstdint>
 #include <exception>
-#include <memory>
 #include <optional>
-#include <string_view>
 
 namespace aperto {
 
 class worker;
 
-/// One client, from accept to the last byte. Lives in the frame of `run`.
+/// One client, from accept to the last byte, as its worker sees it: in the worker's list, counted, and told
+/// of when it ends.
 class conversation : public list_hook {
 public:
-    conversation(worker& at, connection& peer);
-    ~conversation();
-
-    /// Serves `peer` to the end and reports it. Throws nothing that a peer or a handler can cause.
-    /// `counted` is held until the end.
-    static task<> run(worker& at, stream peer, admission::place counted);
-
     /// The server is stopping: the next time this conversation would wait for a message, it is over.
     void end_when_idle() noexcept { peer_.end_when_idle(); }
 
@@ -31,22 +23,37 @@ public:
     /// gain.
     std::size_t shed() noexcept;
 
-private:
-    /// Answers one message; false when the conversation is to end.
-    bool answer(std::string_view message);
-    /// Until the peer has taken its replies. Apart from `run`, whose frame every idle connection holds.
-    task<> wait_for_room();
-    /// Which limit ended the conversation, if one did. To be asked before what is left is read away.
-    std::optional<limit> limit_that_struck() const noexcept;
-    void report_end();
+protected:
+    enum class handling : std::uint8_t { messages, session };
+
+    conversation(worker& at, connection& peer, handling how);
+    ~conversation() = default;
+
+    /// Enters the worker's list, and tells of the client.
+    void begin() noexcept;
+    /// Leaves it.
+    void leave() noexcept;
+    connection_view view() const noexcept { return {id_, peer_}; }
+    /// To be called in a handler that catches: keeps what was thrown, and which limit it means, which has to
+    /// be asked before what is left is read away.
+    void fail() noexcept;
+    /// The last event.
+    void report_end() noexcept;
 
     worker& worker_;
     connection& peer_;
-    connection_view view_;
+
+private:
+    friend class worker;
+    std::optional<limit> limit_that_struck() const noexcept;
+
+    std::uint64_t id_;
     time_point began_;
-    std::shared_ptr<void> state_;
     std::exception_ptr failure_;
     std::optional<limit> struck_;
+    const handling handling_;
+
+protected:
     bool ended_by_us_ = false;
 };
 

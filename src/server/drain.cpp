@@ -54,19 +54,18 @@ task<> worker::end_idle(time_point deadline) {
     const duration spread = std::min(shared_.options.drain_spread, shared_.options.drain_deadline);
     const auto steps = static_cast<std::size_t>(std::max<duration::rep>(1, spread / step_interval));
     const std::size_t step = std::max(step_min, conversation_count_ / steps + 1);
-    list<conversation> ending;
-    ending.splice_back(conversations_);
-    while (!ending.empty()) {
-        for (std::size_t count = 0; count < step && !ending.empty(); ++count) {
-            conversation& next = ending.pop_front();
+    // Each goes once through the list's end; who leaves meanwhile only makes that a few too many.
+    std::size_t left = conversation_count_;
+    while (left > 0) {
+        for (std::size_t count = 0; count < step && left > 0 && !conversations_.empty(); ++count, --left) {
+            conversation& next = conversations_.pop_front();
             conversations_.push_back(next);
             next.end_when_idle();
         }
-        if (ending.empty() || loop_.now() >= deadline) break;
+        if (left == 0 || conversations_.empty() || loop_.now() >= deadline) break;
         event::awaiter pause = empty_.wait(loop_.now() + step_interval);
         co_await pause;
     }
-    conversations_.splice_back(ending);
 }
 
 }  // namespace aperto

@@ -53,6 +53,12 @@ server_events& events_of(const options& chosen) {
     return chosen.events ? *chosen.events : nobody;
 }
 
+/// The next client of a listener, as a socket: what it becomes depends on the handler.
+struct socket_awaiter : listener::accept_awaiter {
+    explicit socket_awaiter(listener& from) noexcept : accept_awaiter(from) {}
+    socket_id await_resume() { return take_socket(); }
+};
+
 bool is_scarcity(const std::error_code& code) noexcept {
     return code == std::errc::too_many_files_open || code == std::errc::too_many_files_open_in_system ||
            code == std::errc::no_buffer_space || code == std::errc::not_enough_memory;
@@ -127,6 +133,11 @@ worker::worker(loop& on, server_shared& shared)
 }
 
 worker::~worker() {
+    // Where the loop was dropped: the conversations that no coroutine owned.
+    conversations_.for_each([](conversation& each) {
+        if (each.handling_ == conversation::handling::messages)
+            delete static_cast<message_conversation*>(&each);
+    });
     memory_->owner = nullptr;  // connections that a handler gave away may still charge it
     shared_.leave(*this);
     loop_.withdraw(stop_request_);
@@ -228,23 +239,53 @@ task<> worker::accept_from(door& from) {
     }
 }
 
-task<> worker::accept_one(door& from) {
-    listener::accept_awaiter next = from.socket.accept();
-    stream peer = co_await next;
-    admission::answer answer = shared_.door.ask(peer.connection_->remote(), loop_.now());
-    if (answer.refused) {
-        shared_.strike(*answer.refused, peer.connection_->remote(), errc::refused_by_policy);
-        if (refusals_ < refusals_max)
-            loop_.spawn(refuse(std::move(peer)), &serving_);
-        else
-            peer.connection_->close_now(false);
-        co_return;
+/// A client that has no owner yet.
+struct worker::arrival {
+    arrival(loop& at, socket_id client) noexcept : on(at), socket(client), who(at.remote(client)) {}
+    arrival(const arrival&) = delete;
+    arrival& operator=(const arrival&) = delete;
+    ~arrival() {
+        if (socket) on.close(socket, true);
     }
-    task<> conversation = conversation::run(*this, std::move(peer), std::move(answer.taken));
-    loop_.spawn(std::move(conversation), &serving_);
+    stream open(const std::shared_ptr<const stream_options>& options) {
+        auto* const opened = new connection(on, socket, who, options);
+        socket = {};
+        return stream(opened);
+    }
+    loop& on;
+    socket_id socket;
+    endpoint who;
+};
+
+task<> worker::accept_one(door& from) {
+    socket_awaiter next(from.socket);
+    const socket_id socket = co_await next;
+    arrival client(loop_, socket);
+    admission::answer answer = shared_.door.ask(client.who, loop_.now());
+    if (answer.refused)
+        refuse(client, *answer.refused);
+    else
+        serve(client, std::move(answer.taken));
 }
 
-task<> worker::refuse(stream peer) {
+void worker::serve(arrival& client, admission::place counted) {
+    if (shared_.what.on_session()) {
+        task<> conversation = session::run(*this, client.open(streams_), std::move(counted));
+        loop_.spawn(std::move(conversation), &serving_);
+    } else {
+        message_conversation::start(*this, client.socket, client.who, std::move(counted));
+        client.socket = {};
+    }
+}
+
+void worker::refuse(arrival& client, limit why) {
+    shared_.strike(why, client.who, errc::refused_by_policy);
+    if (refusals_ >= refusals_max) return loop_.close(std::exchange(client.socket, {}));
+    task<> ending = turn_away(client.open(streams_));
+    loop_.spawn(std::move(ending), &serving_);
+}
+
+task<> worker::turn_away(stream peer) {
     struct one_more {
         worker& at;
         explicit one_more(worker& where) : at(where) { ++at.refusals_; }

@@ -8,7 +8,8 @@
 #include "io/mailbox.hpp"
 #include "net/memory_account.hpp"
 #include "server/admission.hpp"
-#include "server/conversation.hpp"
+#include "server/message_conversation.hpp"
+#include "server/session.hpp"
 
 #include <array>
 #include <atomic>
@@ -79,6 +80,10 @@ public:
     bool is_stopping() const noexcept { return stopping_; }
     loop& on() const noexcept { return loop_; }
     server_shared& shared() const noexcept { return shared_; }
+    /// Of every conversation: cancelled when the time to stop is over.
+    cancel_scope& serving() noexcept { return serving_; }
+    /// What its connections share.
+    const std::shared_ptr<const stream_options>& streams() const noexcept { return streams_; }
 
 private:
     struct door {
@@ -115,9 +120,12 @@ private:
     task<> cut(task_group& accepting, task<> closed, task<> ended);
     task<> accept_from(door& from);
     task<> accept_one(door& from);
-    task<> wait_for_room(door& at);
+    struct arrival;
+    void serve(arrival& client, admission::place counted);
     /// Ends a connection that a limit refused, in order, without serving it.
-    task<> refuse(stream peer);
+    void refuse(arrival& client, limit why);
+    task<> wait_for_room(door& at);
+    task<> turn_away(stream peer);
     static void on_budget_spent(turn_hook& spent);
     void shed() noexcept;
 

@@ -15,27 +15,28 @@ import sys
 from pathlib import Path
 
 CONNECTION = "src/net/connection.cpp"
-STREAM = "src/net/stream.cpp"
+READING = "src/net/connection_reading.cpp"
+WRITING = "src/net/connection_writing.cpp"
 
 # name, file, right, wrong: C stands for "this canary is on"
 CANARIES = [
-    ("off by one at a buffer's end", CONNECTION,
-     "    kept_->append(bytes.data, bytes.size);",
-     "    kept_->append(bytes.data, bytes.size - (C && bytes.size > 1 ? 1 : 0));"),
+    ("off by one at a buffer's end", READING,
+     "        kept_->append(bytes.data, bytes.size);",
+     "        kept_->append(bytes.data, bytes.size - (C && bytes.size > 1 ? 1 : 0));"),
     ("a client that an accept got although it was cancelled is lost", "src/net/listener.cpp",
      "    if (result < 0) throw error::from_result(result, \"accept a client on\"",
      "    if (C && scope && scope->cancelled()) result = -ECANCELED;\n"
      "    if (result < 0) throw error::from_result(result, \"accept a client on\""),
-    ("a send of which a part was taken is not started again", CONNECTION,
+    ("a send of which a part was taken is not started again", WRITING,
      "    on_sent_now(result);\n    pump();",
      "    on_sent_now(result);\n    if (!C) pump();"),
-    ("the message deadline counts from the last byte", STREAM,
-     "after(from_.message_began(), limits.message_deadline)",
-     "after(C ? owner().now() : from_.message_began(), limits.message_deadline)"),
+    ("the message deadline counts from the last byte", READING,
+     "time_after(message_began_, limits.message_deadline)",
+     "time_after(C ? loop_->now() : message_began_, limits.message_deadline)"),
     ("a close does not read what is on its way", CONNECTION,
      "        while (!ended_ && received_ < read_max) {",
      "        while (!C && !ended_ && received_ < read_max) {"),
-    ("the end of the stream is not announced", CONNECTION,
+    ("the end of the stream is not announced", WRITING,
      "loop_->shutdown_send(socket_);",
      "C ? 0 : loop_->shutdown_send(socket_);"),
     ("after a short send a byte is sent twice", "src/net/outbox.cpp",
@@ -53,7 +54,7 @@ CANARIES = [
     ("the hard end of a drain is forgotten", "src/server/drain.cpp",
      "    serving_.cancel();",
      "    if (!C) serving_.cancel();"),
-    ("a buffer goes back before it is read", CONNECTION,
+    ("a buffer goes back before it is read", READING,
      "moved->assign(rest);\n            drop_received();",
      "if (C) loop_->give_back(std::exchange(lent_, {}));\n"
      "            moved->assign(rest);\n            drop_received();"),
@@ -63,10 +64,10 @@ CANARIES = [
     ("a stream given up in the middle ends as if it were whole", CONNECTION,
      "    reset = reset || write_failure_ != 0;",
      "    reset = reset || (!C && write_failure_ != 0);"),
-    ("a write larger than the high-water mark waits for ever", CONNECTION,
+    ("a write larger than the high-water mark waits for ever", WRITING,
      "    return pending() == 0 || ",
      "    return (!C && pending() == 0) || "),
-    ("a reader takes a broken connection, of which the writer heard, for its end", CONNECTION,
+    ("a reader takes a broken connection, of which the writer heard, for its end", READING,
      "    if (result == 0 && broke && !ended_) result = write_failure_;",
      "    if (!C && result == 0 && broke && !ended_) result = write_failure_;"),
 ]

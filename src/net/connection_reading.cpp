@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+#include "net/connection.hpp"
+#include "net/read_failure.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+#include <new>
+#include <vector>
+
+namespace aperto {
+namespace {
+
+constexpr std::size_t stored_max = 16;
+constexpr std::size_t stored_capacity_max = 64 * 1024;
+
+std::vector<std::unique_ptr<std::string>>& store() noexcept {
+    static thread_local std::vector<std::unique_ptr<std::string>> mine;
+    return mine;
+}
+
+std::unique_ptr<std::string> take_string() {
+    if (store().empty()) return std::make_unique<std::string>();
+    std::unique_ptr<std::string> again = std::move(store().back());
+    store().pop_back();
+    return again;
+}
+
+void put_away(std::unique_ptr<std::string> used) noexcept {
+    if (used->capacity() > stored_capacity_max || store().size() >= stored_max) return;
+    used->clear();
+    try {
+        if (store().capacity() == 0) store().reserve(stored_max);
+        store().push_back(std::move(used));
+    } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch)
+        // Then it is not kept.
+    }
+}
+
+}  // namespace
+
+void connection::drop_received() noexcept {
+    if (lent_) loop_->give_back(std::exchange(lent_, {}));
+    if (kept_) {
+        put_away(std::move(kept_));
+        recount();
+    }
+    taken_ = 0;
+}
+
+bool connection::take(detail::want what, std::size_t count, std::optional<std::string_view>& found) noexcept {
+    const std::string_view bytes = unread();
+    frame front;
+    switch (what) {
+    case detail::want::some:
+        front = {.what = bytes.empty() ? frame::state::incomplete : frame::state::complete,
+                 .message = bytes,
+                 .consumed = bytes.size()};
+        break;
+    case detail::want::exactly:
+        if (count > options_->max_message)
+            front.what = frame::state::too_large;
+        else if (bytes.size() >= count)
+            front = {.what = frame::state::complete, .message = bytes.substr(0, count), .consumed = count};
+        break;
+    case detail::want::line:
+        front = find_frame(framing::line, bytes, options_->max_message, ended_, scanned_);
+        break;
+    case detail::want::message:
+        front = find_frame(options_->framing, bytes, options_->max_message, ended_, scanned_);
+        break;
+    }
+    if (front.what == frame::state::complete) {
+        found = front.message;
+        message_offset_ = consumed() + static_cast<std::uint64_t>(front.message.data() - bytes.data());
+        carriage_return_ = front.carriage_return;
+        taken_ += front.consumed;
+        scanned_ = 0;
+        message_began_ = loop_->now();  // of the rest, if there is one
+        return true;
+    }
+    if (front.what == frame::state::too_large) {
+        read_failure_ = read_failure_of(errc::message_too_large);
+        return true;
+    }
+    const bool by_line =
+        what == detail::want::line || (what == detail::want::message && options_->framing == framing::line);
+    scanned_ = by_line ? bytes.size() : 0;
+    if (draining_ && !closing_ && bytes.empty()) return true;
+    if (!ended_ && read_failure_ == 0) return false;
+    if (ended_ && read_failure_ == 0 && !bytes.empty()) read_failure_ = read_failure_of(errc::cut_short);
+    return true;
+}
+
+bool connection::settle() noexcept {
+    const std::string_view rest = unread();
+    if (rest.empty()) {
+        drop_received();
+        return true;
+    }
+    if (kept_) {
+        if (taken_ > 0) kept_->erase(0, taken_);
+    } else {
+        try {
+            std::unique_ptr<std::string> moved = take_string();
+            moved->assign(rest);
+            drop_received();
+            kept_ = std::move(moved);
+        } catch (const std::bad_alloc&) {
+            end_reading(-ENOMEM);
+            return false;
+        }
+        recount();
+    }
+    taken_ = 0;
+    return true;
+}
+
+bool connection::receive(receive_operation& into) {
+    if (!settle()) return true;
+    if (!loop_->start_receive(socket_, into)) {
+        reader = &into;
+        return false;
+    }
+    take_in(into);
+    return true;
+}
+
+void connection::take_in(const receive_operation& done) noexcept {
+    if (done.result > 0)
+        absorb(done.bytes);
+    else
+        end_reading(done.result);
+}
+
+void connection::absorb(lent_bytes bytes) noexcept {
+    received_ += bytes.size;
+    const bool afresh = unread().empty();
+    if (afresh) {
+        drop_received();
+        message_began_ = loop_->now();
+        // A handler may hold what it reads for as long as it waits for something else: with most buffers in
+        // such hands the rest would go without.
+        if (!loop_->is_short_of_buffers()) {
+            lent_ = bytes;
+            return;
+        }
+    }
+    assert((kept_ || afresh) && "settle comes before waiting");
+    try {
+        if (!kept_) kept_ = take_string();
+        kept_->append(bytes.data, bytes.size);
+    } catch (const std::bad_alloc&) {
+        end_reading(-ENOMEM);
+    }
+    recount();
+    loop_->give_back(bytes);
+}
+
+void connection::end_reading(int result) noexcept {
+    // The kernel tells that a connection broke once. Where a send was told, a receive sees only an end of the
+    // stream, and what came before it may lack its rest. (EPIPE says that the peer's end had come.)
+    const bool broke = write_failure_ == -ECONNRESET || write_failure_ == -ETIMEDOUT ||
+                       write_failure_ == -EHOSTUNREACH || write_failure_ == -ENETUNREACH;
+    if (result == 0 && broke && !ended_) result = write_failure_;
+    if (result == 0) ended_ = true;
+    if (result == 0 || read_failure_ != 0) return;
+    // Our own deadlines end a wait by cancelling it.
+    const bool late =
+        result == -ECANCELED && (std::exchange(read_timed_out_, false) || write_failure_ == -ETIMEDOUT);
+    const bool idle_drain = result == -ECANCELED && draining_ && !closing_ && unread().empty();
+    if (late)
+        read_failure_ = -ETIMEDOUT;
+    else if (!idle_drain)
+        read_failure_ = result;
+}
+
+time_point connection::read_deadline(detail::want what) const noexcept {
+    const stream_options& limits = *options_;
+    // Total, from the message's first byte: more bytes of the same message do not move it.
+    if (in_message() && what != detail::want::some)
+        return detail::time_after(message_began_, limits.message_deadline);
+    const time_point idle = detail::time_after(loop_->now(), limits.idle_timeout);
+    return received_ > 0 ? idle
+                         : std::min(idle, detail::time_after(message_began_, limits.handshake_deadline));
+}
+
+void connection::end_when_idle() noexcept {
+    draining_ = true;
+    if (reader && unread().empty()) loop_->cancel(*reader);
+}
+
+void connection::throw_read_failure() {
+    if (read_failure_ == 0) return;
+    const int failure = read_failure_;
+    // A cancelled wait leaves the connection as it was; everything else is for good.
+    if (failure == -ECANCELED) read_failure_ = 0;
+    if (failure <= -read_failure_base)
+        throw error(static_cast<errc>(-failure - read_failure_base), "receive from", whom());
+    throw error::from_result(failure, "receive from", whom());
+}
+
+}  // namespace aperto

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+#include "net/connection.hpp"
+
+#include <cerrno>
+
+namespace aperto {
+
+std::string& connection::reply_buffer() {
+    if (!outbox_) outbox_ = outbox::take(*this);
+    return outbox_->filling();
+}
+
+void connection::commit() noexcept {
+    if (!outbox_) return;
+    recount();
+    if (outbox_->in_flight()) return;  // its completion sends what has come meanwhile
+    // Large replies gain nothing from company, and are still in the cache now: the next one reuses their
+    // memory.
+    if (is_much_pending()) return pump();
+    loop_->at_turn_end(*outbox_);
+}
+
+bool connection::has_room(std::size_t bytes) const noexcept {
+    // With nothing before it, any write has room: one larger than the mark would wait for ever.
+    return pending() == 0 || pending() + bytes <= options_->high_water;
+}
+
+void connection::append(std::string_view data) {
+    reply_buffer().append(data);
+    commit();
+}
+
+void connection::set_direct(std::string_view data) {
+    if (!outbox_) outbox_ = outbox::take(*this);
+    outbox_->set_direct(data);
+}
+
+void connection::drop_direct() noexcept {
+    if (!has_direct()) return;
+    // Part of it may be sent: what would follow could not be told from it.
+    if (outbox_->in_flight()) loop_->abandon(*outbox_);
+    outbox_->drop_all();
+    fail_writing(-ECANCELED);
+}
+
+void connection::pump() noexcept {
+    while (outbox_ && !outbox_->in_flight() && write_failure_ == 0 && outbox_->pending() > 0) {
+        outbox& box = *outbox_;
+        if (box.offered() == 0) {
+            box.offer(options_->high_water);
+            const duration limit = options_->write_deadline;
+            if (limit != forever) loop_->arm(box.deadline, loop_->now() + limit);
+        } else {
+            box.offer(box.offered());  // the rest of the same offer, under the same deadline
+        }
+        if (!loop_->start_send(socket_, box)) return;
+        on_sent_now(box.result);
+    }
+    settle_outbox();
+}
+
+void connection::on_sent(int result) noexcept {
+    on_sent_now(result);
+    pump();
+}
+
+void connection::on_sent_now(int result) noexcept {
+    outbox& box = *outbox_;
+    if (result < 0) return fail_writing(box.given_up != 0 ? box.given_up : result);
+    sent_ += static_cast<std::uint64_t>(result);
+    box.taken(static_cast<std::size_t>(result));
+    if (box.offered() == 0) {
+        loop_->disarm(box.deadline);
+        if (box.given_up == -ETIMEDOUT) box.given_up = 0;  // just in time
+    }
+    if (box.given_up != 0) fail_writing(box.given_up);
+}
+
+void connection::fail_writing(int result) noexcept {
+    if (write_failure_ == 0) write_failure_ = result;
+    if (outbox_) {
+        loop_->disarm(outbox_->deadline);
+        outbox_->drop_all();
+    }
+    if (result == -ETIMEDOUT && reader) loop_->cancel(*reader);
+}
+
+/// Wakes the writer when it has what it waits for; puts an empty outbox away.
+void connection::settle_outbox() noexcept {
+    if (outbox_ && outbox_->pending() == 0 && !outbox_->in_flight()) put_outbox_away();
+    if (writer && writer->satisfied()) loop_->notify(*writer);
+}
+
+void connection::put_outbox_away() noexcept {
+    outbox::put_away(std::move(outbox_));
+    recount();
+}
+
+void connection::give_writing_up(int why) noexcept {
+    outbox_->given_up = why;
+    loop_->cancel(*outbox_);
+}
+
+void connection::throw_write_failure() const {
+    if (write_failure_ != 0) throw error::from_result(write_failure_, "send to", whom());
+}
+
+int connection::shut_write() noexcept {
+    if (std::exchange(write_shut_, true)) return 0;
+    const int result = loop_->shutdown_send(socket_);
+    // After the peer's reset shutdown(2) finds no connection left: to the caller that is the reset.
+    return result == -ENOTCONN ? -ECONNRESET : result;
+}
+
+}  // namespace aperto

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+#include "server/message_conversation.hpp"
+
+#include "server/worker.hpp"
+
+#include <cerrno>
+
+namespace aperto {
+
+message_conversation::message_conversation(worker& at, socket_id client, const endpoint& remote,
+                                           admission::place counted)
+    : conversation(at, mine_, handling::messages),
+      receive_operation(at.on()),
+      timer(&message_conversation::on_deadline),
+      counted_(std::move(counted)),
+      mine_(at.on(), client, remote, at.streams()) {
+    on_complete = &message_conversation::on_bytes;
+}
+
+message_conversation::~message_conversation() {
+    if (in_flight()) owner().abandon(*this);
+    mine_.reader = nullptr;
+    mine_.close_now(false);
+    leave();
+}
+
+void message_conversation::start(worker& at, socket_id client, const endpoint& remote,
+                                 admission::place counted) {
+    auto* const one = new message_conversation(at, client, remote, std::move(counted));
+    one->begin();
+    one->go_on(one->serve());
+}
+
+// ---- messages
+
+void message_conversation::on_bytes(operation& done) {
+    auto& self = static_cast<message_conversation&>(static_cast<receive_operation&>(done));
+    self.mine_.reader = nullptr;
+    self.mine_.take_in(self);
+    self.go_on(self.serve());
+}
+
+void message_conversation::on_deadline(timer& passed) {
+    auto& self = static_cast<message_conversation&>(passed);
+    self.mine_.time_out_reading();
+    self.owner().cancel(self);
+}
+
+message_conversation::step message_conversation::serve() noexcept {
+    step next = step::over;
+    try {
+        next = answer_arrived();
+    } catch (...) {
+        fail();
+    }
+    mine_.commit();
+    if (next == step::blocked) mine_.settle();  // a lent buffer is not held for as long as the client likes
+    if (next != step::waiting) owner().disarm(*this);
+    return next;
+}
+
+message_conversation::step message_conversation::answer_arrived() {
+    do {
+        std::optional<std::string_view> message;
+        while (mine_.take(detail::want::message, 0, message)) {
+            if (!message) {
+                mine_.throw_read_failure();
+                return step::over;
+            }
+            if (!answer(*message)) return step::over;
+            if (!mine_.has_room(0)) return step::blocked;
+            message.reset();
+        }
+        if (worker_.serving().cancelled()) {
+            mine_.end_reading(-ECANCELED);
+            mine_.throw_read_failure();
+            return step::over;
+        }
+    } while (mine_.receive(*this));
+    return wait_for_bytes();
+}
+
+message_conversation::step message_conversation::wait_for_bytes() {
+    worker_.serving().enter(*this);
+    const time_point until = mine_.read_deadline(detail::want::message);
+    if (until == time_point::max())
+        owner().disarm(*this);
+    else
+        owner().arm(*this, until);
+    return step::waiting;
+}
+
+bool message_conversation::answer(std::string_view message) {
+    const server_shared& shared = worker_.shared();
+    const connection_view who = view();
+    mine_.throw_write_failure();
+    shared.events.message(who, message, mine_.message_offset());
+    std::string& out = mine_.reply_buffer();
+    const std::size_t begin = begin_frame(shared.options.framing, out);
+    const std::size_t payload = out.size();
+    exchange with(who, state_, out, mine_.message_offset());
+    try {
+        shared.what.on_message()(message, with);
+    } catch (...) {
+        out.resize(begin);  // half an answer is none
+        throw;
+    }
+    if (with.silent_) {
+        out.resize(begin);
+    } else {
+        shared.events.replied(who, std::string_view(out).substr(payload));
+        end_frame(shared.options.framing, begin, out, mine_.line_had_carriage_return());
+    }
+    if (mine_.is_much_pending()) mine_.commit();
+    ended_by_us_ = with.close_ || shared.options.once;
+    return !ended_by_us_;
+}
+
+// ---- what is rare
+
+void message_conversation::go_on(step next) noexcept {
+    if (next == step::waiting) return;
+    if (next == step::over && mine_.is_quiet()) {
+        close();
+        delete this;
+        return;
+    }
+    try {
+        task<> rest = carry_on(next);
+        owner().spawn(std::move(rest), &worker_.serving());
+    } catch (...) {  // no memory for the rest
+        fail();
+        report_end();
+        mine_.close_now(true);
+        delete this;
+    }
+}
+
+task<> message_conversation::carry_on(step next) {
+    std::unique_ptr<message_conversation> self(this);
+    while (next == step::blocked) {
+        try {
+            detail::write_awaiter taken(mine_, {}, detail::write_awaiter::until::sent);
+            co_await taken;
+            next = serve();
+        } catch (...) {
+            fail();
+            next = step::over;
+        }
+    }
+    if (next == step::waiting) {
+        self.release();
+        co_return;
+    }
+    try {
+        task<> winding = mine_.wind_down();
+        co_await winding;
+    } catch (...) {  // no memory for the orderly end
+        mine_.close_now(true);
+    }
+    close();
+}
+
+void message_conversation::close() noexcept {
+    report_end();
+    mine_.close_now(false);
+}
+
+}  // namespace aperto

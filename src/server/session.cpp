@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+#include "server/session.hpp"
+
+#include "server/worker.hpp"
+
+namespace aperto {
+
+session::session(worker& at, connection& peer) : conversation(at, peer, handling::session) {
+    peer.hold();  // for the last event, though the handler may end its stream before
+    begin();
+}
+
+session::~session() {
+    leave();
+    peer_.release();
+}
+
+task<> session::run(worker& at, stream peer, admission::place counted) {
+    const admission::place held = std::move(counted);
+    session self(at, *peer.connection_);
+    try {
+        task<> handling = at.shared().what.on_session()(std::move(peer));
+        co_await handling;
+        self.ended_by_us_ = !self.peer_.ended();
+    } catch (...) {
+        self.fail();
+    }
+    if (self.peer_.is_shared()) {
+        self.report_end();  // the handler gave its stream to somebody, whose it is now
+        co_return;
+    }
+    try {
+        task<> winding = self.peer_.wind_down();
+        co_await winding;
+    } catch (...) {  // no memory for the orderly end
+        self.peer_.close_now(true);
+    }
+    self.report_end();
+    self.peer_.close_now(false);
+}
+
+}  // namespace aperto

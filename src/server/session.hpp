@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "server/admission.hpp"
+#include "server/conversation.hpp"
+
+namespace aperto {
+
+/// A conversation that a handler's coroutine owns. Lives in the frame of `run`.
+class session final : public conversation {
+public:
+    session(worker& at, connection& peer);
+    ~session();
+
+    /// Serves `peer` to the end and reports it. Throws nothing that a peer or a handler can cause. `counted`
+    /// is held until the end.
+    static task<> run(worker& at, stream peer, admission::place counted);
+};
+
+}  // namespace aperto
