@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -18,7 +19,8 @@ std::uint64_t internet_sum(bytes_view bytes, std::uint64_t sum = 0) noexcept;
 std::uint16_t internet_checksum(std::uint64_t sum) noexcept;
 
 /// A running 64-bit digest of a byte stream: the same bytes give the same digest however they were cut.
-/// It tells accidents apart (loss, damage, repetition), not attackers.
+/// It tells accidents apart (loss, damage, repetition), not attackers. The stream's words go round four
+/// lanes, so that a processor multiplies four at a time.
 class stream_digest {
 public:
     void add(bytes_view bytes) noexcept;
@@ -29,7 +31,11 @@ public:
     }
 
 private:
-    std::uint64_t state_ = 0x9e3779b97f4a7c15U;
+    void add_word(std::uint64_t number, std::uint64_t word) noexcept;
+
+    static constexpr std::size_t lane_count = 4;
+    std::array<std::uint64_t, lane_count> lanes_{0x9e3779b97f4a7c15U, 0xbf58476d1ce4e5b9U,
+                                                 0x94d049bb133111ebU, 0xd6e8feb86659fd93U};
     std::uint64_t tail_ = 0;  ///< the bytes after the last whole word
     std::uint64_t count_ = 0;
 };
