@@ -4,7 +4,9 @@
 
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
-set(rooms_with_threads io net client server)
+set(rooms_with_threads io net client server memory)
+# Replaces operator new, so it is a program of its own.
+set(room_memory_uses ${rooms_of_library})
 # What is simulated in the tests of the simulation.
 set(room_sim_tests_use text net client server)
 # A server on the loop of a program that is a client too.
@@ -53,6 +55,15 @@ function(aperto_room_tests room)
         "    set_tests_properties(\"\${test}\" PROPERTIES LABELS [==[${labels}]==])\n"
         "endforeach()\n")
     set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES "${script}")
+endfunction()
+
+# aperto_attacker(): the program by which the hostile tests attack, <build>/tests/attacker.
+function(aperto_attacker)
+    if(NOT APERTO_SANITIZE)
+        add_executable(attacker "${PROJECT_SOURCE_DIR}/tests/hostile/attacker.cpp")
+        target_link_libraries(attacker PRIVATE aperto_flags)
+        add_dependencies(tests attacker)
+    endif()
 endfunction()
 
 # aperto_python_tests(): tests/<folder>/*_test.py, each run by unittest with what it needs in its environment.

@@ -94,12 +94,13 @@ task<> try_addresses(const host_port& where, const client_options& options, atte
 
 task<stream> connect(host_port where, client_options options) {
     loop& on = loop::current();
+    const auto shared = std::make_shared<const stream_options>(options.stream);
     attempts log;
     socket_id winner;
     task<> trying = try_addresses(where, options, log, winner);
     const bool late = co_await detail::run_limited(std::move(trying), options.connect_timeout);
     if (!winner) explain(where, log, late);
-    co_return stream::adopt(on, winner, std::make_shared<const stream_options>(options.stream));
+    co_return stream::adopt(on, winner, shared);
 }
 
 task<stream> connect(std::string_view where, client_options options) {

@@ -25,6 +25,7 @@ socket_id unpacked(std::uint64_t data) noexcept {
 
 epoll_loop::epoll_loop(const loop_options& options)
     : buffers_(options.receive_buffers, options.receive_buffer_size) {
+    set_why("epoll, kernel " + kernel_release());  // before there is a descriptor to lose
     epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
     if (epoll_ < 0) throw error::from_result(-errno, "start", "epoll");
     wake_ = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -35,7 +36,6 @@ epoll_loop::epoll_loop(const loop_options& options)
         ::close(epoll_);
         throw error::from_result(result, "start", "epoll");
     }
-    set_why("epoll, kernel " + kernel_release());
 }
 
 epoll_loop::~epoll_loop() {

@@ -46,11 +46,10 @@ std::unique_ptr<loop> make_uring_loop(const loop_options& options) {
 }
 
 uring_loop::uring_loop(const loop_options& options)
-    : buffers_(ring_, options.receive_buffers, options.receive_buffer_size),
-      wake_up_(make_wake_up()),
-      random_(system_seed()) {
-    arm_wake_up();
+    : buffers_(ring_, options.receive_buffers, options.receive_buffer_size), random_(system_seed()) {
     set_why("io_uring, kernel " + kernel_release());
+    wake_up_ = make_wake_up();  // nothing fails after it: no destructor would close it
+    arm_wake_up();
 }
 
 uring_loop::~uring_loop() {

@@ -116,7 +116,7 @@ private:
 
     uring_ring ring_;
     uring_buffers buffers_;
-    int wake_up_;
+    int wake_up_ = -1;
     split_mix random_;
     slot_table<socket> sockets_;
     std::size_t copies_ = 0;

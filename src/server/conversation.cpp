@@ -3,6 +3,8 @@
 
 #include "server/worker.hpp"
 
+#include <new>
+
 namespace aperto {
 namespace {
 
@@ -57,7 +59,10 @@ std::optional<limit> conversation::limit_that_struck() const noexcept {
         if (failed.code() == errc::message_too_large) return limit::max_message;
         if (failed.code() == errc::cancelled && worker_.is_stopping()) return limit::drain_deadline;
         if (reason_of(failed.code()) == close_reason::limit) return limit::memory_budget;
+        if (failed.code() == std::errc::not_enough_memory) return limit::memory_budget;
         if (failed.code() != std::errc::timed_out) return {};
+    } catch (const std::bad_alloc&) {
+        return limit::memory_budget;
     } catch (...) {
         return {};
     }

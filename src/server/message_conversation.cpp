@@ -101,15 +101,15 @@ bool message_conversation::answer(std::string_view message) {
     exchange with(who, state_, out, mine_.message_offset());
     try {
         shared.what.on_message()(message, with);
+        if (with.silent_) {
+            out.resize(begin);
+        } else {
+            shared.events.replied(who, std::string_view(out).substr(payload));
+            end_frame(shared.options.framing, begin, out, mine_.line_had_carriage_return());
+        }
     } catch (...) {
         out.resize(begin);  // half an answer is none
         throw;
-    }
-    if (with.silent_) {
-        out.resize(begin);
-    } else {
-        shared.events.replied(who, std::string_view(out).substr(payload));
-        end_frame(shared.options.framing, begin, out, mine_.line_had_carriage_return());
     }
     if (mine_.is_much_pending()) mine_.commit();
     ended_by_us_ = with.close_ || shared.options.once;

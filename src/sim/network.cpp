@@ -2,6 +2,7 @@
 // Hosts, names and links; time, and whose turn it is. What packets do is in packets.cpp.
 #include "sim/network.hpp"
 
+#include "sim/machine_work.hpp"
 #include "sim/sim_loop.hpp"
 
 #include <fmt/format.h>
@@ -187,6 +188,7 @@ std::string network::who_waits() const {
 }
 
 void network::run(duration until) {
+    const machine_work working;
     try {
         while (!all_ended()) {
             const bool idle = !pick_awake();
@@ -237,6 +239,7 @@ void network::give_up() noexcept {
 }
 
 void network::settle() {
+    const machine_work working;
     while (connections_in_use_ > 0 && (pick_awake() || !plans_.empty()))
         step();
 }

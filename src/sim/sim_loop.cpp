@@ -2,6 +2,7 @@
 // A simulated machine's turns and what is due in them; the operations are in sim_operations.cpp.
 #include "sim/sim_loop.hpp"
 
+#include "sim/machine_work.hpp"
 #include "sim/network.hpp"
 
 #include <algorithm>
@@ -33,6 +34,7 @@ time_point sim_loop::read_clock() const noexcept { return net_.now() + offset_; 
 
 void sim_loop::turn() {
     const current_guard guard(*this);
+    const program_work running;
     awake_ = false;
     turning_ = true;
     refresh_now();
@@ -44,6 +46,7 @@ void sim_loop::turn() {
 }
 
 void sim_loop::poll(time_point until) {
+    const machine_work working;
     // Under `loop::run` of its own, rather than its world's, it drives the world itself.
     if (!turning_) {
         wakes_at_ = duration::max();
@@ -98,6 +101,7 @@ void sim_loop::try_due(socket_id which, bool outgoing) {
         if (waiting->what() == operation::kind::connect) release(which, *at);
     }
     detach(*waiting);
+    const program_work running;
     complete(*waiting, waiting->result);
 }
 
@@ -126,6 +130,7 @@ void sim_loop::abandon_pending(operation& waiting) noexcept {
 }
 
 void sim_loop::cancel_pending(operation& waiting) noexcept {
+    const machine_work working;
     socket& at = *sockets_.find(waiting.socket);
     const bool outgoing = at.outgoing == &waiting;
     net_.record({.what = happening::cancel, .host = host_, .peer = host_, .connection = at.connection});
@@ -151,6 +156,7 @@ void sim_loop::cancel_pending(operation& waiting) noexcept {
 // ---- calls aside
 
 bool sim_loop::start(aside_operation& aside, std::function<void()> call) {
+    const machine_work working;
     aside.job = std::make_shared<aside_job>(aside_job{std::move(call), &aside});
     asides_.push_back(aside.job);
     const event asked{.what = happening::resolve, .host = host_, .peer = host_};
@@ -172,6 +178,7 @@ void sim_loop::end_aside(std::uint64_t number) {
     const std::shared_ptr<aside_job> job = std::move(asides_[number]);
     {
         const current_guard guard(*this);
+        const program_work running;
         job->call();
     }
     if (!job->waiting) return;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The operations on simulated sockets; turns and cancellation are in sim_loop.cpp.
+#include "sim/machine_work.hpp"
 #include "sim/network.hpp"
 #include "sim/sim_loop.hpp"
 
@@ -49,6 +50,7 @@ bool sim_loop::attempt(socket_id id, socket& at, operation& waiting) {
 std::uint16_t sim_loop::free_port() noexcept { return net_.at(host_).next_port++; }
 
 socket_id sim_loop::listen(const endpoint& where, const listen_options& options) {
+    const machine_work working;
     endpoint actual = where;
     if (where.port() == 0) actual.set_port(free_port());
     for (const socket_id each : listeners_)
@@ -93,6 +95,7 @@ void sim_loop::queue(socket_id listener, std::uint32_t connection) {
 }
 
 bool sim_loop::start_accept(socket_id listener, accept_operation& accept) {
+    const machine_work working;
     accept.accepted = {};
     socket* at = sockets_.find(listener);
     if (!at) return accept.result = -EBADF, true;
@@ -130,6 +133,7 @@ bool sim_loop::attempt_accept(socket& at, accept_operation& accept) {
 // ---- connecting
 
 bool sim_loop::start_connect(const endpoint& to, const connect_options&, connect_operation& connect) {
+    const machine_work working;
     connect.connected = {};
     connect.result = fails(happening::connect, nullptr);
     if (connect.result == 0 && sockets_.used() >= net_.at(host_).options.descriptors_max)
@@ -167,6 +171,7 @@ bool sim_loop::attempt_connect(socket_id id, socket& at, connect_operation& conn
 // ---- receiving
 
 bool sim_loop::start_receive(socket_id from, receive_operation& receive) {
+    const machine_work working;
     receive.bytes = {};
     socket* at = sockets_.find(from);
     if (!at) return receive.result = -EBADF, true;
@@ -227,6 +232,7 @@ void sim_loop::serve_those_without_buffer() {
 // ---- sending
 
 bool sim_loop::start_send(socket_id to, send_operation& send) {
+    const machine_work working;
     socket* at = sockets_.find(to);
     if (!at) return send.result = -EBADF, true;
     assert(at->is == role::connection && !at->outgoing);
@@ -276,6 +282,7 @@ bool sim_loop::attempt_send(socket& at, send_operation& send) {
 // ---- ending, and knowing
 
 int sim_loop::shutdown_send(socket_id which) noexcept {
+    const machine_work working;
     socket* at = sockets_.find(which);
     if (!at || at->is != role::connection) return -EBADF;
     connection& on = *connection_of(*at);
@@ -287,6 +294,7 @@ int sim_loop::shutdown_send(socket_id which) noexcept {
 }
 
 void sim_loop::close(socket_id which, bool reset) noexcept {
+    const machine_work working;
     socket* at = sockets_.find(which);
     if (!at) return;
     assert(!at->incoming && !at->outgoing && "an operation is in flight on the socket that is closed");
