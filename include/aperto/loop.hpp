@@ -121,8 +121,13 @@ public:
     void post(errand& what) noexcept;
     void withdraw(errand& what) noexcept;
 
-    /// The time of this turn. Moves between turns, not within one.
+    /// The time of this turn: read as it began, or since then by `read_now`.
     time_point now() const noexcept { return now_; }
+    /// The time of this moment, for a wait that follows long work.
+    time_point read_now() noexcept {
+        refresh_now();
+        return now_;
+    }
     /// A number that changes each turn.
     std::uint64_t turn() const noexcept { return turn_; }
     /// 64 bits, for jitter and the like: seeded by the system, or by the simulation's seed. Not for secrets.
@@ -374,7 +379,7 @@ inline time_point time_after(time_point begin, duration how_long) noexcept {
 /// Waits on the current loop. Throws `errc::cancelled` when its scope is cancelled.
 inline detail::sleep_awaiter sleep(duration how_long) {
     loop& on = loop::current();
-    return {on, detail::time_after(on.now(), how_long)};
+    return {on, detail::time_after(on.read_now(), how_long)};
 }
 inline detail::sleep_awaiter sleep_until(time_point when) { return {loop::current(), when}; }
 

@@ -55,7 +55,8 @@ void connect_race::begin_next() {
         next.on_complete = &connect_race::on_attempt_end;
         if (!on.start_connect(next.where, options_.socket, next)) {
             ++running_;
-            if (log_.begun < log_.addresses.size()) on.arm(stagger_, on.now() + options_.attempt_delay);
+            const time_point until = detail::time_after(on.now(), options_.attempt_delay);
+            if (log_.begun < log_.addresses.size() && until != time_point::max()) on.arm(stagger_, until);
             break;
         }
         settle(next);

@@ -118,7 +118,7 @@ task<bool> run_limited(task<> work, duration limit) {
     cancel_scope inner(outer);
     limit_timer alarm(inner);
     loop& on = loop::current();
-    const time_point until = time_after(on.now(), limit);
+    const time_point until = time_after(on.read_now(), limit);
     if (until != time_point::max()) on.arm(alarm, until);
     work.in(inner);
     bool late = false;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Time and threads, on every engine: sleeps, timers, posts from elsewhere, stopping, blocking calls aside.
+#include "aperto/group.hpp"
 #include "io/seam.hpp"
 
 #include <algorithm>
@@ -24,8 +25,7 @@ TEST_P(time_and_threads, a_sleep_never_ends_early) {
         for (int i = 0; i < 60; ++i) {
             const duration wanted = std::chrono::microseconds(137 * i);
             const time_point asked = clock::now();
-            // From the start of the turn, which is when the loop thinks it is.
-            const time_point due = on->now() + wanted;
+            const time_point due = asked + wanted;
             co_await sleep(wanted);
             EXPECT_GE(clock::now(), due);
             EXPECT_GE(on->now(), due);
@@ -34,6 +34,34 @@ TEST_P(time_and_threads, a_sleep_never_ends_early) {
         std::cout << "latest by " << std::chrono::duration_cast<std::chrono::microseconds>(worst).count()
                   << " µs\n";
         EXPECT_LT(worst, 500ms);
+    };
+    on->run(story());
+    expect_nothing_left();
+}
+
+TEST_P(time_and_threads, work_before_a_wait_is_no_part_of_it) {
+    const auto work = [] {
+        const time_point over = clock::now() + 30ms;
+        while (clock::now() < over) {
+        }
+    };
+    auto story = [&]() -> task<> {
+        work();
+        const time_point asked = clock::now();
+        co_await sleep(20ms);
+        EXPECT_GE(clock::now() - asked, 20ms);
+
+        work();
+        const time_point limited = clock::now();
+        task<> long_pause = []() -> task<> { co_await sleep(10s); }();
+        bool late = false;
+        try {
+            co_await with_timeout(20ms, std::move(long_pause));
+        } catch (const error& failed) {
+            late = failed.code() == std::errc::timed_out;
+        }
+        EXPECT_TRUE(late);
+        EXPECT_GE(clock::now() - limited, 20ms);
     };
     on->run(story());
     expect_nothing_left();
