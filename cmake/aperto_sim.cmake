@@ -4,7 +4,7 @@
 
 set(sim_folder "${PROJECT_SOURCE_DIR}/tests/sim")
 set(sim_stories "${sim_folder}/seeds/main.cpp" "${sim_folder}/story.cpp" "${sim_folder}/stories.cpp"
-    "${sim_folder}/hard_stories.cpp")
+    "${sim_folder}/hard_stories.cpp" "${sim_folder}/late_cancel_story.cpp")
 
 # What a build without optimisation, or with a sanitizer, does in the time that CI has.
 set(sim_seed_count 100000)
@@ -27,8 +27,12 @@ string(REPLACE "\n" ";" sim_planted_names "${sim_planted_names}")
 set(sim_planted "")
 set(sim_originals "")
 foreach(name IN LISTS sim_planted_names)
-    string(REPLACE "/" "_" flat "${name}")
-    list(APPEND sim_planted "${CMAKE_CURRENT_BINARY_DIR}/canaries/${flat}")
+    if(NOT name MATCHES "hpp$")
+        string(REPLACE "/" "_" name_of_copy "${name}")
+    else()
+        set(name_of_copy "${name}")
+    endif()
+    list(APPEND sim_planted "${CMAKE_CURRENT_BINARY_DIR}/canaries/${name_of_copy}")
     list(APPEND sim_originals "${PROJECT_SOURCE_DIR}/${name}")
 endforeach()
 add_custom_command(
@@ -41,6 +45,7 @@ add_custom_command(
 
 # The planted copies come before the library, which then gives everything else.
 add_executable(sim_canaries ${sim_stories} ${sim_planted})
-target_include_directories(sim_canaries PRIVATE "${PROJECT_SOURCE_DIR}/tests" "${PROJECT_SOURCE_DIR}/src")
+target_include_directories(sim_canaries PRIVATE "${CMAKE_CURRENT_BINARY_DIR}/canaries/src" "${PROJECT_SOURCE_DIR}/tests"
+    "${PROJECT_SOURCE_DIR}/src")
 target_link_libraries(sim_canaries PRIVATE aperto fmt::fmt aperto_flags)
 add_dependencies(tests sim_canaries)

@@ -67,6 +67,14 @@ void network::carry_out(plan what) {
         if (on.up) on.loop->due(which, what.side == 1);
         return;
     }
+    case plan::kind::cancel: {
+        machine& on = at(static_cast<std::uint16_t>(what.which));
+        const socket_id which{static_cast<std::uint32_t>(what.first),
+                              static_cast<std::uint32_t>(what.second)};
+        if (on.up)
+            on.loop->reach_with_cancel(which, what.side == 1, static_cast<std::uint32_t>(what.first >> 32));
+        return;
+    }
     case plan::kind::aside: {
         machine& on = at(static_cast<std::uint16_t>(what.which));
         if (on.up) on.loop->end_aside(what.first);

@@ -111,7 +111,9 @@ void sim_loop::wait(socket_id id, socket& at, operation& waiting, bool outgoing)
     assert(!(outgoing ? at.outgoing : at.incoming) && "one operation of a kind at a time");
     waiting.socket = id;
     (outgoing ? at.outgoing : at.incoming) = &waiting;
+    (outgoing ? at.out_asked : at.in_asked) = false;
     (outgoing ? at.out_cancelled : at.in_cancelled) = false;
+    ++(outgoing ? at.out_number : at.in_number);
     mark_pending(waiting);
 }
 
@@ -134,23 +136,31 @@ void sim_loop::cancel_pending(operation& waiting) noexcept {
     socket& at = *sockets_.find(waiting.socket);
     const bool outgoing = at.outgoing == &waiting;
     net_.record({.what = happening::cancel, .host = host_, .peer = host_, .connection = at.connection});
-    bool& cancelled = outgoing ? at.out_cancelled : at.in_cancelled;
-    if (cancelled) return;  // the first one is on its way
+    bool& asked = outgoing ? at.out_asked : at.in_asked;
+    if (asked) return;  // the first one is on its way
     if (net_.happens(net_.options.faults.lost_cancel)) {
         // It reaches the operation a little later; what has come by then wins.
         static_cast<queue_hook&>(waiting).unlink();
-        cancelled = true;
+        asked = true;
+        const std::uint64_t number = outgoing ? at.out_number : at.in_number;
         net_.add_plan({.at = net_.elapsed() + net_.up_to(lateness_max),
-                       .first = waiting.socket.slot,
+                       .first = number << 32 | waiting.socket.slot,
                        .second = waiting.socket.generation,
                        .which = host_,
-                       .what = plan::kind::completion,
+                       .what = plan::kind::cancel,
                        .side = static_cast<std::uint8_t>(outgoing)});
         return;
     }
     abandon_pending(waiting);
     complete_later(waiting, -ECANCELED);
     awake_ = true;
+}
+
+void sim_loop::reach_with_cancel(socket_id which, bool outgoing, std::uint32_t number) {
+    socket* at = sockets_.find(which);
+    if (!at || (outgoing ? at->out_number : at->in_number) != number) return;
+    (outgoing ? at->out_cancelled : at->in_cancelled) = true;
+    due(which, outgoing);
 }
 
 // ---- calls aside

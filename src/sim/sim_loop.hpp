@@ -65,6 +65,8 @@ public:
     void changed(socket_id which, bool outgoing);
     /// And now it is tried.
     void due(socket_id which, bool outgoing);
+    /// A cancel that was long on its way reaches a call, unless that has ended meanwhile.
+    void reach_with_cancel(socket_id which, bool outgoing, std::uint32_t number);
     void end_aside(std::uint64_t number);
     /// The listener for `to`, none where there is none or its queue is full (`full`).
     socket_id listener_for(const endpoint& to, bool& full) noexcept;
@@ -84,10 +86,14 @@ private:
         std::uint8_t side = 0;
         bool in_queued = false;  ///< a try of the incoming operation is planned or due
         bool out_queued = false;
+        bool in_asked = false;  ///< to end: a cancel is on its way
+        bool out_asked = false;
         bool in_cancelled = false;
         bool out_cancelled = false;
         bool shut = false;
         std::uint32_t connection = 0;
+        std::uint32_t in_number = 0;  ///< of the call that waits, among those of this socket
+        std::uint32_t out_number = 0;
         operation* incoming = nullptr;
         operation* outgoing = nullptr;
         std::size_t backlog_max = 0;

@@ -242,7 +242,7 @@ void tell_a_story(world& in, mischief weather) {
         const char* name;
         void (*tell)(story&);
     };
-    constexpr std::array<entry, 13> all{{{"messages", tell_of_messages},
+    constexpr std::array<entry, 14> all{{{"messages", tell_of_messages},
                                          {"messages", tell_of_messages},
                                          {"messages", tell_of_messages},
                                          {"sessions", tell_of_sessions},
@@ -254,7 +254,8 @@ void tell_a_story(world& in, mischief weather) {
                                          {"a stop", tell_of_a_stop},
                                          {"a last word", tell_of_a_last_word},
                                          {"second thoughts", tell_of_second_thoughts},
-                                         {"scarcity", tell_of_scarcity}}};
+                                         {"scarcity", tell_of_scarcity},
+                                         {"late cancels", tell_of_late_cancels}}};
     story it(in, weather);
     const entry& chosen = all[it.pick(all.size())];
     in.note(std::string("a story of ") + chosen.name);

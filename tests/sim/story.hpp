@@ -106,5 +106,6 @@ void tell_of_a_stop(story& it);
 void tell_of_a_last_word(story& it);
 void tell_of_second_thoughts(story& it);
 void tell_of_scarcity(story& it);
+void tell_of_late_cancels(story& it);
 
 }  // namespace aperto::sim

@@ -3,7 +3,10 @@
 
     plant.py SOURCE_DIR OUTPUT_DIR     writes the copies; prints their names
     plant.py --list                    prints the number and the name of each bug
-    plant.py --files                   prints the sources that get one
+    plant.py --files                   prints the sources that are copied
+
+A header that gets one is copied to OUTPUT_DIR/src, to be found there before the original; whoever looks a socket up by
+it is copied too, as it is (USERS).
 
 Each bug is a piece of the source and what it is replaced by; in the copy it is there only where the program says so at
 run time (`aperto_canary`), so that one build holds them all. The sources themselves know nothing of it. A piece that is
@@ -17,6 +20,8 @@ from pathlib import Path
 CONNECTION = "src/net/connection.cpp"
 READING = "src/net/connection_reading.cpp"
 WRITING = "src/net/connection_writing.cpp"
+SLOTS = "src/io/slot_table.hpp"
+USERS = {SLOTS: ("src/sim/sim_loop.cpp", "src/sim/sim_operations.cpp")}
 
 # name, file, right, wrong: C stands for "this canary is on"
 CANARIES = [
@@ -70,23 +75,33 @@ CANARIES = [
     ("a reader takes a broken connection, of which the writer heard, for its end", READING,
      "    if (result == 0 && broke && !ended_) result = write_failure_;",
      "    if (!C && result == 0 && broke && !ended_) result = write_failure_;"),
+    ("a socket's generation is not checked: what comes late reaches the next one in its slot", SLOTS,
+     "there.in_use && there.generation == which.generation",
+     "there.in_use && (C || there.generation == which.generation)"),
 ]
 
 
+def copied():
+    """The sources, in order, that are copied."""
+    files = list(dict.fromkeys(file for _, file, *_ in CANARIES))
+    return files + [user for file in files for user in USERS.get(file, ()) if user not in files]
+
+
 def planted(source, output):
-    texts = {}
+    texts = {file: (source / file).read_text() for file in copied()}
     for number, (name, file, right, wrong) in enumerate(CANARIES, start=1):
-        text = texts.get(file) or (source / file).read_text()
+        text = texts[file]
         if text.count(right) != 1:
             sys.exit(f"{file}: the place of canary {number}, {name!r}, is there {text.count(right)} times:\n{right}")
         wrong = re.sub(r"\bC\b", f"is_planted({number})", wrong)
         texts[file] = text.replace(right, wrong)
     for file, text in texts.items():
         first, rest = text.split("\n", 1)
-        place = output / file.replace("/", "_")
+        place = output / (file if file.endswith(".hpp") else file.replace("/", "_"))
         place.parent.mkdir(parents=True, exist_ok=True)
         new = (f'{first}\nextern "C" unsigned aperto_canary;\n'
-               f"static inline bool is_planted(unsigned canary) noexcept {{ return aperto_canary == canary; }}\n{rest}")
+               f"#ifndef APERTO_PLANTED\n#define APERTO_PLANTED\n"
+               f"static inline bool is_planted(unsigned canary) noexcept {{ return aperto_canary == canary; }}\n#endif\n{rest}")
         if not place.exists() or place.read_text() != new:
             place.write_text(new)
 
@@ -96,8 +111,7 @@ def main():
         for number, (name, *_) in enumerate(CANARIES, start=1):
             print(number, name)
     elif sys.argv[1:] == ["--files"]:
-        for file in dict.fromkeys(file for _, file, *_ in CANARIES):
-            print(file)
+        print("\n".join(copied()))
     elif len(sys.argv) == 3:
         planted(Path(sys.argv[1]), Path(sys.argv[2]))
     else:
