@@ -229,15 +229,19 @@ void uring_loop::give_back(lent_bytes bytes) noexcept {
 
 // Much data is copied by the kernel at once, while it is in the cache, and its memory is free again for the
 // next reply: that outweighs the system call that a submission would save. False where the ring has to do it.
-bool uring_loop::send_now(int descriptor, send_operation& send) noexcept {
+bool uring_loop::send_now(socket& to, send_operation& send) noexcept {
     std::size_t size = 0;
     for (const iovec& part : send.parts)
         size += part.iov_len;
     if (size < send_now_min) return false;
+    const auto this_turn = static_cast<std::uint32_t>(turn());
+    if (std::exchange(to.budget_turn, this_turn) != this_turn) to.sent_now = 0;
+    if (to.sent_now == sends_now_max) return false;
+    ++to.sent_now;
     msghdr header{};
     header.msg_iov = send.parts.data();
     header.msg_iovlen = send.parts.size();
-    const ssize_t taken = ::sendmsg(descriptor, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t taken = ::sendmsg(to.descriptor, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (taken < 0 && (errno == EAGAIN || errno == EINTR)) return false;
     send.result = taken < 0 ? -errno : static_cast<int>(taken);
     return true;
@@ -247,7 +251,7 @@ bool uring_loop::start_send(socket_id to, send_operation& send) {
     socket* at = find_open(to);
     if (!at) return send.result = -EBADF, true;
     assert(!at->sending && !send.parts.empty());
-    if (send_now(at->descriptor, send)) return true;
+    if (send_now(*at, send)) return true;
     msghdr* const header = send.parts.size() > 1 ? add(headers_) : nullptr;
     if (send.parts.size() > 1 && !header) return send.result = -ENOMEM, true;
     io_uring_sqe* sqe = ring_.next_sqe();

@@ -63,6 +63,8 @@ private:
     static constexpr std::size_t ahead_max = 2;
     /// Bytes from which a send is tried at once, by a system call of its own.
     static constexpr std::size_t send_now_min = 8 * 1024;
+    /// So many of one socket in one turn; then others go first, however fast its peer reads.
+    static constexpr std::uint8_t sends_now_max = 16;
 
     /// What came before anybody asked for it: received buffers, or accepted descriptors. Rare, so apart.
     struct arrivals {
@@ -71,17 +73,20 @@ private:
     };
     struct socket {
         int descriptor = -1;
-        bool listening = false;
-        bool armed = false;           ///< a multishot accept or receive is in the kernel
-        bool cancelling = false;      ///< and has been asked to end
-        bool sending = false;         ///< a send or connect is in the kernel
-        bool closed = false;          ///< waits for the kernel's last completion only
-        bool ended = false;           ///< no more will be received; `end_result` says why
+        bool listening : 1 = false;
+        bool armed : 1 = false;     ///< a multishot accept or receive is in the kernel
+        bool sending : 1 = false;   ///< a send or connect is in the kernel
+        bool closed : 1 = false;    ///< waits for the kernel's last completion only
+        bool ended : 1 = false;     ///< no more will be received; `end_result` says why
+        bool cancelling = false;    ///< what is armed has been asked to end
+        std::uint8_t sent_now = 0;  ///< sends at once, in the turn `budget_turn`
+        std::uint32_t budget_turn = 0;
         int end_result = 0;           ///< a listener's: what the next accept is told
         operation* reader = nullptr;  ///< an accept or a receive that waits
         operation* writer = nullptr;  ///< a send or a connect in flight
         std::unique_ptr<arrivals> ahead;
     };
+    static_assert(sizeof(socket) <= 40, "a server has one for each idle client");
 
     /// The number of a lent "buffer" that is memory of its own, copied out of the ring's.
     static constexpr std::uint32_t copied = 0xFFFF'FFFF;
@@ -90,7 +95,7 @@ private:
     io_uring_sqe* prepare(tag what, socket_id which) noexcept;
     void ask_to_cancel(tag what, socket_id which) noexcept;
     void arm_wake_up() noexcept;
-    static bool send_now(int descriptor, send_operation& send) noexcept;
+    bool send_now(socket& to, send_operation& send) noexcept;
     void arm_receive(socket_id which, socket& at) noexcept;
     void arm_accept(socket_id which, socket& at) noexcept;
     void rearm_waiting() noexcept;

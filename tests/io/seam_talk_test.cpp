@@ -53,6 +53,30 @@ TEST_P(talk, an_echo_gives_back_a_megabyte_in_order) {
     expect_nothing_left();
 }
 
+TEST_P(talk, a_writer_whose_peer_takes_everything_lets_others_go_first) {
+    constexpr int sends = 64;
+    int most_in_a_turn = 0;
+    auto story = [&]() -> task<> {
+        const pair both = co_await make_pair_of(*on);
+        // Room for all of it, as a peer that reads fast makes it.
+        const int room = 4 << 20;
+        for (const auto& [end, what] : {std::pair(both.client, SO_SNDBUF), std::pair(both.server, SO_RCVBUF)})
+            setsockopt(on->native_handle(end), SOL_SOCKET, what, &room, sizeof room);
+        const std::string block(16 * 1024, 'x');
+        std::uint64_t turn = on->turn();
+        int in_turn = 0;
+        for (int i = 0; i < sends; ++i) {
+            const int failed = co_await send_all(*on, both.client, block);
+            EXPECT_EQ(failed, 0);
+            if (std::exchange(turn, on->turn()) != on->turn()) in_turn = 0;
+            most_in_a_turn = std::max(most_in_a_turn, ++in_turn);
+        }
+        close_both(*on, both);
+    };
+    on->run(story());
+    EXPECT_LE(most_in_a_turn, 17) << "16, and the one that had to wait";
+}
+
 TEST_P(talk, parts_are_gathered_in_order) {
     auto story = [&]() -> task<> {
         const pair both = co_await make_pair_of(*on);
