@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "net/corpus.hpp"
+#include "support/corpus.hpp"
 
 // Each fuzzer has the one entry that libFuzzer calls; here several stand in one program.
 #define LLVMFuzzerTestOneInput fuzz_saved_syn
