@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
+#include <sstream>
 #include <system_error>
 
 namespace aperto::lab {
@@ -32,17 +33,23 @@ std::string words_json() {
         {"faults", _("struck by the wire")},
         {"again", _("sent again")},
         {"data", _("with data")},
+        {"connection", _("connection")},
+        {"all_connections", _("all connections")},
         {"ladder", _("Ladder")},
         {"sequence", _("Time and sequence numbers")},
         {"window", _("Window")},
         {"zoom", _("zoom")},
         {"show", _("show")},
-        {"details", _("Click a packet for its details.")},
+        {"details", _("Click a packet for its details; the arrow keys go from one to the next.")},
+        {"key_syn", _("beginning and end")},
+        {"key_lost", _("lost or damaged")},
+        {"key_note", _("out of order, SACK, duplicate ACK")},
+        {"key_zero", _("zero window and its end")},
         {"ms", "ms"},
         {"bytes", _("bytes")},
         {"sent", _("sent")},
-        {"arrived", _("arrived")},
         {"lost", _("lost")},
+        {"acknowledged", _("acknowledged")},
         {"in_flight", _("sent but not acknowledged")},
         {"advertised", _("window the receiver offers")},
         {"direction", _("stream of the")}};
@@ -84,18 +91,23 @@ void page_data::write(const std::string& path, const run_report& report,
             "'unsafe-inline'\">\n"
          << "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>"
          << for_markup(title_) << "</title>\n<style>" << page_style << "</style>\n</head>\n<body>\n<h1>"
-         << for_markup(title_) << "</h1>\n<pre id=\"summary\">" << for_markup(summary_text(report));
+         << for_markup(title_) << "</h1>\n<pre id=\"summary\">";
+    auto summary = summary_text(report);
     for (const auto& one : verdicts) {
-        file << for_markup(fmt::format("{} {}   {}\n", one.holds ? "✓" : "✗", one.text, one.evidence));
+        summary += fmt::format("{} {}   {}\n", one.holds ? "✓" : "✗", one.text, one.evidence);
     }
     if (left_out_ > 0) {
-        file << for_markup(sentence(_("{} more packets are not on this page"), left_out_)) << "\n";
+        summary += sentence(_("{} more packets are not on this page"), left_out_) + "\n";
+    }
+    std::istringstream lines(summary);
+    for (std::string line; std::getline(lines, line);) {
+        file << "<div>" << for_markup(line) << "</div>";
     }
     file << "</pre>\n"
          << page_body
          << "\n<script id=\"run\" type=\"application/json\">{\"words\":" << for_script(words_json())
          << ",\"packets\":[\n"
-         << for_script(packets_) << "\n]}</script>\n<script>" << page_script
+         << for_script(packets_) << "\n]}</script>\n<script>" << page_script << page_graphs
          << "</script>\n</body>\n</html>\n";
     file.close();
     if (file.fail()) {

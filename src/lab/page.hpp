@@ -38,5 +38,6 @@ private:
 extern const char* const page_style;
 extern const char* const page_body;
 extern const char* const page_script;
+extern const char* const page_graphs;
 
 }  // namespace aperto::lab

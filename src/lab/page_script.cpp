@@ -6,7 +6,9 @@ namespace aperto::lab {
 // Only what is in view is in the document: a ladder of 20,000 packets scrolls as well as one of 20.
 const char* const page_script = R"js('use strict';
 const run = JSON.parse(document.getElementById('run').textContent), words = run.words, packets = run.packets;
-const byId = id => document.getElementById(id), has = (p, m) => (p.marks || []).includes(m);
+const byId = id => document.getElementById(id), has = (p, ...marks) => (p.marks || []).some(m => marks.includes(m));
+const group = n => n.toLocaleString(document.documentElement.lang);
+const time = us => (us / 1000).toLocaleString(document.documentElement.lang, {minimumFractionDigits: 2, maximumFractionDigits: 2});
 const node = (name, attributes, text) => {
   const n = document.createElementNS('http://www.w3.org/2000/svg', name);
   for (const [k, v] of Object.entries(attributes)) n.setAttribute(k, v);
@@ -23,108 +25,113 @@ const filters = {
 };
 for (const name of Object.keys(filters)) byId('filter').add(new Option(words[name], name));
 for (const name of ['client', 'server']) byId('direction').add(new Option(words[name], name));
+const flows = [...new Set(packets.map(p => p.flow || 0))].filter(n => n > 0);
+byId('flow').add(new Option(words.all_connections, ''));
+for (const n of flows) byId('flow').add(new Option(n, n));
+byId('flow-label').hidden = flows.length < 2;
+const chosenFlow = () => Number(byId('flow').value);
 
-const left = 110, right = 560, rowHeight = 34, top0 = 40;
-let shown = [], places = [], chosen = null;
+const left = 90, right = 640, wordsAt = right + 80, top0 = 44, sendGap = 30, arrivalGap = 14, letter = 7.3;
+let shown = [], leaves = [], arrives = [], chosen = null, height = 0, width = 0;
 const endOf = p => p.arrived_us === undefined ? p.sent_us : p.arrived_us;
+
+// Every departure and every arrival has a height of its own, in the order of time: arrows cross where packets
+// overtook each other, and no two times are written over one another. Zoom adds room for the time between.
 function layout() {
-  shown = packets.filter(filters[byId('filter').value]);
+  shown = packets.filter(filters[byId('filter').value]).filter(p => !chosenFlow() || p.flow === chosenFlow());
+  const moments = [];
+  shown.forEach((p, i) => {
+    moments.push([p.sent_us, i, true]);
+    if (p.fate !== 'lost') moments.push([endOf(p), i, false]);
+  });
+  moments.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
   const zoom = Number(byId('zoom').value);
-  places = []; let y = top0, last = shown.length ? shown[0].sent_us : 0;
-  for (const p of shown) {                      // rows, stretched by the time between them as far as zoom says
-    y += rowHeight + Math.min(600, Math.max(0, p.sent_us - last) / 1000 * zoom / 4);
-    places.push(y); last = p.sent_us;
+  let y = top0 - sendGap, last = moments.length ? moments[0][0] : 0;
+  leaves = []; arrives = [];
+  for (const [at, i, leaving] of moments) {
+    y += (leaving ? sendGap : arrivalGap) + Math.min(600, (at - last) / 1000 * zoom / 4);
+    (leaving ? leaves : arrives)[i] = y;
+    last = at;
   }
-  const height = (places.at(-1) || top0) + 260;
-  byId('ladder').setAttribute('viewBox', `0 0 1150 ${height}`);
-  byId('ladder').style.height = height + 'px'; byId('ladder').style.width = '1150px';
-  byId('count').textContent = `${shown.length} / ${packets.length}`;
+  height = y + 60;
+  byId('count').textContent = `${group(shown.length)} / ${group(packets.length)}`;
   draw();
 }
 function kindOf(p) {
   if (p.fate === 'lost' || has(p, 'bad-checksum')) return 'lost';
   if (has(p, 'retransmission')) return 'again';
-  if (has(p, 'zero-window') || has(p, 'window-update') || has(p, 'probe')) return 'zero';
-  if ((p.marks || []).some(m => ['duplicate-ack', 'sack', 'd-sack', 'out-of-order', 'overtaken'].includes(m))) return 'note';
+  if (has(p, 'zero-window', 'window-update', 'probe')) return 'zero';
+  if (has(p, 'duplicate-ack', 'sack', 'd-sack', 'out-of-order', 'overtaken', 'seen-before')) return 'note';
   return /SYN|FIN|RST/.test(p.flags || '') ? 'syn' : '';
 }
-const group = n => n.toLocaleString(document.documentElement.lang);
 function label(p) {
-  if (p.seq === undefined) return `${p.length} B`;
+  if (p.seq === undefined) return `${p.protocol || ''} ${group(p.length)} B`;
   const range = p.payload ? ` ${group(p.seq)}–${group(p.seq + p.payload - 1)}` : '';
   return `${p.flags}${range}${p.flags.includes('ACK') ? ' ack ' + group(p.ack) : ''} win ${group(p.window)}`;
 }
-function slope(i) {                              // how far down it arrives: after the packets sent meanwhile
-  const p = shown[i], end = endOf(p);
-  let j = i; while (j + 1 < shown.length && shown[j + 1].sent_us < end && j - i < 40) j++;
-  const from = places[i], to = places[j];
-  return Math.min(to - from + 8, 400);
+function lines(text) {                            // at most two, broken between words
+  const most = Math.floor((width - wordsAt - 50) / letter);
+  if (text.length <= most) return [text];
+  const cut = text.lastIndexOf(' ', most), first = text.slice(0, cut > 0 ? cut : most), rest = text.slice(first.length).trim();
+  return [first, rest.length <= most ? rest : rest.slice(0, most - 1) + '…'];
+}
+function arrow(x1, y1, x2, y2) {
+  const slant = Math.atan2(y2 - y1, x2 - x1), tip = a => `${x2 - 9 * Math.cos(slant + a)},${y2 - 9 * Math.sin(slant + a)}`;
+  return node('polyline', {points: `${tip(.4)} ${x2},${y2} ${tip(-.4)}`, class: 'way'});
 }
 function packetNode(p, i) {
-  const y = places[i], ltr = p.from === 'client', x1 = ltr ? left : right, x2 = ltr ? right : left, lost = p.fate === 'lost';
-  const down = lost ? 6 : slope(i), xe = lost ? (x1 + x2) / 2 : x2, ye = y + (lost ? down / 2 : down);
-  const g = node('g', {class: `packet ${kindOf(p)}${chosen === p.n ? ' chosen' : ''}`, tabindex: 0, role: 'listitem', 'data-n': p.n});
-  const line = {x1, y1: y, x2: xe, y2: ye};
-  g.append(node('rect', {x: 0, y: y - rowHeight / 2, width: 1150, height: rowHeight - 2, class: 'row'}), node('line', {...line, class: 'hit'}), node('line', {...line, class: 'way'}));
-  if (lost) g.append(node('text', {x: xe, y: ye + 5, 'text-anchor': 'middle'}, '✗'));
-  else { const slant = Math.atan2(ye - y, xe - x1);
-    const tip = a => `${xe - 9 * Math.cos(slant + a)},${ye - 9 * Math.sin(slant + a)}`;
-    g.append(node('polyline', {points: `${tip(.4)} ${xe},${ye} ${tip(-.4)}`, class: 'way'})); }
-  const ms = us => (us / 1000).toFixed(2);
-  g.append(node('text', {x: ltr ? left - 8 : left - 8, y: (ltr ? y : ye) + 4, 'text-anchor': 'end', class: 'time'}, ltr ? ms(p.sent_us) : lost ? '' : ms(endOf(p))),
-    node('text', {x: right + 8, y: (ltr ? ye : y) + 4, class: 'time'}, ltr ? (lost ? '' : ms(endOf(p))) : ms(p.sent_us)),
-    node('text', {x: (left + right) / 2, y: y - 4, 'text-anchor': 'middle'}, label(p)),
-    node('text', {x: right + 90, y: y + 4}, `${p.n}  ${(p.words || '').slice(0, 90)}`));
-  return g;
+  const y = leaves[i], up = p.from === 'client', lost = p.fate === 'lost', x1 = up ? left : right;
+  const x2 = lost ? (left + right) / 2 : up ? right : left, y2 = lost ? y + 6 : arrives[i];
+  const g = node('g', {class: `packet ${kindOf(p)}${chosen === p.n ? ' chosen' : ''}`, tabindex: -1, role: 'listitem', 'data-n': p.n});
+  const way = {x1, y1: y, x2, y2}, beside = [left - 8, right + 8], anchor = ['end', 'start'];
+  const clock = (us, y, server) => node('text', {x: beside[+server], y: y + 4, 'text-anchor': anchor[+server], class: 'time'}, time(us));
+  g.append(node('title', {}, p.words || ''), node('rect', {x: 0, y: y - 16, width, height: sendGap - 2, class: 'row'}),
+    node('line', {...way, class: 'hit'}), node('line', {...way, class: 'way'}), clock(p.sent_us, y, !up));
+  g.append(lost ? node('text', {x: x2, y: y2 + 5, 'text-anchor': 'middle'}, '✗') : arrow(x1, y, x2, y2));
+  if (!lost) g.append(clock(endOf(p), y2, up));
+  g.append(node('text', {x: wordsAt + 36, y: y + 4, 'text-anchor': 'end', class: 'time'}, group(p.n)));
+  lines(p.words || '').forEach((text, line) => g.append(node('text', {x: wordsAt + 46, y: y + 4 + 13 * line}, text)));
+  const over = node('g', {class: `over ${kindOf(p)}`});  // drawn last, so that no arrow crosses what is written
+  over.append(node('text', {x: x1 + (up ? 8 : -8), y: y - 5, 'text-anchor': anchor[+up], class: 'label'}, label(p)));
+  return [g, over];
 }
 function draw() {
-  const box = byId('ladder-box'), svg = byId('ladder'), from = box.scrollTop - 500, to = box.scrollTop + box.clientHeight + 100;
-  const height = parseFloat(svg.style.height), out = [];
-  out.push(node('line', {x1: left, y1: 24, x2: left, y2: height - 20, class: 'host'}), node('line', {x1: right, y1: 24, x2: right, y2: height - 20, class: 'host'}),
-    node('text', {x: left, y: 16, 'text-anchor': 'middle'}, words.client), node('text', {x: right, y: 16, 'text-anchor': 'middle'}, words.server));
-  shown.forEach((p, i) => { if (places[i] >= from && places[i] <= to) out.push(packetNode(p, i)); });
-  svg.replaceChildren(...out);
+  const box = byId('ladder-box'), svg = byId('ladder'), from = box.scrollTop - 100, to = box.scrollTop + box.clientHeight + 100;
+  width = Math.max(box.clientWidth, 1150);
+  svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
+  svg.style.height = height + 'px'; svg.style.width = width + 'px';
+  const host = (x, name) => [node('line', {x1: x, y1: 24, x2: x, y2: height - 20, class: 'host'}), node('text', {x, y: 16, 'text-anchor': 'middle'}, name)];
+  const out = [...host(left, words.client), ...host(right, words.server)];
+  const visible = [];
+  shown.forEach((p, i) => { if ((arrives[i] ?? leaves[i]) >= from && leaves[i] <= to) visible.push(packetNode(p, i)); });
+  svg.replaceChildren(...out, ...visible.map(v => v[0]), ...visible.map(v => v[1]));
 }
-function choose(n) {
+function choose(n, bringIntoView) {
   chosen = n;
-  const p = packets.find(one => one.n === n);
-  byId('details').textContent = p ? `${p.words ? p.words + '\n' : ''}${Object.entries(p).filter(([k]) => k !== 'event' && k !== 'words')
-    .map(([k, v]) => `${k}: ${typeof v === 'object' ? JSON.stringify(v) : v}`).join('\n')}` : words.details;
+  const p = packets.find(one => one.n === n), told = byId('details');
+  told.replaceChildren();
+  const line = (text, name) => { const d = document.createElement('div'); d.className = name; d.textContent = text; told.append(d); };
+  line(p ? p.words || label(p) : words.details, 'words');
+  for (const [k, v] of Object.entries(p || {}))
+    if (k !== 'event' && k !== 'words') line(`${k}: ${typeof v === 'object' ? JSON.stringify(v) : v}`, 'fact');
+  const i = shown.indexOf(p), box = byId('ladder-box');
+  if (bringIntoView && i >= 0 && (leaves[i] < box.scrollTop + 30 || leaves[i] > box.scrollTop + box.clientHeight - 60))
+    box.scrollTop = leaves[i] - box.clientHeight / 2;
   draw();
 }
-function axes(svg, xMax, yMax, w, h) {
-  const out = [], x = t => 60 + t / (xMax || 1) * (w - 80), y = v => h - 30 - v / (yMax || 1) * (h - 50);
-  for (let i = 0; i <= 4; i++) {
-    const gx = xMax * i / 4, gy = yMax * i / 4;
-    out.push(node('line', {x1: x(gx), y1: 10, x2: x(gx), y2: h - 30, class: 'grid'}), node('text', {x: x(gx), y: h - 12, 'text-anchor': 'middle'}, `${(gx / 1000).toFixed(1)} ${words.ms}`),
-      node('line', {x1: 60, y1: y(gy), x2: w - 20, y2: y(gy), class: 'grid'}), node('text', {x: 55, y: y(gy) + 4, 'text-anchor': 'end'}, group(Math.round(gy))));
-  }
-  svg.replaceChildren(...out);
-  return [x, y];
-}
-const path = points => points.map((p, i) => `${i ? 'L' : 'M'}${p[0].toFixed(1)} ${p[1].toFixed(1)}`).join('');
-function graphs() {
-  const from = byId('direction').value, tcp = packets.filter(p => p.flow === 1);
-  const mine = tcp.filter(p => p.from === from && p.payload > 0), acks = tcp.filter(p => p.from !== from && p.ack !== undefined && /ACK/.test(p.flags));
-  const xMax = Math.max(1, ...tcp.map(endOf)), yMax = Math.max(1, ...mine.map(p => p.end_seq));
-  const s = byId('sequence'), [x, y] = axes(s, xMax, yMax, 1000, 320);
-  for (const p of mine) s.append(node('circle', {cx: x(p.sent_us), cy: y(p.seq), r: 2.5, class: 'dot ' + kindOf(p)}));
-  s.append(node('path', {class: 'acked', d: path(acks.filter(p => p.fate !== 'lost').map(p => [x(endOf(p)), y(p.ack)]))}));
-  const steps = []; let highest = 0, acked = 0, window = 0; const events = [...mine.map(p => [p.sent_us, p, 0]), ...acks.map(p => [endOf(p), p, 1])].sort((a, b) => a[0] - b[0]);
-  for (const [t, p, isAck] of events) {
-    if (isAck) { acked = Math.max(acked, p.ack); window = p.window; } else highest = Math.max(highest, p.end_seq);
-    steps.push([t, Math.max(0, highest - Math.max(acked, 1)), window]);
-  }
-  const wMax = Math.max(1, ...steps.map(v => Math.max(v[1], v[2]))), wsvg = byId('window'), [wx, wy] = axes(wsvg, xMax, wMax, 1000, 260);
-  wsvg.append(node('path', {class: 'acked', d: path(steps.map(v => [wx(v[0]), wy(v[2])]))}), node('path', {class: 'flight', d: path(steps.map(v => [wx(v[0]), wy(v[1])]))}),
-    node('text', {x: 70, y: 24, fill: 'currentColor'}, `― ${words.advertised}   ― ${words.in_flight}`));
+function step(by) {
+  const at = shown.findIndex(p => p.n === chosen), to = at < 0 ? 0 : Math.min(shown.length - 1, Math.max(0, at + by));
+  if (shown[to]) choose(shown[to].n, true);
 }
 byId('filter').onchange = byId('zoom').oninput = layout;
-byId('direction').onchange = graphs;
 byId('ladder-box').onscroll = draw;
-byId('ladder').onclick = e => { const g = e.target.closest('.packet'); if (g) choose(Number(g.dataset.n)); };
-byId('ladder').onkeydown = e => { const g = e.target.closest('.packet'); if (g && (e.key === 'Enter' || e.key === ' ')) { e.preventDefault(); choose(Number(g.dataset.n)); } };
-layout(); choose(null); graphs();
+window.onresize = draw;
+byId('ladder').onclick = e => { const g = e.target.closest('.packet'); if (g) choose(Number(g.dataset.n)); byId('ladder-box').focus({preventScroll: true}); };
+byId('ladder-box').onkeydown = e => {
+  const by = {ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity}[e.key];
+  if (by) { e.preventDefault(); step(by); }
+};
+layout(); choose(null);
 )js";
 
 }  // namespace aperto::lab

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import unittest
 
-from lab_support import lab, packets, works_here
+from lab_support import lab, needs, packets
 
 FIELDS = {
     "ip.src": None, "ip.ttl": "ttl", "ip.dsfield.ecn": "ecn", "ip.len": "length", "tcp.srcport": "sport", "tcp.dstport": "dport",
@@ -32,7 +32,10 @@ def rows(path):
         yield dict(zip(FIELDS, line.split("|")))
 
 
-@unittest.skipUnless(works_here() and shutil.which("tshark"), "needs the lab and tshark")
+def setUpModule():
+    needs(shutil.which("tshark"), "tshark")
+
+
 class Decode(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
