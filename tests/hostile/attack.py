@@ -14,6 +14,8 @@ import time
 
 APERTO = os.environ.get("APERTO_BIN", "build/release/aperto")
 BUILD = os.environ.get("APERTO_BUILD_DIR", os.path.dirname(os.path.abspath(APERTO)))
+# What Python is too slow for (attacker.cpp).
+ATTACKER = os.path.join(BUILD, "tests", "attacker")
 FULL = os.environ.get("APERTO_HOSTILE") == "full"
 ENGINES = ("uring", "epoll")
 TICK = os.sysconf("SC_CLK_TCK")
@@ -131,6 +133,14 @@ def wait_until(condition, seconds, what, interval=0.01):
         if time.monotonic() > until:
             raise AssertionError(f"waited {seconds} s for {what}")
         time.sleep(interval)
+
+
+def attack(*words, seconds=1200):
+    """Runs the attacker to its end; what it saw."""
+    done = subprocess.run([ATTACKER, *map(str, words)], stdout=subprocess.PIPE, text=True, timeout=seconds)
+    if done.returncode:
+        raise AssertionError(f"the attacker failed: {done.stdout}")
+    return json.loads(done.stdout)
 
 
 def can_connect(port):

@@ -30,7 +30,7 @@ class Limits(unittest.TestCase):
             self.assertEqual(receive(clients[0], 5), b"HERE\n")
             observed = size(5, 2)
             began, before = time.monotonic(), server.cpu_seconds()
-            time.sleep(observed)
+            time.sleep(observed)  # over so long the processor's time is counted
             cpu = (server.cpu_seconds() - before) / (time.monotonic() - began)
             for client in clients[:150]:
                 client.close()

@@ -112,36 +112,6 @@ TEST_P(limits_on, deny_refuses_and_wins_over_allow) {
     EXPECT_EQ(seen.limits(), (std::vector<std::string>{"deny", "deny"}));
 }
 
-TEST_P(limits_on, each_deadline_is_counted_by_its_name) {
-    options chosen = basic();
-    chosen.framing = framing::line;
-    // The clients below must have spoken by then, on a busy machine too.
-    chosen.handshake_deadline = 150ms;
-    chosen.idle_timeout = 200ms;
-    chosen.message_deadline = 250ms;
-    server serving(chosen, capitals);
-    serving.start();
-    plain_client silent(serving.endpoints().front());
-    plain_client idle(serving.endpoints().front());
-    plain_client slow(serving.endpoints().front());
-    idle.send("a\n");
-    slow.send("half a li");
-    for (plain_client* each : {&silent, &idle, &slow}) {
-        each->receive_all();
-        EXPECT_FALSE(each->was_reset());
-        each->close();
-    }
-    for (const auto& end : seen.wait_for_ends(3))
-        EXPECT_EQ(end.reason, close_reason::deadline);
-    serving.stop();
-    serving.wait();  // a connection is counted as closed after its last event
-    const server_counters counted = serving.counters();
-    EXPECT_EQ(counted.of(limit::handshake_deadline), 1U);
-    EXPECT_EQ(counted.of(limit::idle_timeout), 1U);
-    EXPECT_EQ(counted.of(limit::message_deadline), 1U);
-    EXPECT_EQ(counted.closed, 3U);
-}
-
 TEST_P(limits_on, a_client_that_never_reads_is_ended_by_the_write_deadline) {
     options chosen = basic();
     chosen.write_deadline = 100ms;
@@ -230,52 +200,6 @@ TEST_P(limits_on, two_receive_buffers_serve_a_hundred_connections_and_nobody_han
     poor->run();
     attack.join();
     EXPECT_EQ(answered, 100U);
-}
-
-// ---- the end
-
-TEST_P(limits_on, takes_new_clients_until_the_drain_delay_is_over) {
-    options chosen = basic();
-    chosen.drain_delay = 500ms;
-    chosen.drain_grace = 0ms;
-    server serving(chosen, capitals);
-    serving.start();
-    serving.stop();
-    for (int i = 0; i < 20; ++i)
-        ASSERT_EQ(plain_client(serving.endpoints().front()).send("a").receive(1), "A");
-    plain_client late(serving.endpoints().front());
-    EXPECT_EQ(late.send("a").receive(1), "A");
-    EXPECT_EQ(late.receive_all(), "");
-    EXPECT_FALSE(late.was_reset());
-    late.close();
-    serving.wait();
-    EXPECT_FALSE(plain_client(serving.endpoints().front()).connected());
-}
-
-TEST_P(limits_on, spreads_the_ends_of_idle_conversations) {
-    options chosen = basic();
-    chosen.drain_grace = 0ms;
-    chosen.drain_spread = 200ms;
-    server serving(chosen, capitals);
-    serving.start();
-    std::vector<plain_client> clients;
-    for (int i = 0; i < 400; ++i) {
-        clients.emplace_back(serving.endpoints().front());
-        clients.back().send("a").receive(1);
-    }
-    const auto began = std::chrono::steady_clock::now();
-    serving.stop();
-    clients.front().receive_all();
-    const auto first = std::chrono::steady_clock::now() - began;
-    for (plain_client& each : clients) {
-        EXPECT_EQ(each.receive_all(), "");
-        EXPECT_FALSE(each.was_reset());
-    }
-    const auto last = std::chrono::steady_clock::now() - began;
-    clients.clear();
-    serving.wait();
-    EXPECT_GE(last - first, 100ms);
-    EXPECT_LT(first, last / 2);
 }
 
 }  // namespace
