@@ -109,12 +109,14 @@ class Faults(unittest.TestCase):
     def test_curl_and_a_python_server_speak_through_a_bad_wire(self):
         body = bytes(range(256)) * (200_000 if FULL else 8_000)
         (self.folder / "body").write_bytes(body)
-        got = self.folder / "got"
-        self.run_lab("--server", f"python3 -m http.server 80 --directory {self.folder}",
-                     "--client", f"curl -s -o {got} http://server/body", "--loss", "5%", "--reorder", "2%",
-                     "--duplicate", "1%", "--corrupt", "1%", "--timeout", "100s")
-        self.assertEqual(got.read_bytes(), body)
-        self.assertTrue(summary(self.json)["payload_intact"])
+        for turn in range(20 if FULL else 1):
+            got = self.folder / f"got-{turn}"
+            self.run_lab("--server", f"python3 -m http.server 80 --directory {self.folder}",
+                         "--client", f"curl -s -o {got} http://server/body", "--loss", "5%", "--reorder", "2%",
+                         "--duplicate", "1%", "--corrupt", "1%", "--seed", 200 + turn, "--timeout", "100s")
+            self.assertEqual(got.read_bytes(), body, turn)
+            self.assertTrue(summary(self.json)["payload_intact"], turn)
+            got.unlink()
 
     def test_fifty_megabytes_each_way_arrive_intact(self):
         size = "50MB" if FULL else "3MB"
