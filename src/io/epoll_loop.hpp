@@ -87,7 +87,7 @@ private:
     socket_id take_slot() noexcept;
     bool accept_one(socket_slot& listener, accept_operation& accept) noexcept;
     bool receive_some(socket_slot& from, receive_operation& receive) noexcept;
-    bool receive_into(socket_slot& from, receive_operation& receive, std::uint32_t buffer);
+    bool receive_into(socket_slot& from, receive_operation& receive, char* memory, std::size_t size) noexcept;
     bool send_some(socket_slot& to, send_operation& send);
     bool finish_connect(socket_slot& client, connect_operation& connect);
 
@@ -100,6 +100,7 @@ private:
 
     slot_table<socket_slot> sockets_;
     receive_buffers buffers_;
+    bulk_buffer bulk_;
     list<operation, queue_hook> again_;  ///< had their share of a turn: tried at the next poll
     list<operation, queue_hook>
         without_buffer_;  ///< receives for which no buffer was left, longest wait first

@@ -144,40 +144,44 @@ bool epoll_loop::receive_some(socket_slot& from, receive_operation& receive) noe
         without_buffer_.push_back(receive);
         return false;
     }
-    std::uint32_t buffer = 0;
+    // The large one costs nothing more: memory only as far as it is filled, and the same front of it each
+    // time.
+    const bool bulk = bulk_.available();
+    std::uint32_t buffer = bulk_buffer::number;
     try {
-        buffer = buffers_.lend();
+        if (!bulk) buffer = buffers_.lend();
     } catch (const std::bad_alloc&) {
         return receive.result = -ENOMEM, true;
     }
-    if (receive_into(from, receive, buffer)) {
-        if (receive.result > 0)
-            receive.bytes = {buffers_.memory(buffer), static_cast<std::uint32_t>(receive.result), buffer};
-        else
-            buffers_.give_back(buffer);
-        return true;
-    }
-    buffers_.give_back(buffer);
-    return false;
+    if (bulk) bulk_.lend();
+    char* const memory = bulk ? bulk_.memory() : buffers_.memory(buffer);
+    const bool done = receive_into(from, receive, memory, bulk ? bulk_.size() : buffers_.size());
+    const bool some = done && receive.result > 0;
+    receive.bytes = {memory, some ? static_cast<std::uint32_t>(receive.result) : 0U, buffer};
+    if (!some) give_back(std::exchange(receive.bytes, {}));
+    return done;
 }
 
-bool epoll_loop::receive_into(socket_slot& from, receive_operation& receive, std::uint32_t buffer) {
+bool epoll_loop::receive_into(socket_slot& from, receive_operation& receive, char* memory,
+                              std::size_t size) noexcept {
     ssize_t count = 0;
     do {
-        count = ::recv(from.descriptor, buffers_.memory(buffer), buffers_.size(), 0);
+        count = ::recv(from.descriptor, memory, size, 0);
     } while (count < 0 && errno == EINTR);
     if (count < 0 && errno == EAGAIN) {
         from.readable = false;
         return false;
     }
-    if (count > 0 && static_cast<std::size_t>(count) < buffers_.size() && !from.distrust_short_reads)
+    if (count > 0 && static_cast<std::size_t>(count) < size && !from.distrust_short_reads)
         from.readable = false;
     receive.result = count < 0 ? -errno : static_cast<int>(count);
     return true;
 }
 
 void epoll_loop::give_back(lent_bytes bytes) noexcept {
-    if (bytes) buffers_.give_back(bytes.buffer);
+    if (!bytes) return;
+    if (bytes.buffer == bulk_buffer::number) return bulk_.give_back();
+    buffers_.give_back(bytes.buffer);
 }
 
 bool epoll_loop::start_send(socket_id to, send_operation& send) {
@@ -246,7 +250,7 @@ tcp_facts epoll_loop::facts(socket_id which) const {
 loop::census epoll_loop::count() const noexcept {
     census all = loop::count();
     all.sockets = sockets_.used();
-    all.lent_buffers = buffers_.lent();
+    all.lent_buffers = buffers_.lent() + (bulk_.is_lent() ? 1 : 0);
     return all;
 }
 

@@ -9,6 +9,34 @@
 
 namespace aperto::io {
 
+/// The one large buffer of a loop, for connections that bring much at a time. Memory only once used.
+class bulk_buffer {
+public:
+    /// The number under which it is lent.
+    static constexpr std::uint32_t number = 0xFFFF'FFFE;
+
+    /// `size` 0: there is none.
+    explicit bulk_buffer(std::uint32_t size) noexcept : size_(size) {}
+
+    std::uint32_t size() const noexcept { return size_; }
+    bool is_lent() const noexcept { return lent_; }
+    /// It is there, and free. Without the memory for it, it is not.
+    bool available() noexcept {
+        if (lent_ || size_ == 0) return false;
+        if (!memory_) memory_.reset(new (std::nothrow) char[size_]);
+        return memory_ != nullptr;
+    }
+    /// Only while `available`.
+    char* memory() noexcept { return memory_.get(); }
+    void lend() noexcept { lent_ = true; }
+    void give_back() noexcept { lent_ = false; }
+
+private:
+    std::unique_ptr<char[]> memory_;
+    std::uint32_t size_;
+    bool lent_ = false;
+};
+
 /// The buffers that a loop lends for received bytes: a fixed number of one size, memory only once used. The
 /// one given back last is lent first, so that a quiet loop works in one buffer that stays in the cache.
 class receive_buffers {

@@ -93,12 +93,21 @@ void uring_loop::keep_accepted(socket_id listener, socket& at, int descriptor) n
         ::close(descriptor);
         at.end_result = -ENOMEM;
     }
-    if (at.armed && !std::exchange(at.cancelling, true)) ask_to_cancel(tag::accept, listener);
+    stop_receiving(tag::accept, listener, at);
 }
 
 void uring_loop::on_receive(socket_id which, socket& at, int result, std::uint32_t flags) {
     if (!(flags & IORING_CQE_F_MORE)) at.armed = false;
+    if (at.polling) return on_readable(which, at, result);
     if (result > 0) {
+        if (static_cast<std::uint32_t>(result) == buffers_.size() && bulk_.size() > 0) {
+            // There is more. The kernel would fill buffer after buffer before we see the first, and what is
+            // to be read would have left the cache: from now on we receive ourselves, when something is
+            // there.
+            at.bulk = true;
+            at.little = 0;
+            stop_receiving(tag::receive, which, at);
+        }
         const auto buffer = static_cast<std::uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT);
         const lent_bytes bytes = buffers_.lend(buffer, static_cast<std::uint32_t>(result));
         if (!at.closed && !at.ended) return on_bytes(which, at, bytes);
@@ -115,6 +124,34 @@ void uring_loop::on_receive(socket_id which, socket& at, int result, std::uint32
     at.ended = true;
     at.end_result = result;
     if (operation* waiting = std::exchange(at.reader, nullptr)) complete(*waiting, result);
+}
+
+/// A poll has ended.
+void uring_loop::on_readable(socket_id which, socket& at, int result) {
+    if (at.closed) return release_if_done(which, at);
+    if (!at.reader) return;  // what is there waits in the kernel
+    if (result < 0) return arm_receive(which, at);
+    receive_bulk(which, at);
+}
+
+void uring_loop::receive_bulk(socket_id which, socket& at) {
+    if (!bulk_.available()) {
+        at.bulk = false;
+        return arm_receive(which, at);
+    }
+    const ssize_t size = ::recv(at.descriptor, bulk_.memory(), bulk_.size(), MSG_DONTWAIT);
+    if (size < 0 && (errno == EAGAIN || errno == EINTR)) return arm_receive(which, at);
+    if (size <= 0) {
+        at.ended = true;
+        at.end_result = size < 0 ? -errno : 0;
+        complete(*std::exchange(at.reader, nullptr), at.end_result);
+        return;
+    }
+    at.little = static_cast<std::size_t>(size) > buffers_.size() ? std::uint8_t{0}
+                                                                 : static_cast<std::uint8_t>(at.little + 1);
+    at.bulk = at.little < little_max;
+    bulk_.lend();
+    on_bytes(which, at, {bulk_.memory(), static_cast<std::uint32_t>(size), bulk_buffer::number});
 }
 
 void uring_loop::on_bytes(socket_id which, socket& at, lent_bytes bytes) {
@@ -140,7 +177,7 @@ void uring_loop::keep_bytes(socket_id which, socket& at, lent_bytes bytes) noexc
         at.ended = stop = true;
         at.end_result = -ENOMEM;
     }
-    if (stop && at.armed && !std::exchange(at.cancelling, true)) ask_to_cancel(tag::receive, which);
+    if (stop) stop_receiving(tag::receive, which, at);
 }
 
 lent_bytes uring_loop::copy_out(lent_bytes lent) {

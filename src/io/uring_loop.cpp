@@ -46,7 +46,9 @@ std::unique_ptr<loop> make_uring_loop(const loop_options& options) {
 }
 
 uring_loop::uring_loop(const loop_options& options)
-    : buffers_(ring_, options.receive_buffers, options.receive_buffer_size), random_(system_seed()) {
+    : buffers_(ring_, options.receive_buffers, options.receive_buffer_size),
+      bulk_(options.bulk_buffer_size > options.receive_buffer_size ? options.bulk_buffer_size : 0),
+      random_(system_seed()) {
     set_why("io_uring, kernel " + kernel_release());
     wake_up_ = make_wake_up();  // nothing fails after it: no destructor would close it
     arm_wake_up();
@@ -116,11 +118,22 @@ void uring_loop::arm_wake_up() noexcept {
     sqe->user_data = pack(tag::wake, {});
 }
 
+/// Asks that what is armed end, once.
+void uring_loop::stop_receiving(tag what, socket_id which, socket& at) noexcept {
+    if (at.armed && !at.cancelling) ask_to_cancel(what, which);
+    at.cancelling = true;
+}
+
 void uring_loop::arm_receive(socket_id which, socket& at) noexcept {
     io_uring_sqe* sqe = ring_.next_sqe();
-    io_uring_prep_recv_multishot(sqe, at.descriptor, nullptr, 0, 0);
-    sqe->flags |= IOSQE_BUFFER_SELECT;
-    sqe->buf_group = uring_buffers::group;
+    at.polling = at.bulk;
+    if (at.polling) {
+        io_uring_prep_poll_add(sqe, at.descriptor, POLLIN | POLLRDHUP);
+    } else {
+        io_uring_prep_recv_multishot(sqe, at.descriptor, nullptr, 0, 0);
+        sqe->flags |= IOSQE_BUFFER_SELECT;
+        sqe->buf_group = uring_buffers::group;
+    }
     sqe->user_data = pack(tag::receive, which);
     at.armed = true;
     at.cancelling = false;
@@ -222,6 +235,7 @@ bool uring_loop::start_receive(socket_id from, receive_operation& receive) {
 
 void uring_loop::give_back(lent_bytes bytes) noexcept {
     if (!bytes) return;
+    if (bytes.buffer == bulk_buffer::number) return bulk_.give_back();
     if (bytes.buffer != copied) return buffers_.give_back(bytes.buffer);
     delete[] bytes.data;
     --copies_;
@@ -314,7 +328,7 @@ int uring_loop::native_handle(socket_id which) const noexcept { return descripto
 loop::census uring_loop::count() const noexcept {
     census all = loop::count();
     all.sockets = sockets_.used();
-    all.lent_buffers = buffers_.lent() + copies_;
+    all.lent_buffers = buffers_.lent() + copies_ + (bulk_.is_lent() ? 1 : 0);
     return all;
 }
 

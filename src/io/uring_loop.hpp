@@ -3,6 +3,7 @@
 
 #include "aperto/loop.hpp"
 #include "core/split_mix.hpp"
+#include "io/receive_buffers.hpp"
 #include "io/slot_table.hpp"
 #include "io/uring_ring.hpp"
 
@@ -61,6 +62,8 @@ protected:
 private:
     enum class tag : std::uint8_t { none, accept, connect, receive, send, wake };
     static constexpr std::size_t ahead_max = 2;
+    /// So many receives that bring little end the special treatment of who once brought much.
+    static constexpr std::uint8_t little_max = 8;
     /// Bytes from which a send is tried at once, by a system call of its own.
     static constexpr std::size_t send_now_min = 8 * 1024;
     /// So many of one socket in one turn; then others go first, however fast its peer reads.
@@ -74,12 +77,15 @@ private:
     struct socket {
         int descriptor = -1;
         bool listening : 1 = false;
-        bool armed : 1 = false;     ///< a multishot accept or receive is in the kernel
-        bool sending : 1 = false;   ///< a send or connect is in the kernel
-        bool closed : 1 = false;    ///< waits for the kernel's last completion only
-        bool ended : 1 = false;     ///< no more will be received; `end_result` says why
-        bool cancelling = false;    ///< what is armed has been asked to end
-        std::uint8_t sent_now = 0;  ///< sends at once, in the turn `budget_turn`
+        bool armed : 1 = false;       ///< a multishot accept or receive, or a poll, is in the kernel
+        bool cancelling : 1 = false;  ///< and has been asked to end
+        bool sending : 1 = false;     ///< a send or connect is in the kernel
+        bool closed : 1 = false;      ///< waits for the kernel's last completion only
+        bool ended : 1 = false;       ///< no more will be received; `end_result` says why
+        bool bulk : 1 = false;        ///< it fills its buffers: it is polled, and received from into `bulk_`
+        bool polling : 1 = false;     ///< what is armed is a poll
+        std::uint8_t little = 0;      ///< receives in a row that would not have needed `bulk_`
+        std::uint8_t sent_now = 0;    ///< sends at once, in the turn `budget_turn`
         std::uint32_t budget_turn = 0;
         int end_result = 0;           ///< a listener's: what the next accept is told
         operation* reader = nullptr;  ///< an accept or a receive that waits
@@ -96,6 +102,7 @@ private:
     void ask_to_cancel(tag what, socket_id which) noexcept;
     void arm_wake_up() noexcept;
     bool send_now(socket& to, send_operation& send) noexcept;
+    void stop_receiving(tag what, socket_id which, socket& at) noexcept;
     void arm_receive(socket_id which, socket& at) noexcept;
     void arm_accept(socket_id which, socket& at) noexcept;
     void rearm_waiting() noexcept;
@@ -106,6 +113,8 @@ private:
     void on_wake_up(std::uint32_t flags) noexcept;
     void on_accept(socket_id which, socket& at, int result, bool more);
     void on_receive(socket_id which, socket& at, int result, std::uint32_t flags);
+    void on_readable(socket_id which, socket& at, int result);
+    void receive_bulk(socket_id which, socket& at);
     void on_bytes(socket_id which, socket& at, lent_bytes bytes);
     void on_connect(socket_id which, socket& at, int result);
     void on_send(socket_id which, socket& at, int result);
@@ -121,6 +130,7 @@ private:
 
     uring_ring ring_;
     uring_buffers buffers_;
+    bulk_buffer bulk_;
     int wake_up_ = -1;
     split_mix random_;
     slot_table<socket> sockets_;

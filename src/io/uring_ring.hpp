@@ -50,6 +50,7 @@ public:
     /// A completion took buffer `id` out of the ring.
     lent_bytes lend(std::uint16_t id, std::uint32_t size) noexcept;
     void give_back(std::uint32_t id) noexcept;
+    std::uint32_t size() const noexcept { return size_; }
     std::uint32_t lent() const noexcept { return lent_; }
     std::uint32_t count() const noexcept { return count_; }
     /// How many the kernel can still fill.

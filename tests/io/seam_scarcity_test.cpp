@@ -34,7 +34,7 @@ task<> answer_slowly(loop& on, socket_id peer, std::size_t rounds, std::size_t& 
 }
 
 TEST_P(scarcity, two_buffers_serve_a_hundred_connections) {
-    start({.receive_buffers = 2, .receive_buffer_size = 256});
+    start({.receive_buffers = 2, .receive_buffer_size = 256, .bulk_buffer_size = 0});
     constexpr std::size_t count = 100;
     constexpr std::size_t rounds = 5;
     std::size_t served = 0;
@@ -62,7 +62,7 @@ TEST_P(scarcity, two_buffers_serve_a_hundred_connections) {
 }
 
 TEST_P(scarcity, who_waits_for_a_buffer_and_gives_up_is_not_served) {
-    start({.receive_buffers = 2, .receive_buffer_size = 256});
+    start({.receive_buffers = 2, .receive_buffer_size = 256, .bulk_buffer_size = 0});
     auto story = [&]() -> task<> {
         const socket_id door = listen_on_loopback(*on);
         std::vector<pair> all;

@@ -179,8 +179,8 @@ TEST_P(limits_on, a_reply_that_alone_is_over_the_budget_ends_its_connection) {
 }
 
 TEST_P(limits_on, two_receive_buffers_serve_a_hundred_connections_and_nobody_hangs) {
-    const std::unique_ptr<loop> poor =
-        loop::create({.which = GetParam(), .receive_buffers = 2, .receive_buffer_size = 1024});
+    const std::unique_ptr<loop> poor = loop::create(
+        {.which = GetParam(), .receive_buffers = 2, .receive_buffer_size = 1024, .bulk_buffer_size = 0});
     options chosen = basic();
     chosen.framing = framing::line;
     server serving(chosen, capitals);
