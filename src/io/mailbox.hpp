@@ -16,6 +16,7 @@ namespace aperto {
 /// nothing and cannot fail: what must reach a loop even when memory has run out is an errand.
 class errand : public list_hook {
 public:
+    virtual ~errand() = default;
     /// The loop's thread. The errand is in no mailbox any more and may be posted again, or destroy itself.
     virtual void run() = 0;
     /// The loop has ended, or ends: it will not run.
@@ -23,7 +24,6 @@ public:
 
 protected:
     errand() noexcept = default;
-    ~errand() = default;
 };
 
 /// What other threads have for a loop to run. It outlives the loop where somebody still holds it, and then
