@@ -32,8 +32,7 @@ bool compare(double seen, const expectation& wanted) {
 }
 
 std::string packet_text(std::uint64_t number, instant at) {
-    return sentence(_("packet {}, {} s"), number,
-                    fmt::format("{:.3f}", static_cast<double>(at.count()) / 1e9));
+    return sentence(_("packet {}, {} s"), number, seconds_text(at));
 }
 
 verdict judged(const expectation& wanted, double seen, const std::string& evidence) {
@@ -100,7 +99,7 @@ verdict judge_kernel_timer(const expectation& wanted, const run_report& report) 
     if (last == nullptr) {
         return {false, wanted.text, _("the kernel was not asked in time")};
     }
-    const auto when = fmt::format("{:.3f}", static_cast<double>(last->at.count()) / 1e9);
+    const auto when = seconds_text(last->at);
     return judged_time(wanted, wanted.word == "rto" ? last->what.rto : last->what.srtt,
                        sentence(_(", as the kernel said at {} s"), when));
 }

@@ -167,21 +167,20 @@ std::string number_text(std::uint64_t value) {
 
 namespace {
 
-/// Three significant digits, without an exponent, in the language's decimal mark.
-std::string decimal_text(double value) {
+/// `value` with `places` digits after the language's decimal mark.
+std::string decimal_text(double value, int places) {
     // TRANSLATORS: only the character between the digits matters: the decimal mark of your language.
     const std::string_view pattern = _("0.5");
-    auto text = value >= 100  ? fmt::format("{:.0f}", value)
-                : value >= 10 ? fmt::format("{:.1f}", value)
-                              : fmt::format("{:.2f}", value);
-    if (pattern.size() >= 3) {
-        const auto dot = text.find('.');
-        if (dot != std::string::npos) {
-            text.replace(dot, 1, pattern.substr(1, pattern.size() - 2));
-        }
+    auto text = fmt::format("{:.{}f}", value, places);
+    const auto dot = text.find('.');
+    if (pattern.size() >= 3 && dot != std::string::npos) {
+        text.replace(dot, 1, pattern.substr(1, pattern.size() - 2));
     }
     return text;
 }
+
+/// Three significant digits, without an exponent.
+std::string decimal_text(double value) { return decimal_text(value, value >= 100 ? 0 : value >= 10 ? 1 : 2); }
 
 std::string with_unit(double value, std::initializer_list<unit> units) {
     for (const auto& [name, factor] : units) {
@@ -211,8 +210,10 @@ std::string rate_text(double bits_per_second) {
     return with_unit(bits_per_second, {{"Gbit/s", 1e9}, {"Mbit/s", 1e6}, {"kbit/s", 1e3}, {"bit/s", 1}});
 }
 
+std::string seconds_text(duration value) { return decimal_text(static_cast<double>(value.count()) / 1e9, 3); }
+
 std::string milliseconds_text(duration value, int places) {
-    return fmt::format("{:.{}f}", static_cast<double>(value.count()) / 1e6, places);
+    return decimal_text(static_cast<double>(value.count()) / 1e6, places);
 }
 
 }  // namespace aperto::lab

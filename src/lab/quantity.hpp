@@ -22,7 +22,8 @@ std::string number_text(std::uint64_t value);
 std::string duration_text(duration value);
 std::string size_text(std::uint64_t bytes);
 std::string rate_text(double bits_per_second);
-/// A duration as an exact decimal number of milliseconds with `places` digits, dot as the mark.
+std::string seconds_text(duration value);  ///< "0.412"
+/// A duration in milliseconds with `places` digits after the mark.
 std::string milliseconds_text(duration value, int places);
 
 std::string_view trimmed(std::string_view text);

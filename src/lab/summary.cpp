@@ -137,8 +137,10 @@ std::string window_row(const flow& one) {
     for (const auto from : {side::client, side::server}) {
         const auto& half = one.half(from);
         if (half.zero_window_episodes > 0) {
-            parts.push_back(sentence(_("the {}'s window was full {} times, {} in all"), side_text(from),
-                                     half.zero_window_episodes, duration_text(half.time_closed)));
+            parts.push_back(
+                sentence(plural("the {}'s window was full {} time, {} in all",
+                                "the {}'s window was full {} times, {} in all", half.zero_window_episodes),
+                         side_text(from), half.zero_window_episodes, duration_text(half.time_closed)));
         }
     }
     return row(_("never too much"),
@@ -172,8 +174,9 @@ std::string losses_row(const run_report& report) {
     constexpr std::array<const char*, 7> faults{N_("damaged"),           N_("duplicated"), "",
                                                 N_("held back by name"), N_("held back"),  N_("CE-marked"),
                                                 N_("ICMP by the wire")};
-    std::vector<std::string> parts{sentence(_("{} packets"), number_text(report.packets)),
-                                   sentence(_("{} lost"), number_text(report.lost()))};
+    std::vector<std::string> parts{
+        sentence(plural("{} packet", "{} packets", report.packets), number_text(report.packets)),
+        sentence(plural("{} lost", "{} lost", report.lost()), number_text(report.lost()))};
     for (std::size_t i = 1; i < names.size(); ++i) {
         if (report.lost_by[i] > 0) {
             parts.push_back(fmt::format("{} {}", number_text(report.lost_by[i]), _(names[i])));
