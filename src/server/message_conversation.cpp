@@ -149,7 +149,7 @@ task<> message_conversation::carry_on(step next) {
         }
     }
     if (next == step::waiting) {
-        self.release();
+        static_cast<void>(self.release());  // it owns itself again
         co_return;
     }
     try {
