@@ -10,11 +10,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import clients
 import guard
 import loads as load_table
 import measure
 import peers as peer_table
 import plot
+import scaling
 import summary
 import wrk
 from summary import Results
@@ -26,15 +28,18 @@ FAILURES_MAX = 2
 
 def parse():
     parser = argparse.ArgumentParser(
-        prog="./bench", description="Builds and runs aperto, the floors and the peers side by side, in rounds.")
+        prog="./bench", description="Builds and runs aperto, the floors and the peers side by side, in rounds. All of it, "
+                                   "once built, takes about a quarter of an hour.")
     parser.add_argument("--loads", default="", help="which loads, as in 1,3,6a; 9 is all of them on epoll alone")
     parser.add_argument("--peers", default="", help="which peers, as in asio,tokio; the floors and aperto always run")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds, interleaved (5)")
-    parser.add_argument("--seconds", type=float, default=3.0, help="how long a sample measures (3)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds, interleaved (5; at most 3 of loads 2, 6b and 7)")
+    parser.add_argument("--seconds", type=float, default=0.6, help="how long a sample measures (0.6)")
     parser.add_argument("--out", default=str(peer_table.BUILT / "results"), help="folder for results.json and results.svg")
     parser.add_argument("--quick", action="store_true",
                         help="under three minutes: aperto against the floors, failing beyond a tolerance")
     parser.add_argument("--wrk", action="store_true", help="compare our load generator with wrk, on a server both can load")
+    parser.add_argument("--client", action="store_true", help="only the client: ten thousand questions at once, beside Asio")
+    parser.add_argument("--workers", action="store_true", help="only one worker and two, with the load on the same two cores")
     parser.add_argument("--list", action="store_true", help="name the loads and the peers")
     arguments = parser.parse_args()
     if arguments.rounds < 1 or arguments.seconds <= 0:
@@ -90,13 +95,14 @@ def run_rounds(peers, loads, arguments):
     samples = {load.key: {p.key: [] for p in peers} for load in loads}
     failures = {load.key: {} for load in loads}
     for load in loads:
-        for round_number in range(arguments.rounds):
+        rounds = min(arguments.rounds, load.rounds_max)
+        for round_number in range(rounds):
             for peer in peers:
                 why = peer.refuses(load)
                 if why or samples[load.key][peer.key].count(None) >= FAILURES_MAX:
                     failures[load.key].setdefault(peer.key, why)
                     continue
-                progress(f"load {load.key}, round {round_number + 1} of {arguments.rounds}: {peer.title}")
+                progress(f"load {load.key}, round {round_number + 1} of {rounds}: {peer.title}")
                 try:
                     sample = measure.take_sample(peer, load, arguments.seconds)
                 except measure.Failed as failed:
@@ -129,6 +135,10 @@ def main():
         return guard.run(build_all(wanted), say, progress)
     if arguments.wrk:
         return wrk.run(arguments.rounds, arguments.seconds, say)
+    if arguments.client:
+        return 0 if clients.run(arguments.rounds, say, progress) else 1
+    if arguments.workers:
+        return 0 if scaling.run(arguments.rounds, arguments.seconds, say, progress) else 1
     loads = [fit_idle(load, files) for load in load_table.choose(arguments.loads)]
     peers = peer_table.choose(arguments.peers)
     if arguments.loads.strip() == "9":
@@ -138,6 +148,10 @@ def main():
         f"{known['load_core']} · {arguments.rounds} rounds of {arguments.seconds:g} s, interleaved\n")
     peers = build_all(peers)
     samples, failures = run_rounds(peers, loads, arguments)
+    more = {}
+    if not arguments.loads and not arguments.peers:
+        more = {"client": clients.run(arguments.rounds, say, progress),
+                "workers": scaling.run(arguments.rounds, arguments.seconds, say, progress)}
     results = Results(peers, samples)
     note = summary.generator_note(results)
     if note:
@@ -146,7 +160,7 @@ def main():
     if reached:
         say("goals")
         say("\n".join(goal.line() for goal in reached))
-    write(summary.as_json(results, known, failures), peers, arguments.out)
+    write({**summary.as_json(results, known, failures), **more}, peers, arguments.out)
     return 0
 
 

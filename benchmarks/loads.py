@@ -21,6 +21,8 @@ class Load:
     # What one request is, for the column of CPU.
     unit: str = "req"
     special: str = ""
+    # A sample of it takes long: so few rounds are enough for one run.
+    rounds_max: int = 1000
     tags: frozenset = field(default_factory=frozenset)
 
     @property
@@ -39,7 +41,8 @@ class Load:
 
 LOADS = [
     Load("1", "ping-pong, 64 B on 64 kept connections", ("--size", "64")),
-    Load("2", "ping-pong, 64 B on 8,000 kept connections", ("--size", "64"), connections=8000, tags=frozenset({"many"})),
+    Load("2", "ping-pong, 64 B on 8,000 kept connections", ("--size", "64"), connections=8000, tags=frozenset({"many"}),
+         rounds_max=3),
     Load("3", "a connection for each message of 64 B", ("--size", "64", "--per-message-connection"),
          tags=frozenset({"short"})),
     Load("4", "lines of 32 B, 64 in flight on each of 64 connections", ("--size", "32", "--pipeline", "64"),
@@ -49,9 +52,9 @@ LOADS = [
     Load("6a", "bulk: 256 KB there and back on 16 connections", ("--size", "256KiB"), connections=16,
          buffer=64 * 1024),
     Load("6b", "bulk: a stream of 1 GB there and back", ("--size", "1GiB", "--requests", "1"), connections=1,
-         buffer=64 * 1024, unit="GB"),
+         buffer=64 * 1024, unit="GB", rounds_max=3),
     Load("7", "ping-pong, 64 B on 100 connections among 18,000 idle ones", ("--size", "64"), connections=100,
-         idle=IDLE_CONNECTIONS, tags=frozenset({"many"})),
+         idle=IDLE_CONNECTIONS, tags=frozenset({"many"}), rounds_max=3),
     Load("8", "start: from exec to the first reply", special="start", tags=frozenset({"short"})),
 ]
 
