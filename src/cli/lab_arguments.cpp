@@ -35,6 +35,25 @@ struct written {
 
 using lab::sentence;
 
+/// CLI11's own adds how many values an option takes, "PACKET TIME x 2".
+class help_layout : public CLI::Formatter {
+public:
+    help_layout() {
+        column_width(29);
+        label("Usage", _("Usage"));
+        label("OPTIONS", _("OPTIONS"));
+        label("SUBCOMMAND", _("SUBCOMMAND"));
+        label("Subcommands", _("Subcommands"));
+        label("Options", _("Options"));
+        label("Positionals", _("Arguments"));
+    }
+
+    std::string make_option_opts(const CLI::Option* option) const override {
+        const auto value = option->get_type_name();
+        return value.empty() ? value : " " + value;
+    }
+};
+
 std::string dashed(std::string_view key) {
     std::string out = "--" + std::string(key);
     std::replace(out.begin(), out.end(), '_', '-');
@@ -42,6 +61,7 @@ std::string dashed(std::string_view key) {
 }
 
 void add_common(CLI::App& to, lab_request& out, written& text) {
+    to.option_defaults()->group(_("The run, and what it leaves"));
     to.add_option("--seed", text.seed, _("number that all chance comes from"))->type_name("N");
     to.add_option("--timeout", text.timeout, _("end the run after this time (60s)"))->type_name("TIME");
     to.add_option("--show", text.detail, _("packets on the terminal: auto, all or none"))->type_name("WHICH");
@@ -64,6 +84,7 @@ void add_common(CLI::App& to, lab_request& out, written& text) {
 }
 
 void add_faults(CLI::App& to, written& text) {
+    to.option_defaults()->group(_("Packets by name"));
     for (const char* action : {"drop", "corrupt", "duplicate", "mark"}) {
         const std::string name = action;
         const auto take = [&text, name](const std::vector<std::string>& victims) {
@@ -122,7 +143,7 @@ void add_link(CLI::App& to, written& text) {
                   return true;
               },
               help)
-            ->type_name("")
+            ->type_name("VALUE")
             ->expected(1)
             ->take_all()
             ->group(_("The wire (both directions; client:… or server:… for one; …@1s..3s for a time)"));
@@ -130,6 +151,7 @@ void add_link(CLI::App& to, written& text) {
 }
 
 void add_once(CLI::App& to, lab_request& out, written& text) {
+    to.option_defaults()->group(_("Programs and hosts"));
     to.add_option("--server", text.server, _("command to run as the server (aperto serve)"))
         ->type_name("COMMAND");
     to.add_option("--client", text.client, _("command to run as the client (aperto send)"))
@@ -210,13 +232,15 @@ lab_request read_lab_arguments(const std::vector<std::string>& args) {
                    "between them that loses, delays "
                    "and damages what it is told to. Needs no root."),
                  "aperto lab");
+    app.formatter(std::make_shared<help_layout>());
+    app.set_help_flag("-h,--help", _("this help"))->group(_("Options"));
     add_common(app, out, text);
     add_once(app, out, text);
     app.require_subcommand(0, 1);
     auto* run = app.add_subcommand("run", _("run labs or scenario files and check what they expect"));
     run->add_option("scenario", out.names, _("names of labs, or files"))->required();
-    run->add_option("--junit", out.junit_path, _("write the results there as JUnit XML"))->type_name("FILE");
     add_common(*run, out, text);
+    run->add_option("--junit", out.junit_path, _("write the results there as JUnit XML"))->type_name("FILE");
     auto* list = app.add_subcommand("list", _("the labs there are"));
     auto* show = app.add_subcommand("show", _("what a student reads before and after a lab"));
     show->add_option("lab", out.names, _("names of labs"))->required();
