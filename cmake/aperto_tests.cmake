@@ -9,6 +9,8 @@ set(rooms_with_threads io net client server memory)
 set(room_memory_uses ${rooms_of_library})
 # What is simulated in the tests of the simulation.
 set(room_sim_tests_use text net client server)
+# The suite of the seam, which the simulated loop passes as well.
+set(room_io_tests_use sim)
 # A server on the loop of a program that is a client too; and in simulated time.
 set(room_server_tests_use client sim)
 # These build programs of their own, which know nothing of this build's sanitizers.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "aperto/loop.hpp"
+#include "aperto/sim.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -195,6 +196,7 @@ protected:
     void start(loop_options options) {
         options.which = GetParam();
         own_.reset();
+        if (options.which == engine::simulated) return start_simulated(options);
         try {
             own_ = loop::create(options);
         } catch (const error& refused) {
@@ -212,10 +214,23 @@ protected:
         EXPECT_EQ(now.lent_buffers, before_.lent_buffers);
     }
 
+    /// For a test that uses the kernel's descriptors, or threads: a simulation has none.
+    bool is_simulated() const { return GetParam() == engine::simulated; }
+
     loop* on = nullptr;
 
 private:
+    void start_simulated(const loop_options& options) {
+        world_ = std::make_unique<sim::world>();
+        on = &world_
+                  ->add_host("here", {.lent_buffers = options.receive_buffers,
+                                      .lent_buffer_size = options.receive_buffer_size})
+                  .loop();
+        before_ = on->count();
+    }
+
     std::unique_ptr<loop> own_;
+    std::unique_ptr<sim::world> world_;
     loop::census before_;
 };
 
@@ -226,5 +241,9 @@ inline std::string name_of(const testing::TestParamInfo<engine>& info) {
 /// To be put at the end of each file of the suite.
 #define APERTO_ON_BOTH_ENGINES(suite) \
     INSTANTIATE_TEST_SUITE_P(engines, suite, testing::Values(engine::uring, engine::epoll), name_of)
+/// Where nothing asks for the kernel's own: the simulated loop too.
+#define APERTO_ON_EVERY_ENGINE(suite)        \
+    INSTANTIATE_TEST_SUITE_P(engines, suite, \
+                             testing::Values(engine::uring, engine::epoll, engine::simulated), name_of)
 
 }  // namespace aperto::seam

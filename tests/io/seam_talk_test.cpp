@@ -54,6 +54,7 @@ TEST_P(talk, an_echo_gives_back_a_megabyte_in_order) {
 }
 
 TEST_P(talk, a_writer_whose_peer_takes_everything_lets_others_go_first) {
+    if (is_simulated()) GTEST_SKIP() << "the descriptors are the kernel's";
     constexpr int sends = 64;
     int most_in_a_turn = 0;
     auto story = [&]() -> task<> {
@@ -194,7 +195,9 @@ TEST_P(talk, each_end_knows_both_addresses_and_the_facts) {
         EXPECT_EQ(on->remote(both.client), on->local(both.server));
         const tcp_facts facts = on->facts(both.server);
         EXPECT_EQ(facts.state, "ESTABLISHED");
-        EXPECT_TRUE(facts.client_syn && facts.client_syn->mss) << "the listener keeps the SYN";
+        // A simulated handshake has no options to tell of.
+        if (!is_simulated())
+            EXPECT_TRUE(facts.client_syn && facts.client_syn->mss) << "the listener keeps the SYN";
         close_both(*on, both);
         on->close(door);
     };
@@ -252,7 +255,7 @@ TEST_P(talk, a_thousand_connections_come_and_go_and_leave_no_descriptor) {
     EXPECT_EQ(open_descriptors(), before);
 }
 
-APERTO_ON_BOTH_ENGINES(talk);
+APERTO_ON_EVERY_ENGINE(talk);
 
 }  // namespace
 }  // namespace aperto::seam
