@@ -42,6 +42,20 @@ void save_decisions(const std::string& path, const lab::run_report& report) {
     }
 }
 
+/// A file that cannot be written is told before the run, not after it.
+void need_writable(std::initializer_list<std::string> paths) {
+    for (const auto& path : paths) {
+        if (path.empty() || path == "-") {
+            continue;
+        }
+        const std::ofstream file(path, std::ios::app);
+        if (!file) {
+            throw lab::bad_input(
+                sentence(_("cannot write {}: {}"), path, std::generic_category().message(errno)));
+        }
+    }
+}
+
 /// What the request says about every run, put into one run's plan.
 void apply(const lab_request& request, lab::run_plan& plan, const std::vector<lab::expectation>& expected) {
     if (request.seed) {
@@ -214,6 +228,8 @@ int dispatch(const std::vector<std::string>& args) {
     if (request.exit_now) {
         return *request.exit_now;
     }
+    need_writable({request.show.json_path, request.show.capture_path, request.show.page_path,
+                   request.save_path, request.junit_path});
     switch (request.what) {
     case lab_request::verb::run:
         return run_scenarios(request);

@@ -3,6 +3,7 @@
 
 #include "core/i18n.hpp"
 #include "lab/bad_input.hpp"
+#include "lab/link_options.hpp"
 #include "lab/quantity.hpp"
 #include "lab/scenario.hpp"
 #include "lab/sentence.hpp"
@@ -111,7 +112,9 @@ void add_faults(CLI::App& to, written& text) {
               for (std::size_t i = 0; i + 1 < values.size(); i += 2) {
                   text.faults.push_back(lab::make_fault("hold", values[i], values[i + 1]));
               }
-              return values.size() % 2 == 0;
+              if (values.size() % 2 != 0) {
+                  throw lab::bad_input(_("--hold takes a packet and a time: --hold 'client data#3' 50ms"));
+              }
           },
           _("keep this packet back for a time: 'client data#3' 50ms"))
         ->type_name("PACKET TIME")
@@ -223,6 +226,23 @@ void apply_once(lab_request& out, const written& text) {
     plan.client_program = lab::read_program(lab::side::client, text.client);
 }
 
+/// Names the first thing that is no option, and the option that it may have been meant for.
+[[noreturn]] void refuse_unknown(const CLI::App& app, const std::vector<std::string>& unknown) {
+    std::vector<std::string> known;
+    for (const auto* option : app.get_options()) {
+        for (const auto& name : option->get_lnames()) {
+            known.push_back("--" + name);
+        }
+    }
+    const auto wrong =
+        std::find_if(unknown.begin(), unknown.end(), [](const auto& one) { return one.starts_with('-'); });
+    const auto& word = wrong == unknown.end() ? unknown.front() : *wrong;
+    const auto near = lab::nearest_word(word, known);
+    throw lab::bad_input(near.empty()
+                             ? sentence(_("'{}' is no option or command here"), word)
+                             : sentence(_("there is no option '{}'; did you mean '{}'?"), word, near));
+}
+
 }  // namespace
 
 lab_request read_lab_arguments(const std::vector<std::string>& args) {
@@ -261,6 +281,8 @@ lab_request read_lab_arguments(const std::vector<std::string>& args) {
         }
     } catch (const CLI::Success& help) {
         out.exit_now = app.exit(help);
+    } catch (const CLI::ExtrasError&) {
+        refuse_unknown(run->parsed() ? *run : app, app.remaining(true));
     } catch (const CLI::ParseError& wrong) {
         throw lab::bad_input(wrong.what());
     }

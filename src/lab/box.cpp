@@ -3,6 +3,7 @@
 
 #include "lab/bad_input.hpp"
 #include "lab/doctor.hpp"
+#include "lab/sentence.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -143,6 +144,10 @@ void box::wait_until_ready(side host) {
         }
     } while (what.type == 0);
     if (what.type == 'E') {
+        if (what.text.starts_with("set ")) {  // only a setting that the user asked for is insisted on
+            throw bad_input(sentence(_("this kernel does not take the setting {}: {}"), what.text.substr(4),
+                                     std::generic_category().message(what.code)));
+        }
         throw cannot_here(
             fmt::format("could not {}: {}", what.text, std::generic_category().message(what.code)),
             remedy_for(what.text, what.code));

@@ -119,9 +119,6 @@ std::string remedy_for(const std::string& tried, int error) {
     if (tried.find("/dev/net/tun") != std::string::npos || tried.find("TUN") != std::string::npos) {
         return tun_remedy(error);
     }
-    if (tried.starts_with("set ")) {
-        return _("this kernel does not take that setting; leave it out or correct it");
-    }
     return in_container() ? namespaces_remedy() : _("run: aperto lab doctor");
 }
 

@@ -166,7 +166,12 @@ class Mistakes(unittest.TestCase):
         self.complain("--mtu", "5", text="68")
         self.complain("--hold", "client data#1", "soon", text="not a duration")
         self.complain("--setting", "nonsense", text="no setting")
-        self.complain("--frobnicate", text="frobnicate")
+        self.complain("--hold", "client data#1", text="a packet and a time")
+        self.complain("--los", "5%", text="there is no option '--los'; did you mean '--loss'?")
+        self.complain("run", "handshake", "--junti", "x", text="did you mean '--junit'?")
+        self.complain("--frobnicate", text="'--frobnicate' is no option")
+        for option in ("--json", "--pcap", "--html", "--save-decisions"):
+            self.complain(option, "/nonexistent/file", text="cannot write /nonexistent/file: No such file or directory")
         self.complain("--server", "no-such-program-here --port 1", text="there is no program 'no-such-program-here'")
         self.complain("--decisions", "/nonexistent", text="/nonexistent")
 
@@ -189,6 +194,11 @@ class Mistakes(unittest.TestCase):
         self.complain("--server", "peer serve", "--client", "sleep 1000", "--timeout", "2s", code=124, text="time was up")
         self.complain("--server", "sleep 1000", "--client", "true", "--timeout", "2s", code=124, text="time was up")
         self.complain("--server", "false", "--client", "true", code=1, text="before it listened")
+
+    @unittest.skipUnless(works_here(), "the lab cannot work here (aperto lab doctor)")
+    def test_settings_the_kernel_does_not_take(self):
+        self.complain("--setting", "tcp_nonsense=1", text="does not take the setting ipv4/tcp_nonsense = 1")
+        self.complain("--setting", "tcp_sack=nonsense", text="Invalid argument")
 
     @unittest.skipUnless(works_here(), "the lab cannot work here (aperto lab doctor)")
     def test_the_clients_own_code_counts(self):
