@@ -196,8 +196,9 @@ TEST_P(talk, each_end_knows_both_addresses_and_the_facts) {
         const tcp_facts facts = on->facts(both.server);
         EXPECT_EQ(facts.state, "ESTABLISHED");
         // A simulated handshake has no options to tell of.
-        if (!is_simulated())
+        if (!is_simulated()) {
             EXPECT_TRUE(facts.client_syn && facts.client_syn->mss) << "the listener keeps the SYN";
+        }
         close_both(*on, both);
         on->close(door);
     };
