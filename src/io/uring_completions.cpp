@@ -169,7 +169,8 @@ void uring_loop::keep_bytes(socket_id which, socket& at, lent_bytes bytes) noexc
     try {
         if (!at.ahead) at.ahead = std::make_unique<arrivals>();
         stop = at.ahead->bytes.size() >= ahead_max;
-        if (stop) bytes = copy_out(bytes);
+        // A few who do not read must not hold every buffer.
+        if (stop || is_short_of_buffers()) bytes = copy_out(bytes);
         at.ahead->bytes.push_back(bytes);
     } catch (const std::bad_alloc&) {
         // What cannot be kept would be missed in the middle of the stream: it ends here.
