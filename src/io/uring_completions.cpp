@@ -100,10 +100,9 @@ void uring_loop::on_receive(socket_id which, socket& at, int result, std::uint32
     if (!(flags & IORING_CQE_F_MORE)) at.armed = false;
     if (at.polling) return on_readable(which, at, result);
     if (result > 0) {
-        if (static_cast<std::uint32_t>(result) == buffers_.size() && bulk_.size() > 0) {
-            // There is more. The kernel would fill buffer after buffer before we see the first, and what is
-            // to be read would have left the cache: from now on we receive ourselves, when something is
-            // there.
+        if (static_cast<std::uint32_t>(result) >= bulk_min() && bulk_.size() > 0) {
+            // It brings much. The kernel would fill one buffer after another, and what is to be read would
+            // not be in the cache: from now on we receive ourselves, when something is there.
             at.bulk = true;
             at.little = 0;
             stop_receiving(tag::receive, which, at);
@@ -147,8 +146,8 @@ void uring_loop::receive_bulk(socket_id which, socket& at) {
         complete(*std::exchange(at.reader, nullptr), at.end_result);
         return;
     }
-    at.little = static_cast<std::size_t>(size) > buffers_.size() ? std::uint8_t{0}
-                                                                 : static_cast<std::uint8_t>(at.little + 1);
+    at.little = static_cast<std::size_t>(size) >= bulk_min() ? std::uint8_t{0}
+                                                             : static_cast<std::uint8_t>(at.little + 1);
     at.bulk = at.little < little_max;
     bulk_.lend();
     on_bytes(which, at, {bulk_.memory(), static_cast<std::uint32_t>(size), bulk_buffer::number});

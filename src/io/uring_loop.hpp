@@ -62,6 +62,8 @@ protected:
 private:
     enum class tag : std::uint8_t { none, accept, connect, receive, send, wake };
     static constexpr std::size_t ahead_max = 2;
+    /// Bytes from which a receive brought much: half a lent buffer.
+    std::uint32_t bulk_min() const noexcept { return buffers_.size() / 2; }
     /// So many receives that bring little end the special treatment of who once brought much.
     static constexpr std::uint8_t little_max = 8;
     /// Bytes from which a send is tried at once, by a system call of its own.
@@ -82,7 +84,7 @@ private:
         bool sending : 1 = false;     ///< a send or connect is in the kernel
         bool closed : 1 = false;      ///< waits for the kernel's last completion only
         bool ended : 1 = false;       ///< no more will be received; `end_result` says why
-        bool bulk : 1 = false;        ///< it fills its buffers: it is polled, and received from into `bulk_`
+        bool bulk : 1 = false;        ///< it brings much: it is polled, and received from into `bulk_`
         bool polling : 1 = false;     ///< what is armed is a poll
         std::uint8_t little = 0;      ///< receives in a row that would not have needed `bulk_`
         std::uint8_t sent_now = 0;    ///< sends at once, in the turn `budget_turn`
