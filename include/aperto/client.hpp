@@ -33,6 +33,7 @@ task<stream> connect(host_port where, client_options options = {});
 /// not to be called on a thread that runs one. Throws `error`; `errc::cut_short` where the reply broke off.
 std::string ask(std::string_view where, std::string_view message, client_options options = {});
 /// The same for coroutines; any number at once.
+task<std::string> async_ask(std::string_view where, std::string_view message, client_options options = {});
 task<std::string> async_ask(host_port where, std::string message, client_options options = {});
 
 }  // namespace aperto

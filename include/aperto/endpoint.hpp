@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace aperto {
 
@@ -57,6 +58,10 @@ private:
 
 /// A host, by name or address, and a port, as people type them.
 struct host_port {
+    // No aggregate: GCC 12 destroys the members of a temporary aggregate twice in a co_await expression.
+    host_port() = default;
+    host_port(std::string of_host, std::uint16_t of_port) : host(std::move(of_host)), port(of_port) {}
+
     std::string host;
     std::uint16_t port = 0;
 

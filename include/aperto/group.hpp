@@ -3,7 +3,8 @@
 
 #include "aperto/loop.hpp"
 
-#include <exception>
+#include <cstddef>
+#include <memory>
 #include <utility>
 
 namespace aperto {
@@ -16,27 +17,28 @@ namespace aperto {
 ///     co_await both.join();
 ///
 /// The first exception cancels the others; `join` waits for all of them and then throws it. Cancelling the
-/// task that joins cancels the group. It must be joined before it is destroyed, unless every task of it has
-/// ended. One thread.
+/// task that joins cancels the group. A group that is destroyed before it was joined, by an exception on the
+/// way there, cancels its tasks and leaves them to end by themselves: what they use must then outlive the
+/// group. One thread.
 class task_group {
 public:
-    /// On the current loop, cancelled with `parent` where one is given.
-    explicit task_group(cancel_scope* parent = nullptr) noexcept : scope_(parent) {}
+    /// On the current loop, cancelled with `parent` where one is given. Throws std::bad_alloc.
+    explicit task_group(cancel_scope* parent = nullptr);
     ~task_group();
+    task_group(const task_group&) = delete;
+    task_group& operator=(const task_group&) = delete;
 
     /// Starts `work` at once.
     void spawn(task<> work);
     /// Ends the waits of every task in the group; they are still to be joined.
-    void cancel() noexcept { scope_.cancel(); }
+    void cancel() noexcept;
     task<> join();
-    std::size_t running() const noexcept { return running_; }
+    std::size_t running() const noexcept;
 
 private:
-    task<> run(task<> work);
-    cancel_scope scope_;
-    std::size_t running_ = 0;
-    std::exception_ptr failure_;
-    operation* joining_ = nullptr;
+    struct shared_state;
+    static task<> run(std::shared_ptr<shared_state> group, task<> work);
+    std::shared_ptr<shared_state> state_;  ///< of the group and of each task in it
 };
 
 namespace detail {

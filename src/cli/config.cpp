@@ -129,7 +129,12 @@ std::vector<config_problem> apply_config(const command_description& command, std
 
 std::string read_config(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
-    std::string text(std::istreambuf_iterator<char>(file), {});
+    std::string text;
+    try {
+        text.assign(std::istreambuf_iterator<char>(file), {});
+    } catch (const std::ios_base::failure&) {  // a folder opens, and cannot be read
+        file.setstate(std::ios::failbit);
+    }
     if (!file) throw usage_error(sentence(_("could not read {}: {}"), log_safe(path), std::strerror(errno)));
     return text;
 }

@@ -5,6 +5,9 @@
 #include "cli/language.hpp"
 #include "cli/sentence.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <exception>
@@ -15,12 +18,25 @@ namespace aperto::cli {
 
 namespace {
 
-int print(const std::string& text) {
-    const bool written = std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
-    if (written) return exit_done;
+/// A standard descriptor that the caller has closed would be the number of the first thing that is opened, a
+/// socket for example, and read and written as if it were the caller's. Such a one is taken here, so that its
+/// use fails as before.
+void keep_standard_descriptors() {
+    for (const int each : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+        if (::fcntl(each, F_GETFD) < 0) ::open("/dev/null", each == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
+/// What is still to be written goes out; a failure of any write so far is told of.
+int flush_output() {
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return exit_done;
     return tell({exit_failed,
                  sentence(_("could not write: {}"), system_reason({errno, std::system_category()})),
                  {}});
+}
+
+int print(const std::string& text) {
+    std::fputs(text.c_str(), stdout);
+    return flush_output();
 }
 
 int run(const invocation& asked) {
@@ -39,8 +55,11 @@ int run(const invocation& asked) {
 
 int run_arguments(const std::vector<std::string>& arguments) {
     for (const foreign_command& other : foreign_commands)
-        if (!arguments.empty() && arguments[0] == other.name)
-            return other.run({arguments.begin() + 1, arguments.end()});
+        if (!arguments.empty() && arguments[0] == other.name) {
+            const int code = other.run({arguments.begin() + 1, arguments.end()});
+            const int flushed = flush_output();
+            return code == exit_done ? flushed : code;
+        }
     try {
         return run(parse_command_line(arguments));
     } catch (const usage_error& wrong) {
@@ -57,6 +76,7 @@ int run_arguments(const std::vector<std::string>& arguments) {
 int main(int count, char** words) {
     using namespace aperto::cli;
     try {
+        keep_standard_descriptors();
         std::vector<std::string> arguments(words + 1, words + count);
         if (const auto wrong = choose_language(arguments)) return tell(*wrong);
         return run_arguments(arguments);

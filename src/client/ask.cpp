@@ -107,10 +107,14 @@ task<std::string> async_ask(host_port where, std::string message, client_options
     co_return std::move(asked.answer);
 }
 
+task<std::string> async_ask(std::string_view where, std::string_view message, client_options options) {
+    return async_ask(host_port::parse(where), std::string(message), std::move(options));
+}
+
 std::string ask(std::string_view where, std::string_view message, client_options options) {
     assert(!loop::has_current() && "ask blocks: on a loop's thread, co_await async_ask");
     const std::unique_ptr<loop> on = loop::create({.which = options.engine});
-    return on->run(async_ask(host_port::parse(where), std::string(message), std::move(options)));
+    return on->run(async_ask(where, message, std::move(options)));
 }
 
 }  // namespace aperto

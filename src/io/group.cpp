@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/group.hpp"
 
+#include <exception>
+#include <utility>
+
 namespace aperto {
 namespace {
 
@@ -55,17 +58,31 @@ private:
 
 }  // namespace
 
-// A group whose tasks still run is destroyed only when the loop drops all its tasks; they are then destroyed
-// unresumed and never look back at the group.
-task_group::~task_group() = default;
+struct task_group::shared_state {
+    explicit shared_state(cancel_scope* parent) noexcept : scope(parent) {}
+    cancel_scope scope;
+    std::size_t running = 0;
+    std::exception_ptr failure;
+    operation* joining = nullptr;
+};
+
+task_group::task_group(cancel_scope* parent) : state_(std::make_shared<shared_state>(parent)) {}
+
+task_group::~task_group() {
+    if (state_->running > 0) cancel();
+}
+
+void task_group::cancel() noexcept { state_->scope.cancel(); }
+
+std::size_t task_group::running() const noexcept { return state_->running; }
 
 void task_group::spawn(task<> work) {
     // Counted by its own frame, once there is one: without the memory for it nobody is to be waited for.
-    loop::current().spawn(run(std::move(work)), &scope_);
+    loop::current().spawn(run(state_, std::move(work)), &state_->scope);
 }
 
-task<> task_group::run(task<> work) {
-    ++running_;
+task<> task_group::run(std::shared_ptr<shared_state> group, task<> work) {
+    ++group->running;
     std::exception_ptr thrown;
     try {
         co_await work;
@@ -73,25 +90,26 @@ task<> task_group::run(task<> work) {
         thrown = std::current_exception();
     }
     // The end of a wait in a group that was told to end is how it ends, not why.
-    if (thrown && !failure_ && !(scope_.cancelled() && is_cancellation(thrown))) failure_ = thrown;
-    if (thrown) scope_.cancel();
-    if (--running_ == 0 && joining_) joining_->owner().notify(*joining_);
+    if (thrown && !group->failure && !(group->scope.cancelled() && is_cancellation(thrown)))
+        group->failure = thrown;
+    if (thrown) group->scope.cancel();
+    if (--group->running == 0 && group->joining) group->joining->owner().notify(*group->joining);
 }
 
 task<> task_group::join() {
     bool cancelled = false;
-    while (running_ > 0) {
+    while (state_->running > 0) {
         using scope_use = event_awaiter::scope_use;
         event_awaiter ended(loop::current(), cancelled ? scope_use::uncancellable : scope_use::cancellable);
-        joining_ = &ended;
+        state_->joining = &ended;
         const bool notified = co_await ended;
-        joining_ = nullptr;
+        state_->joining = nullptr;
         if (!notified) {
             cancelled = true;
-            scope_.cancel();
+            cancel();
         }
     }
-    if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+    if (state_->failure) std::rethrow_exception(std::exchange(state_->failure, nullptr));
     if (cancelled) throw error(errc::cancelled, "wait for a group of tasks");
 }
 

@@ -181,8 +181,14 @@ TEST_P(Ask, AsksManyAtOnceInOneLoop) {
         client_options options;
         options.stream.framing = framing::line;
         const std::string question = std::to_string(number);
-        task<std::string> asking = async_ask({where.address(), where.port()}, question, options);
-        EXPECT_EQ(co_await asking, "re: " + question);
+        if (number % 2 == 0) {  // a temporary that GCC 12 would destroy twice, were it an aggregate
+            const std::string answer =
+                co_await async_ask(host_port{where.address(), where.port()}, question, options);
+            EXPECT_EQ(answer, "re: " + question);
+        } else {
+            const std::string answer = co_await async_ask(where.to_string(), question, options);
+            EXPECT_EQ(answer, "re: " + question);
+        }
     };
     const auto story = [](auto& serve_all, auto& one) -> task<> {
         constexpr int clients = 200;

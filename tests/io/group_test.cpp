@@ -49,6 +49,21 @@ TEST_F(Group, JoinsWhenEveryTaskHasEnded) {
     EXPECT_EQ(on->run(story()), "first second ");
 }
 
+TEST_F(Group, LeavesItsTasksToEndByThemselvesWhenItGoesUnjoined) {
+    std::string ended;
+    const auto story = [&ended]() -> task<> {
+        task_group lost;
+        lost.spawn(wait_for_ever(ended));
+        co_await sleep(0ms);
+        throw std::runtime_error("before the group was joined");
+    };
+    EXPECT_THROW(on->run(story()), std::runtime_error);
+    const auto later = []() -> task<> { co_await sleep(1ms); };
+    on->run(later());
+    EXPECT_EQ(ended, "cancelled ");
+    EXPECT_EQ(on->count().tasks, 0u);
+}
+
 TEST_F(Group, WithoutTasksJoinsAtOnce) {
     const auto story = []() -> task<> {
         task_group none;
