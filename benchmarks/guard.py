@@ -12,15 +12,15 @@ from summary import Results
 
 ROUNDS = 3
 SECONDS = 0.4
-# (load, ours, floor): what the lowest ratio may be. Set well above what twenty runs on a machine with eight times as many
-# ready programs as cores showed, and below what the regressions cost that have been made and found (docs/performance.md).
+# (load, ours, floor): what the lowest ratio may be. Set above the most that twenty runs showed on a machine with four to
+# five times as many ready programs as cores, and below what the regressions cost that were planted (docs/performance.md).
 LIMITS = {
     ("1", "aperto", "uring_c"): 1.20,
-    ("1", "aperto_epoll", "epoll_c"): 1.30,
-    ("3", "aperto", "uring_c"): 1.25,
-    ("4", "aperto", "epoll_c"): 1.85,
-    ("5", "aperto", "epoll_c"): 1.50,
-    ("6a", "aperto", "epoll_c"): 2.20,
+    ("1", "aperto_epoll", "epoll_c"): 1.25,
+    ("3", "aperto", "uring_c"): 1.20,
+    ("4", "aperto", "epoll_c"): 1.80,
+    ("5", "aperto", "epoll_c"): 1.30,
+    ("6a", "aperto", "epoll_c"): 1.45,
 }
 
 
