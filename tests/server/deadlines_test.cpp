@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <string>
 #include <vector>
 
@@ -126,6 +127,34 @@ TEST_F(deadlines, a_byte_now_and_then_does_not_extend_a_message) {
     EXPECT_GE(ended, 3s);
     EXPECT_LE(ended, 3s + 2s + 300ms) << "the deadline, and the time for an orderly end";
     EXPECT_EQ(serving.counters().of(limit::message_deadline), 1U);
+}
+
+TEST_F(deadlines, accepting_rests_while_there_are_no_descriptors_and_goes_on_within_a_second) {
+    server serving(chosen, &capitals);
+    int attempts = 0;
+    world.add_rule([this, &attempts](const sim::event& of) {
+        if (of.what != sim::happening::accept || world.elapsed() > 2s) return sim::verdict::pass();
+        ++attempts;
+        return sim::verdict::fail(EMFILE);
+    });
+    office.spawn(serving.run_on(office.loop()));
+    duration served{};
+    laptop.spawn([](server& of, duration& after) -> task<> {
+        client_options patient;
+        patient.stream.framing = framing::line;
+        const time_point began = loop::current().now();
+        task<stream> connecting = connect("office:9999", patient);
+        stream peer = co_await connecting;
+        co_await peer.write("a\n");
+        co_await peer.read_line();
+        after = loop::current().now() - began;
+        of.stop();
+    }(serving, served));
+    world.run();
+    EXPECT_GE(attempts, 10);
+    EXPECT_LE(attempts, 25) << "one in 100 ms";
+    EXPECT_GE(served, 2s);
+    EXPECT_LE(served, 2s + 100ms + network_delay);
 }
 
 TEST_F(deadlines, new_clients_are_taken_until_the_drain_delay_is_over) {
