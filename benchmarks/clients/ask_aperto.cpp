@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// `ask_aperto PORT COUNT`: COUNT questions at once from one thread, a connection each, with aperto's client. Prints the
-// CPU of this process a question in microseconds, the seconds it took, and the most memory it held in KiB.
+// `ask_aperto PORT COUNT`: COUNT questions at once from one thread, a connection each, with aperto's client.
+// Prints the CPU of this process a question in microseconds, the seconds it took, and the most memory it held
+// in KiB.
 #include "measured.h"
 
 #include <aperto/aperto.hpp>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// `ask_asio PORT COUNT [deadline]`: the same with Asio's C++20 coroutines; with a deadline for each question, as
-// aperto's have, only where it is asked for.
+// `ask_asio PORT COUNT [deadline]`: the same with Asio's C++20 coroutines; with a deadline for each question,
+// as aperto's have, only where it is asked for.
 #define ASIO_NO_DEPRECATED
 #include "measured.h"
 
@@ -42,7 +42,8 @@ asio::awaitable<void> ask_one(tcp::endpoint where, bool limited, std::size_t& ri
 
 int main(int argc, char** argv) {
     if (argc < 3) return 2;
-    const tcp::endpoint where(asio::ip::address_v4::loopback(), static_cast<unsigned short>(std::atoi(argv[1])));
+    const tcp::endpoint where(asio::ip::address_v4::loopback(),
+                              static_cast<unsigned short>(std::atoi(argv[1])));
     const std::size_t count = std::strtoul(argv[2], nullptr, 10);
     std::size_t right = 0;
     asio::io_context context(1);
