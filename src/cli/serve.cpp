@@ -1,12 +1,45 @@
 // SPDX-License-Identifier: MIT
 #include "cli/commands.hpp"
 #include "cli/failure.hpp"
+#include "cli/port_owner.hpp"
 #include "cli/report.hpp"
 #include "cli/signals.hpp"
 
 #include <unistd.h>
 
+#include <chrono>
+#include <memory>
+#include <thread>
+
 namespace aperto::cli {
+
+namespace {
+
+/// The kernel lets go of what an io_uring had open a moment after its process is gone: a server that was
+/// killed holds its port for that long.
+constexpr duration orphan_patience = std::chrono::seconds(1);
+
+bool is_held_by_nobody(std::uint16_t port) {
+    const auto owner = find_port_owner(port);
+    return !owner || owner->process == 0;
+}
+
+std::unique_ptr<server> start_server(const aperto::options& options, service what, report& told) {
+    const time_point until = clock::now() + orphan_patience;
+    for (;;) {
+        auto serving = std::make_unique<server>(options, make_service(what, told));
+        try {
+            serving->start();
+            return serving;
+        } catch (const error& cause) {
+            const bool in_use = cause.code() == std::errc::address_in_use;
+            if (!in_use || clock::now() >= until || !is_held_by_nobody(options.port)) throw;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+}
+
+}  // namespace
 
 int run_serve(const serve_request& request) {
     const signal_block signals;
@@ -14,16 +47,16 @@ int run_serve(const serve_request& request) {
         report::create({.format = request.log, .messages = request.messages, .descriptor = STDOUT_FILENO});
     aperto::options options = request.options;
     options.events = told.get();
-    server serving(options, make_service(request.what, *told));
+    std::unique_ptr<server> serving;
     try {
-        serving.start();
+        serving = start_server(options, request.what, *told);
     } catch (const error& cause) {
         told->close();
         return tell(explain_listen(cause, options.host, options.port));
     }
-    told->started(serving);
-    const signal_watch watch(signals, [&serving] { serving.stop(); });
-    serving.wait();
+    told->started(*serving);
+    const signal_watch watch(signals, [&serving] { serving->stop(); });
+    serving->wait();
     told->stopped();
     told->close();
     return exit_done;
