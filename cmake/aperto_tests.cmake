@@ -4,7 +4,7 @@
 
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
-set(rooms_with_threads io net client server memory)
+set(rooms_with_threads io net client server lab)
 # Replaces operator new, so it is a program of its own.
 set(room_memory_uses ${rooms_of_library})
 # What is simulated in the tests of the simulation.
