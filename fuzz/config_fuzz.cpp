@@ -5,24 +5,17 @@
 #include "cli/command_table.hpp"
 #include "cli/config.hpp"
 #include "core/utf8.hpp"
+#include "require.hpp"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 namespace {
 
 using namespace aperto;
-
-void config_requires(bool holds, const char* what) {
-    if (holds) return;
-    std::fprintf(stderr, "not so: %s\n", what);
-    std::abort();
-}
 
 bool is_printable(std::string_view text) {
     return utf8::is_valid(text) && std::none_of(text.begin(), text.end(), [](char each) {
@@ -35,27 +28,26 @@ void check_problems(const std::vector<cli::config_problem>& problems, std::strin
     const auto lines = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) + 1;
     unsigned before = 0;
     for (const cli::config_problem& each : problems) {
-        config_requires(each.line >= 1 && each.line <= lines, "a fault is at a line of the file");
-        config_requires(each.line >= before, "faults are told in the order of the file");
-        config_requires(!each.what.empty() && is_printable(each.what), "a fault is safe to print");
+        fuzz::require(each.line >= 1 && each.line <= lines, "a fault is at a line of the file");
+        fuzz::require(each.line >= before, "faults are told in the order of the file");
+        fuzz::require(!each.what.empty() && is_printable(each.what), "a fault is safe to print");
         before = each.line;
     }
     const std::string report = cli::config_report("a file", problems);
-    config_requires(
-        static_cast<std::size_t>(std::count(report.begin(), report.end(), '\n')) == problems.size(),
-        "a fault is a line of the report");
+    fuzz::require(static_cast<std::size_t>(std::count(report.begin(), report.end(), '\n')) == problems.size(),
+                  "a fault is a line of the report");
 }
 
 void check_options(const options& set) {
-    config_requires(set.workers <= 1024, "workers keep to their range");
-    config_requires(set.max_message >= 1 && set.high_water >= 1, "sizes keep to their range");
+    fuzz::require(set.workers <= 1024, "workers keep to their range");
+    fuzz::require(set.max_message >= 1 && set.high_water >= 1, "sizes keep to their range");
     for (const duration each :
          {set.idle_timeout, set.message_deadline, set.write_deadline, set.handshake_deadline})
-        config_requires(each > duration::zero(), "a deadline is no moment in the past");
+        fuzz::require(each > duration::zero(), "a deadline is no moment in the past");
     for (const duration each : {set.drain_delay, set.drain_grace, set.drain_spread, set.drain_deadline,
                                 set.socket.keepalive, set.socket.user_timeout})
-        config_requires(each >= duration::zero(), "no time is negative");
-    config_requires(set.accept_rate >= 0, "no rate is negative");
+        fuzz::require(each >= duration::zero(), "no time is negative");
+    fuzz::require(set.accept_rate >= 0, "no rate is negative");
 }
 
 }  // namespace

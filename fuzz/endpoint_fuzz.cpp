@@ -4,41 +4,31 @@
 // back the same from its own text and from the kernel's form.
 #include "aperto/endpoint.hpp"
 #include "aperto/error.hpp"
+#include "require.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string_view>
 
 namespace {
 
 using namespace aperto;
 
-void endpoint_requires(bool holds, const char* what) {
-    if (holds) return;
-    std::fprintf(stderr, "not so: %s\n", what);
-    std::abort();
-}
-
 void check_refusal(const error& why) {
-    endpoint_requires(why.code() == errc::malformed, "a text is refused for its form");
-    endpoint_requires(!why.advice().empty(), "a refusal says why");
+    fuzz::require(why.code() == errc::malformed, "a text is refused for its form");
+    fuzz::require(!why.advice().empty(), "a refusal says why");
     for (const char byte : why.whom())
-        endpoint_requires(static_cast<unsigned char>(byte) >= ' ' && byte != 0x7F,
-                          "a refusal is safe to print");
+        fuzz::require(static_cast<unsigned char>(byte) >= ' ' && byte != 0x7F, "a refusal is safe to print");
 }
 
 void check_endpoint(std::string_view text) {
     try {
         const endpoint understood = endpoint::parse(text);
-        endpoint_requires(static_cast<bool>(understood), "what is understood is an address");
-        endpoint_requires(endpoint::parse(understood.to_string()) == understood,
-                          "it reads back from its text");
+        fuzz::require(static_cast<bool>(understood), "what is understood is an address");
+        fuzz::require(endpoint::parse(understood.to_string()) == understood, "it reads back from its text");
         sockaddr_storage kernel_form;
         understood.to_sockaddr(kernel_form);
-        endpoint_requires(endpoint::from_sockaddr(kernel_form) == understood,
-                          "it survives the kernel's form");
+        fuzz::require(endpoint::from_sockaddr(kernel_form) == understood, "it survives the kernel's form");
     } catch (const error& why) {
         check_refusal(why);
     }
@@ -47,11 +37,11 @@ void check_endpoint(std::string_view text) {
 void check_host(std::string_view text) {
     try {
         const host_port understood = host_port::parse(text, std::uint16_t{9999});
-        endpoint_requires(!understood.host.empty() && understood.host.size() <= 255, "a host has a name");
-        endpoint_requires(understood.host.find('\0') == std::string::npos, "a name has no end in its middle");
+        fuzz::require(!understood.host.empty() && understood.host.size() <= 255, "a host has a name");
+        fuzz::require(understood.host.find('\0') == std::string::npos, "a name has no end in its middle");
         const host_port again = host_port::parse(understood.to_string());
-        endpoint_requires(again.host == understood.host && again.port == understood.port,
-                          "it reads back the same");
+        fuzz::require(again.host == understood.host && again.port == understood.port,
+                      "it reads back the same");
     } catch (const error& why) {
         check_refusal(why);
     }

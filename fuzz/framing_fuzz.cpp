@@ -4,11 +4,10 @@
 // whole, none passes the limit, nothing is lost, and no view leaves the input. The first three bytes choose.
 #include "aperto/framing.hpp"
 #include "core/utf8.hpp"
+#include "require.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,12 +15,6 @@
 namespace {
 
 using namespace aperto;
-
-void framing_requires(bool holds, const char* what) {
-    if (holds) return;
-    std::fprintf(stderr, "not so: %s\n", what);
-    std::abort();
-}
 
 struct reading {
     std::vector<std::string> messages;
@@ -41,21 +34,20 @@ reading read_in_pieces(framing which, std::string_view bytes, std::size_t limit,
             const frame next = find_frame(which, held, limit, ended, scanned);
             if (next.what == frame::state::incomplete) {
                 scanned = which == framing::line ? held.size() : 0;
-                framing_requires(next.needed == 0 || next.needed > held.size(),
-                                 "an incomplete frame needs more bytes");
+                fuzz::require(next.needed == 0 || next.needed > held.size(),
+                              "an incomplete frame needs more bytes");
                 break;
             }
             if (next.what == frame::state::too_large) {
                 result.too_large = true;
                 return result;
             }
-            framing_requires(next.message.size() <= limit, "a message keeps to the limit");
-            framing_requires(next.consumed > 0 && next.consumed <= held.size(),
-                             "a frame takes what is there");
-            framing_requires(next.message.empty() ||
-                                 (next.message.data() >= held.data() &&
-                                  next.message.data() + next.message.size() <= held.data() + held.size()),
-                             "a message is a part of the input");
+            fuzz::require(next.message.size() <= limit, "a message keeps to the limit");
+            fuzz::require(next.consumed > 0 && next.consumed <= held.size(), "a frame takes what is there");
+            fuzz::require(next.message.empty() ||
+                              (next.message.data() >= held.data() &&
+                               next.message.data() + next.message.size() <= held.data() + held.size()),
+                          "a message is a part of the input");
             result.messages.emplace_back(next.message);
             held.erase(0, next.consumed);
             scanned = 0;
@@ -69,11 +61,11 @@ void check_text(std::string_view bytes, const reading& whole, const reading& cut
     std::string joined;
     for (const std::string& each : cut.messages)
         joined += each;
-    framing_requires(joined == bytes && cut.left == 0, "a stream loses nothing");
+    fuzz::require(joined == bytes && cut.left == 0, "a stream loses nothing");
     if (limit < 4 || !utf8::is_valid(bytes)) return;
     for (const reading* each : {&whole, &cut})
         for (const std::string& message : each->messages)
-            framing_requires(utf8::is_valid(message), "no character of a text is cut in two");
+            fuzz::require(utf8::is_valid(message), "no character of a text is cut in two");
 }
 
 }  // namespace
@@ -87,13 +79,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view bytes(reinterpret_cast<const char*>(data) + choices, size - choices);
     const reading whole = read_in_pieces(which, bytes, limit, bytes.size() + 1);
     const reading cut = read_in_pieces(which, bytes, limit, piece);
-    framing_requires(whole.too_large == cut.too_large, "a message is too large however it is cut");
+    fuzz::require(whole.too_large == cut.too_large, "a message is too large however it is cut");
     if (which == framing::stream) {
         check_text(bytes, whole, cut, limit);
         return 0;
     }
-    framing_requires(whole.messages == cut.messages && whole.left == cut.left,
-                     "messages do not depend on the pieces");
+    fuzz::require(whole.messages == cut.messages && whole.left == cut.left,
+                  "messages do not depend on the pieces");
     std::string again;
     for (const std::string& message : whole.messages)
         append_frame(which, message, again);
@@ -101,9 +93,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     // A line may end in carriage returns that are its own; written again, the last of them joins the end of
     // the line.
     if (which == framing::length)
-        framing_requires(back.messages == whole.messages, "what is framed again reads back the same");
+        fuzz::require(back.messages == whole.messages, "what is framed again reads back the same");
     else
-        framing_requires(back.messages.size() == whole.messages.size(),
-                         "what is framed again has as many lines");
+        fuzz::require(back.messages.size() == whole.messages.size(),
+                      "what is framed again has as many lines");
     return 0;
 }

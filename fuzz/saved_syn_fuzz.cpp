@@ -3,20 +3,13 @@
 // Any bytes as a saved SYN: nothing outside them is read (the sanitizer sees to it), what is told is within
 // what a SYN can say, and it does not change with what follows the packet.
 #include "aperto/tcp_facts.hpp"
+#include "require.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <vector>
 
 namespace {
-
-void syn_requires(bool holds, const char* what) {
-    if (holds) return;
-    std::fprintf(stderr, "not so: %s\n", what);
-    std::abort();
-}
 
 bool same(const std::optional<aperto::syn_facts>& a, const std::optional<aperto::syn_facts>& b) {
     if (!a || !b) return a.has_value() == b.has_value();
@@ -32,11 +25,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto facts = aperto::decode_syn(packet.data(), packet.size());
     if (!facts) return 0;
     constexpr std::size_t smallest = 40;
-    syn_requires(size >= smallest, "a SYN has two headers");
-    syn_requires(!facts->window_scale || *facts->window_scale <= 14, "RFC 7323, 2.3");
+    aperto::fuzz::require(size >= smallest, "a SYN has two headers");
+    aperto::fuzz::require(!facts->window_scale || *facts->window_scale <= 14, "RFC 7323, 2.3");
     std::vector<std::uint8_t> longer = packet;
     longer.insert(longer.end(), 16, 0xFF);
-    syn_requires(same(facts, aperto::decode_syn(longer.data(), longer.size())),
-                 "what follows changes nothing");
+    aperto::fuzz::require(same(facts, aperto::decode_syn(longer.data(), longer.size())),
+                          "what follows changes nothing");
     return 0;
 }

@@ -24,8 +24,7 @@ socket_id unpacked(std::uint64_t data) noexcept {
 }  // namespace
 
 epoll_loop::epoll_loop(const loop_options& options)
-    : buffers_(options.receive_buffers, options.receive_buffer_size),
-      bulk_(options.bulk_buffer_size > options.receive_buffer_size ? options.bulk_buffer_size : 0) {
+    : buffers_(options.receive_buffers, options.receive_buffer_size), bulk_(options) {
     set_why("epoll, kernel " + kernel_release());  // before there is a descriptor to lose
     epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
     if (epoll_ < 0) throw error::from_result(-errno, "start", "epoll");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "aperto/loop.hpp"
+
 #include <cassert>
 #include <cstdint>
 #include <memory>
@@ -15,8 +17,9 @@ public:
     /// The number under which it is lent.
     static constexpr std::uint32_t number = 0xFFFF'FFFE;
 
-    /// `size` 0: there is none.
-    explicit bulk_buffer(std::uint32_t size) noexcept : size_(size) {}
+    /// None, of size 0, where it would not be larger than the others.
+    explicit bulk_buffer(const loop_options& options) noexcept
+        : size_(options.bulk_buffer_size > options.receive_buffer_size ? options.bulk_buffer_size : 0) {}
 
     std::uint32_t size() const noexcept { return size_; }
     bool is_lent() const noexcept { return lent_; }

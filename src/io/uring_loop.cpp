@@ -47,7 +47,7 @@ std::unique_ptr<loop> make_uring_loop(const loop_options& options) {
 
 uring_loop::uring_loop(const loop_options& options)
     : buffers_(ring_, options.receive_buffers, options.receive_buffer_size),
-      bulk_(options.bulk_buffer_size > options.receive_buffer_size ? options.bulk_buffer_size : 0),
+      bulk_(options),
       random_(system_seed()) {
     set_why("io_uring, kernel " + kernel_release());
     wake_up_ = make_wake_up();  // nothing fails after it: no destructor would close it
