@@ -14,8 +14,9 @@
 namespace aperto::io {
 void uring_loop::poll(time_point until) {
     rearm_waiting();
+    const bool found = look_for_resets();
     std::int64_t nanoseconds = 0;
-    if (without_buffer_.empty() || buffers_.left() == 0) {
+    if (!found && (without_buffer_.empty() || buffers_.left() == 0)) {
         if (until == time_point::max())
             nanoseconds = -1;
         else if (until != time_point::min())
@@ -107,6 +108,7 @@ void uring_loop::on_receive(socket_id which, socket& at, int result, std::uint32
             at.little = 0;
             stop_receiving(tag::receive, which, at);
         }
+        at.unchecked = at.armed;
         const auto buffer = static_cast<std::uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT);
         const lent_bytes bytes = buffers_.lend(buffer, static_cast<std::uint32_t>(result));
         if (!at.closed && !at.ended) return on_bytes(which, at, bytes);
@@ -117,12 +119,45 @@ void uring_loop::on_receive(socket_id which, socket& at, int result, std::uint32
     if (result == -ENOBUFS || result == -ECANCELED || result == -EINTR || result == -EAGAIN) {
         // Not the connection's end. Without a reader the next receive arms it again.
         if (!at.reader || at.armed) return;
-        if (result == -ENOBUFS) return without_buffer_.push_back(*at.reader);
-        return arm_receive(which, at);
+        if (result != -ENOBUFS) return arm_receive(which, at);
+        static_cast<queue_hook&>(*at.reader).unlink();
+        return without_buffer_.push_back(*at.reader);
     }
     at.ended = true;
     at.end_result = result;
-    if (operation* waiting = std::exchange(at.reader, nullptr)) complete(*waiting, result);
+    if (operation* waiting = take_reader(at)) complete(*waiting, result);
+}
+
+/// What is armed may have missed a reset: who receives, now or next, is to look.
+void uring_loop::doubt(socket& at) noexcept {
+    at.unchecked = at.armed && !at.polling;
+    if (!at.unchecked || !at.reader) return;
+    static_cast<queue_hook&>(*at.reader).unlink();
+    unchecked_.push_back(*at.reader);
+}
+
+/// True where one was found: then its receive is ready.
+bool uring_loop::look_for_resets() noexcept {
+    bool found = false;
+    while (!unchecked_.empty()) {
+        socket& at = *sockets_.find(unchecked_.pop_front().socket);
+        if (!at.unchecked) continue;  // something has been sent, or it was armed again
+        at.unchecked = false;
+        char first = 0;
+        const ssize_t there = ::recv(at.descriptor, &first, sizeof first, MSG_PEEK | MSG_DONTWAIT);
+        if (there > 0 || (there < 0 && (errno == EAGAIN || errno == EINTR))) continue;
+        found = at.ended = true;
+        at.end_result = there < 0 ? -errno : 0;
+        complete_later(*take_reader(at), at.end_result);
+    }
+    return found;
+}
+
+/// The receive that waits, out of the line it may stand in; null without one.
+operation* uring_loop::take_reader(socket& at) noexcept {
+    operation* const waiting = std::exchange(at.reader, nullptr);
+    if (waiting) static_cast<queue_hook&>(*waiting).unlink();
+    return waiting;
 }
 
 /// A poll has ended.
@@ -143,7 +178,7 @@ void uring_loop::receive_bulk(socket_id which, socket& at) {
     if (size <= 0) {
         at.ended = true;
         at.end_result = size < 0 ? -errno : 0;
-        complete(*std::exchange(at.reader, nullptr), at.end_result);
+        complete(*take_reader(at), at.end_result);
         return;
     }
     at.little = static_cast<std::size_t>(size) >= bulk_min() ? std::uint8_t{0}
@@ -155,8 +190,7 @@ void uring_loop::receive_bulk(socket_id which, socket& at) {
 
 void uring_loop::on_bytes(socket_id which, socket& at, lent_bytes bytes) {
     if (at.reader) {
-        auto& waiting = static_cast<receive_operation&>(*std::exchange(at.reader, nullptr));
-        static_cast<queue_hook&>(waiting).unlink();
+        auto& waiting = static_cast<receive_operation&>(*take_reader(at));
         waiting.bytes = bytes;
         return complete(waiting, static_cast<int>(bytes.size));
     }
@@ -202,6 +236,7 @@ void uring_loop::on_connect(socket_id which, socket& at, int result) {
 void uring_loop::on_send(socket_id which, socket& at, int result) {
     at.sending = false;
     if (at.closed) return release_if_done(which, at);
+    if (result < 0) doubt(at);
     if (operation* waiting = std::exchange(at.writer, nullptr)) complete(*waiting, result);
 }
 

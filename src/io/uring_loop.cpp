@@ -137,6 +137,7 @@ void uring_loop::arm_receive(socket_id which, socket& at) noexcept {
     sqe->user_data = pack(tag::receive, which);
     at.armed = true;
     at.cancelling = false;
+    at.unchecked = false;  // an armed receive begins by looking
 }
 
 void uring_loop::arm_accept(socket_id which, socket& at) noexcept {
@@ -230,6 +231,7 @@ bool uring_loop::start_receive(socket_id from, receive_operation& receive) {
     at->reader = &receive;
     receive.socket = from;
     mark_pending(receive);
+    if (at->unchecked) unchecked_.push_back(receive);
     return false;
 }
 
@@ -265,7 +267,11 @@ bool uring_loop::start_send(socket_id to, send_operation& send) {
     socket* at = find_open(to);
     if (!at) return send.result = -EBADF, true;
     assert(!at->sending && !send.parts.empty());
-    if (send_now(*at, send)) return true;
+    at->unchecked = false;  // after a reset it fails
+    if (send_now(*at, send)) {
+        if (send.result < 0) doubt(*at);
+        return true;
+    }
     msghdr* const header = send.parts.size() > 1 ? add(headers_) : nullptr;
     if (send.parts.size() > 1 && !header) return send.result = -ENOMEM, true;
     io_uring_sqe* sqe = ring_.next_sqe();

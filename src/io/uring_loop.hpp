@@ -28,6 +28,10 @@ namespace aperto::io {
 ///   already on its way is copied out of the ring's buffers, so that nobody can hoard them.
 /// - A receive that finds no buffer stands in `without_buffer_`, in order, and is armed again as buffers come
 /// back.
+/// - A multishot receive whose one wake-up told of bytes *and* a reset gives the bytes only, and then nothing
+///   for ever (Linux 6.18; before a68ed2df7213 two wake-ups did it too). By then the reset is there: so a
+///   receive that follows one looks once (`look_for_resets`), unless something has been sent between them; if
+///   that fails, it looks then.
 class uring_loop final : public loop {
 public:
     /// Throws `error` where the kernel refuses io_uring.
@@ -86,8 +90,9 @@ private:
         bool ended : 1 = false;       ///< no more will be received; `end_result` says why
         bool bulk : 1 = false;        ///< it brings much: it is polled, and received from into `bulk_`
         bool polling : 1 = false;     ///< what is armed is a poll
-        std::uint8_t little = 0;      ///< receives in a row that would not have needed `bulk_`
-        std::uint8_t sent_now = 0;    ///< sends at once, in the turn `budget_turn`
+        bool unchecked : 1 = false;  ///< what is armed brought bytes, and maybe no word of a reset after them
+        std::uint8_t little = 0;     ///< receives in a row that would not have needed `bulk_`
+        std::uint8_t sent_now = 0;   ///< sends at once, in the turn `budget_turn`
         std::uint32_t budget_turn = 0;
         int end_result = 0;           ///< a listener's: what the next accept is told
         operation* reader = nullptr;  ///< an accept or a receive that waits
@@ -117,6 +122,9 @@ private:
     void on_receive(socket_id which, socket& at, int result, std::uint32_t flags);
     void on_readable(socket_id which, socket& at, int result);
     void receive_bulk(socket_id which, socket& at);
+    bool look_for_resets() noexcept;
+    void doubt(socket& at) noexcept;
+    static operation* take_reader(socket& at) noexcept;
     void on_bytes(socket_id which, socket& at, lent_bytes bytes);
     void on_connect(socket_id which, socket& at, int result);
     void on_send(socket_id which, socket& at, int result);
@@ -138,6 +146,7 @@ private:
     slot_table<socket> sockets_;
     std::size_t copies_ = 0;
     list<operation, queue_hook> without_buffer_;
+    list<operation, queue_hook> unchecked_;  ///< receives of sockets that are `unchecked`
     // The kernel reads these when it takes the submission, not when it is prepared.
     std::deque<msghdr> headers_;
     std::deque<sockaddr_storage> addresses_;

@@ -14,7 +14,7 @@ RATE = size(5000, 500)
 class Storm(unittest.TestCase):
     @on_each_engine
     def test_resets_in_every_state_leave_nothing(self, engine):
-        count = size(100_000, 3_000)
+        count = size(100_000, 12_000)
         with Server(engine, "--framing", "line", "--messages", "none") as server:
             server.ask(b"first\n")
             server.wait_for("closed")
