@@ -175,16 +175,45 @@ verdict judge_program(const expectation& wanted, const run_report& report) {
 
 }  // namespace
 
+void judge::keep(const sight& one) {
+    if (sights_.size() < sights_kept) {
+        sights_.push_back(one);
+    }
+}
+
+/// Keeps the packets that shut a window.
+void judge::see_window(const event& one, instant at) {
+    const std::pair whose(one.flow, one.from);
+    if (one.is(mark::zero_window)) {
+        if (closed_.insert(whose).second) {
+            ++count_;
+            keep({one.number, at});
+        }
+    } else if (one.window > 0) {
+        closed_.erase(whose);
+    }
+}
+
+std::string judge::sights_text() const {
+    std::string text;
+    for (const auto& one : sights_) {
+        text += (text.empty() ? ": " : "; ") + packet_text(one.number, one.at);
+    }
+    return text + (count_ > sights_.size() ? "; …" : "");
+}
+
 void judge::see(const event& one) {
     const auto at = one.end == fate::delivered ? one.arrived : one.sent;
     switch (expected_.what) {
     case subject::count:
         if (expected_.first.matches(one)) {
             ++count_;
-            if (sights_.size() < sights_kept) {
-                sights_.push_back({one.number, at});
-            }
+            keep({one.number, at});
         }
+        break;
+    case subject::episodes:
+    case subject::zero_time:
+        see_window(one, at);
         break;
     case subject::gap:
         if (!gap_begin_ && expected_.first.matches(one)) {
@@ -211,14 +240,9 @@ void judge::see(const event& one) {
 
 verdict judge::decide(const run_report& report) const {
     switch (expected_.what) {
-    case subject::count: {
-        auto evidence = sentence(_("saw {}"), number_text(count_));
-        for (const auto& one : sights_) {
-            evidence += (&one == &sights_.front() ? ": " : "; ") + packet_text(one.number, one.at);
-        }
+    case subject::count:
         return judged(expected_, static_cast<double>(count_),
-                      evidence + (count_ > sights_.size() ? "; …" : ""));
-    }
+                      sentence(_("saw {}"), number_text(count_)) + sights_text());
     case subject::gap:
         if (!gap_begin_ || !gap_end_) {
             return {false, expected_.text,
@@ -267,6 +291,12 @@ verdict judge::decide(const run_report& report) const {
     case subject::prints:
     case subject::reported:
         return judge_program(expected_, report);
+    case subject::episodes:
+    case subject::zero_time: {
+        auto decided = judge_sum(expected_, report);
+        decided.evidence += sights_text();
+        return decided;
+    }
     default:
         return judge_sum(expected_, report);
     }

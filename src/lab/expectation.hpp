@@ -6,7 +6,9 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace aperto::lab {
@@ -91,7 +93,12 @@ private:
         std::uint64_t number;
         instant at;
     };
+    void keep(const sight& one);
+    void see_window(const event& one, instant at);
+    std::string sights_text() const;
+
     expectation expected_;
+    std::set<std::pair<std::uint32_t, side>> closed_;  ///< whose window is at 0, of which connection
     std::uint64_t count_ = 0;
     std::vector<sight> sights_;  ///< the first few
     std::optional<sight> gap_begin_;

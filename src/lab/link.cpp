@@ -72,8 +72,8 @@ void link::schedule(instant sent, const decision& what, instant due, std::uint64
     if (held_back) {
         const auto& now_set = settings(sent);
         held_.push_back({original, now_set.reorder_distance, due + now_set.reorder_wait});
-    } else if (due <= sent && !twice && queue_.empty() && held_.empty() && !at_once_) {
-        at_once_ = original;
+    } else if (due <= sent && !twice && queue_.empty() && held_.empty()) {
+        at_once_.push_back(original);
         return;
     } else {
         queue_.emplace(due, original);
@@ -116,8 +116,8 @@ decision link::offer(event& one, std::uint64_t token) {
 
 std::optional<instant> link::next_due() const {
     std::optional<instant> next;
-    if (at_once_) {
-        next = at_once_->due;
+    if (!at_once_.empty()) {
+        next = at_once_[at_once_first_].due;
     }
     if (!queue_.empty()) {
         next = std::min(next.value_or(instant::max()), queue_.begin()->first);
@@ -138,9 +138,12 @@ void link::pass_held(instant now) {
 }
 
 bool link::take_due(instant now, departure& out) {
-    if (at_once_) {
-        out = *at_once_;
-        at_once_.reset();
+    if (!at_once_.empty()) {
+        out = at_once_[at_once_first_++];
+        if (at_once_first_ == at_once_.size()) {
+            at_once_.clear();
+            at_once_first_ = 0;
+        }
         return true;
     }
     const auto ready =

@@ -114,7 +114,9 @@ public:
     bool take_due(instant now, departure& out);
 
     const link_settings& settings(instant now);
-    std::size_t waiting() const noexcept { return queue_.size() + held_.size() + (at_once_ ? 1 : 0); }
+    std::size_t waiting() const noexcept {
+        return queue_.size() + held_.size() + at_once_.size() - at_once_first_;
+    }
 
 private:
     struct held_packet {
@@ -155,7 +157,8 @@ private:
     instant last_due_{};
     std::multimap<instant, departure> queue_;
     std::vector<held_packet> held_;
-    std::optional<departure> at_once_;  ///< spares the queue what need not wait
+    std::vector<departure> at_once_;  ///< spares the queue what need not wait; from `at_once_first_` on
+    std::size_t at_once_first_ = 0;
     std::uint64_t seen_ = 0;
 };
 

@@ -86,7 +86,7 @@ private:
     };
 
     void run();
-    bool wait_for_packets(instant now);
+    void wait_for_packets(instant now);
     bool read_some(side from);
     void accept(side from, std::size_t place, std::size_t size);
     void flush(side from, instant now);

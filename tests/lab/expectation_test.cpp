@@ -91,6 +91,24 @@ TEST(expectation, fails_where_it_should_and_says_what_was_seen) {
     EXPECT_NE(judged("client data = 1").evidence.find("saw 2: packet 4"), std::string::npos);
 }
 
+TEST(expectation, names_the_packets_that_shut_a_window) {
+    judge one(parse_expectation("zero-window episodes = 0"));
+    event seen;
+    seen.flow = 1;
+    seen.from = side::server;
+    seen.end = fate::delivered;
+    for (const std::uint64_t window : {1000U, 0U, 0U, 500U, 0U}) {
+        ++seen.number;
+        seen.window = window;
+        seen.marks = window == 0 ? mark::zero_window : 0;
+        one.see(seen);
+    }
+    const auto evidence = one.decide({}).evidence;
+    EXPECT_NE(evidence.find("packet 2,"), std::string::npos) << evidence;
+    EXPECT_EQ(evidence.find("packet 3,"), std::string::npos) << evidence;
+    EXPECT_NE(evidence.find("packet 5,"), std::string::npos) << evidence;
+}
+
 TEST(expectation, refuses_what_it_does_not_understand_with_its_place) {
     struct mistake {
         const char* text;
