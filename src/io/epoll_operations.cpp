@@ -199,21 +199,18 @@ bool epoll_loop::send_some(socket_slot& to, send_operation& send) {
     std::size_t offered = 0;
     for (const iovec& part : send.parts)
         offered += part.iov_len;
-    msghdr message{};
-    message.msg_iov = send.parts.data();
-    message.msg_iovlen = send.parts.size();
     ssize_t count = 0;
     do {
-        count = ::sendmsg(to.descriptor, &message, MSG_NOSIGNAL);
-    } while (count < 0 && errno == EINTR);
-    if (count < 0 && errno == EAGAIN) {
+        count = send_parts(to.descriptor, send.parts, 0);
+    } while (count == -EINTR);
+    if (count == -EAGAIN) {
         to.writable = false;
         return false;
     }
     // A short send has seen the socket full. Its edge comes only where writing is watched; where it is not
     // yet, `watch` looks again at what is ready.
     if (count >= 0 && static_cast<std::size_t>(count) < offered) to.writable = false;
-    send.result = count < 0 ? -errno : static_cast<int>(count);
+    send.result = static_cast<int>(count);
     return true;
 }
 

@@ -4,6 +4,12 @@
 #include "aperto/endpoint.hpp"
 #include "aperto/loop.hpp"
 
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <cerrno>
+#include <span>
+
 namespace aperto::io {
 
 /// The socket system calls that both kernel backends make alike. Every descriptor they give is non-blocking
@@ -23,6 +29,21 @@ bool concerns_one_client(int code) noexcept;
 
 endpoint local_of(int descriptor) noexcept;
 endpoint remote_of(int descriptor) noexcept;
+
+/// send(2), or sendmsg(2) where there are several parts, without SIGPIPE. Bytes taken, or a negative errno.
+/// Defined here, for the fast path.
+inline ssize_t send_parts(int descriptor, std::span<iovec> parts, int flags) noexcept {
+    ssize_t taken = 0;
+    if (parts.size() == 1) {
+        taken = ::send(descriptor, parts[0].iov_base, parts[0].iov_len, flags | MSG_NOSIGNAL);
+    } else {
+        msghdr header{};
+        header.msg_iov = parts.data();
+        header.msg_iovlen = parts.size();
+        taken = ::sendmsg(descriptor, &header, flags | MSG_NOSIGNAL);
+    }
+    return taken < 0 ? -errno : taken;
+}
 
 /// Makes close(2) send RST (SO_LINGER of zero, socket(7)).
 void reset_on_close(int descriptor) noexcept;

@@ -254,12 +254,9 @@ bool uring_loop::send_now(socket& to, send_operation& send) noexcept {
     if (std::exchange(to.budget_turn, this_turn) != this_turn) to.sent_now = 0;
     if (to.sent_now == sends_now_max) return false;
     ++to.sent_now;
-    msghdr header{};
-    header.msg_iov = send.parts.data();
-    header.msg_iovlen = send.parts.size();
-    const ssize_t taken = ::sendmsg(to.descriptor, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (taken < 0 && (errno == EAGAIN || errno == EINTR)) return false;
-    send.result = taken < 0 ? -errno : static_cast<int>(taken);
+    const ssize_t taken = send_parts(to.descriptor, send.parts, MSG_DONTWAIT);
+    if (taken == -EAGAIN || taken == -EINTR) return false;
+    send.result = static_cast<int>(taken);
     return true;
 }
 

@@ -122,6 +122,21 @@ private:
     std::array<char, window_size + block_slack> window_;  // used_ bytes of it are output not yet appended
 };
 
+// What the block kernels take of a long text goes straight into the string: a copy less than by the window.
+// Returns the bytes done. 0 where the standard library cannot leave new bytes of a string unset (before
+// C++23).
+std::size_t upper_directly([[maybe_unused]] std::string_view text, [[maybe_unused]] std::string& out) {
+    std::size_t done = 0;
+#ifdef __cpp_lib_string_resize_and_overwrite
+    const std::size_t before = out.size();
+    out.resize_and_overwrite(before + text.size() + block_slack, [&](char* all, std::size_t) {
+        done = upper_blocks(text.data(), text.size(), all + before);
+        return before + done;
+    });
+#endif
+    return done;
+}
+
 }  // namespace
 
 invalid_tally upper_text(std::string_view text, std::string& out) {
@@ -132,8 +147,12 @@ invalid_tally upper_text(std::string_view text, std::string& out) {
             return {};
         }
     }
-    if (text.size() > window_size) out.reserve(out.size() + text.size());
-    return converter(text, out).run();
+    if (text.size() <= window_size) return converter(text, out).run();
+    out.reserve(out.size() + text.size() + block_slack);
+    const std::size_t done = upper_directly(text, out);
+    invalid_tally tally = converter(text.substr(done), out).run();
+    tally.first += done;
+    return tally;
 }
 
 }  // namespace aperto::text
