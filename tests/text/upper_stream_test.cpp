@@ -118,6 +118,21 @@ TEST(upper_stream, counts_offsets_over_any_number_of_pieces) {
     EXPECT_EQ(upper.first_invalid_offset(), 1000 * "olá, straße "sv.size());
 }
 
+TEST(upper_stream, counts_offsets_of_a_long_text_in_one_piece) {
+    std::string text(10'000, 'a');
+    text[9'000] = '\xFF';
+    text.replace(9'500, 2, "ß");
+    std::string out = "before ";
+    upper_stream upper;
+    upper.feed(text, out);
+    upper.finish(out);
+    EXPECT_EQ(upper.first_invalid_offset(), 9'000u);
+    std::string right = "before " + std::string(10'000, 'A');
+    right[7 + 9'000] = '\xFF';
+    right.replace(7 + 9'500, 2, "SS");
+    EXPECT_EQ(out, right);
+}
+
 TEST(upper_stream, does_not_care_where_a_nasty_text_is_cut_in_three) {
     const std::string expected = aperto::reference::upper(nasty);
     const aperto::reference::invalid invalid = aperto::reference::invalid_bytes(nasty);
