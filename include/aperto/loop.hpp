@@ -17,6 +17,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace aperto {
@@ -409,7 +410,8 @@ task<std::invoke_result_t<Call&>> aside(Call call) {
     };
     detail::aside_awaiter waiting(loop::current(), std::move(work));
     co_await waiting;
-    if (shared->result.exception) std::rethrow_exception(shared->result.exception);
+    // Taken out of the box: the helper thread may let go of that last, when the exception is in use here.
+    if (shared->result.exception) std::rethrow_exception(std::exchange(shared->result.exception, nullptr));
     if constexpr (!std::is_void_v<result_type>) co_return std::move(*shared->result.value);
 }
 
