@@ -57,7 +57,8 @@ def generator_program():
 
 def aperto(engine):
     # IPv4 only, as all the others: by default it would listen on IPv6 too.
-    return (aperto_program(), "serve", "--host", "0.0.0.0", "--port", "{port}", "--framing", "{framing}", "--workers", "1", "--engine", engine)
+    return (aperto_program(), "serve", "--host", "0.0.0.0", "--port", "{port}", "--framing", "{framing}",
+            "--workers", "1", "--engine", engine)
 
 
 A_THREAD_EACH = {"many": "it needs a thread for each connection"}

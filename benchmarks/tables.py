@@ -5,13 +5,9 @@
 import json
 import sys
 
-from summary import count, microseconds
+from summary import Ratio, count, microseconds
 
 OURS = ("aperto", "aperto_epoll")
-
-
-def ratio(of):
-    return f"{of['median']:.2f} ({of['least']:.2f}–{of['most']:.2f})"
 
 
 def columns(load):
@@ -34,7 +30,7 @@ def table(key, load):
     for name, peer in peers:
         title = f"**{peer['title']}**" if name in OURS else peer["title"]
         cells = [show(peer["median"][of]) if peer["median"].get(of) is not None else "–" for _, of, show in wanted]
-        times = "1" if name == load["floor"] else ratio(peer["to_floor"]) if peer.get("to_floor") else "–"
+        times = "1" if name == load["floor"] else str(Ratio(*peer["to_floor"].values())) if peer.get("to_floor") else "–"
         yield f"| {title} | " + " | ".join(cells) + f" | {times} |"
     yield ""
 

@@ -345,8 +345,7 @@ void uring_loop::cancel_pending(operation& waiting) noexcept {
     socket& at = *sockets_.find(waiting.socket);
     if (at.reader == &waiting) {
         // Only the waiting ends. What arrives from now on is kept for the next one.
-        at.reader = nullptr;
-        static_cast<queue_hook&>(waiting).unlink();
+        take_reader(at);
         complete_later(waiting, -ECANCELED);
         return;
     }
@@ -357,8 +356,7 @@ void uring_loop::cancel_pending(operation& waiting) noexcept {
 void uring_loop::abandon_pending(operation& waiting) noexcept {
     socket& at = *sockets_.find(waiting.socket);
     if (at.reader == &waiting) {
-        at.reader = nullptr;
-        static_cast<queue_hook&>(waiting).unlink();
+        take_reader(at);
         return;
     }
     assert(at.writer == &waiting);

@@ -117,7 +117,7 @@ decision link::offer(event& one, std::uint64_t token) {
 std::optional<instant> link::next_due() const {
     std::optional<instant> next;
     if (!at_once_.empty()) {
-        next = at_once_[at_once_first_].due;
+        next = at_once_.front().due;
     }
     if (!queue_.empty()) {
         next = std::min(next.value_or(instant::max()), queue_.begin()->first);
@@ -139,11 +139,8 @@ void link::pass_held(instant now) {
 
 bool link::take_due(instant now, departure& out) {
     if (!at_once_.empty()) {
-        out = at_once_[at_once_first_++];
-        if (at_once_first_ == at_once_.size()) {
-            at_once_.clear();
-            at_once_first_ = 0;
-        }
+        out = at_once_.front();
+        at_once_.pop_front();
         return true;
     }
     const auto ready =

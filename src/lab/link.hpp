@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <limits>
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -114,9 +115,7 @@ public:
     bool take_due(instant now, departure& out);
 
     const link_settings& settings(instant now);
-    std::size_t waiting() const noexcept {
-        return queue_.size() + held_.size() + at_once_.size() - at_once_first_;
-    }
+    std::size_t waiting() const noexcept { return queue_.size() + held_.size() + at_once_.size(); }
 
 private:
     struct held_packet {
@@ -157,8 +156,7 @@ private:
     instant last_due_{};
     std::multimap<instant, departure> queue_;
     std::vector<held_packet> held_;
-    std::vector<departure> at_once_;  ///< spares the queue what need not wait; from `at_once_first_` on
-    std::size_t at_once_first_ = 0;
+    std::deque<departure> at_once_;  ///< spares the queue what need not wait
     std::uint64_t seen_ = 0;
 };
 
