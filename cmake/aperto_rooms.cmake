@@ -18,7 +18,7 @@ set(room_cli_uses core io text net client server lab load)
 
 set(room_core_links fmt::fmt Threads::Threads)
 set(room_io_links PkgConfig::liburing)
-set(room_sim_links "")
+set(room_sim_links PkgConfig::liburing)
 set(room_text_links PkgConfig::icu)
 set(room_net_links "")
 set(room_client_links "")

@@ -4,7 +4,7 @@
 
 set(sim_folder "${PROJECT_SOURCE_DIR}/tests/sim")
 set(sim_stories "${sim_folder}/seeds/main.cpp" "${sim_folder}/story.cpp" "${sim_folder}/stories.cpp"
-    "${sim_folder}/hard_stories.cpp" "${sim_folder}/late_cancel_story.cpp")
+    "${sim_folder}/hard_stories.cpp" "${sim_folder}/late_cancel_story.cpp" "${sim_folder}/engine_stories.cpp")
 
 # What a build without optimisation, or with a sanitizer, does in the time that CI has.
 set(sim_seed_count 100000)

@@ -59,12 +59,16 @@ function(aperto_room_tests room)
     set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES "${script}")
 endfunction()
 
-# aperto_attacker(): the program by which the hostile tests attack, <build>/tests/attacker.
+# aperto_attacker(): the programs by which the hostile tests attack, <build>/tests/attacker, and a service that does
+# much in a turn, <build>/tests/fan_out.
 function(aperto_attacker)
     if(NOT APERTO_SANITIZE)
         add_executable(attacker "${PROJECT_SOURCE_DIR}/tests/hostile/attacker.cpp")
         target_link_libraries(attacker PRIVATE aperto_flags)
         add_dependencies(tests attacker)
+        add_executable(fan_out "${PROJECT_SOURCE_DIR}/tests/hostile/fan_out.cpp")
+        target_link_libraries(fan_out PRIVATE aperto aperto_flags)
+        add_dependencies(tests fan_out)
     endif()
 endfunction()
 

@@ -24,6 +24,7 @@ namespace aperto {
 
 class timer_wheel;
 class mailbox;
+class memory_account;
 class errand;
 
 /// What completes the operations of a loop.
@@ -163,12 +164,21 @@ public:
     /// A socket that listens on `where`; port 0 takes any free port (see `local`). Throws `error`.
     virtual socket_id listen(const endpoint& where, const listen_options& options) = 0;
     virtual bool start_accept(socket_id listener, accept_operation& accept) = 0;
+    /// Takes a client that the kernel has completed, whatever share of the turn was used; false where there
+    /// is none. For who is about to close the listener.
+    virtual bool accept_queued(socket_id listener, accept_operation& accept) = 0;
     virtual bool start_connect(const endpoint& to, const connect_options& options,
                                connect_operation& connect) = 0;
     virtual bool start_receive(socket_id from, receive_operation& receive) = 0;
     virtual void give_back(lent_bytes bytes) noexcept = 0;
     /// Few buffers are left: who may hold one for long had better copy and give it back.
     virtual bool is_short_of_buffers() const noexcept { return false; }
+    /// Bytes of memory that the loop holds because they arrived before anybody received them; charged to
+    /// `charge`'s account, which outlives the socket.
+    virtual std::size_t held(socket_id) const noexcept { return 0; }
+    virtual void charge(socket_id, memory_account*) noexcept {}
+    /// Throws them away: the stream then has a gap, so that nothing of it may be used any more.
+    virtual void drop_held(socket_id) noexcept {}
     virtual bool start_send(socket_id to, send_operation& send) = 0;
     /// Ends the sending direction (shutdown(2), SHUT_WR): the peer reads the end of the stream. 0 or a
     /// negative errno.

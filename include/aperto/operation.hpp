@@ -2,6 +2,7 @@
 #pragma once
 
 #include "aperto/cancel.hpp"
+#include "aperto/endpoint.hpp"
 #include "aperto/timer.hpp"
 
 #include <sys/uio.h>
@@ -81,11 +82,13 @@ private:
     state state_ = state::idle;
 };
 
-/// Completes with `result` 0 and `socket`, the accepted connection, or a negative errno (accept(2)).
+/// Completes with `result` 0, the accepted connection and its client's address, or a negative errno
+/// (accept(2)).
 class accept_operation : public operation {
 public:
     explicit accept_operation(loop& owner) noexcept : operation(owner, kind::accept) {}
     socket_id accepted;
+    endpoint peer;
 };
 
 /// Completes with `result` 0 and `connected`, or a negative errno (connect(2)).

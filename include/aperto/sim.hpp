@@ -25,14 +25,14 @@
 ///         world.run();
 ///     });
 ///
-/// Each host has a loop of its own, the third backend behind `aperto::loop`: streams, servers and clients run
-/// on it unchanged. What is modelled is what a TCP application can observe; packets exist as far as they can
-/// be late, lost, cut off or refused. One world is used on one thread; several may run on several threads.
+/// Each host has a loop of its own: the engine that runs in production, io_uring's or epoll's, on a simulated
+/// kernel; streams, servers and clients run on it unchanged. What is modelled is what a TCP application can
+/// observe; packets exist as far as they can be late, lost, cut off or refused. One world is used on one
+/// thread; several may run on several threads.
 namespace aperto::sim {
 
 class world;
 class network;
-class sim_loop;
 
 /// How two hosts are joined, in each direction.
 struct link_options {
@@ -53,6 +53,9 @@ struct host_options {
     /// The buffers its loop lends, see `loop_options`.
     std::uint32_t lent_buffers = 64;
     std::uint32_t lent_buffer_size = 4096;
+    std::uint32_t bulk_buffer_size = 16 * 1024;
+    /// Whose code its loop runs, on a simulated kernel: `uring` or `epoll`.
+    aperto::engine engine = aperto::engine::uring;
     /// How far its clock is ahead of the world's.
     duration clock_offset{};
 };
@@ -65,11 +68,20 @@ struct faults {
     double small_packet = 0;     ///< a packet carries less than it could, down to one byte
     double not_at_once = 0;  ///< an operation whose result is there completes in a later turn all the same
     double late_completion = 0;  ///< a completion comes up to 5 ms after its cause
-    double lost_cancel = 0;      ///< a cancel takes up to 5 ms, and what comes in that time wins
-    double lost_packet = 0;      ///< a packet is lost once or twice, and sent again: up to a second later
+    double lost_cancel =
+        0;  ///< a cancel takes up to 5 ms, and what comes in that time wins; or finds nothing
+    double lost_packet = 0;  ///< a packet is lost once or twice, and sent again: up to a second later
     double accept_fails =
         0;  ///< accept gives EMFILE, ENFILE, ENOBUFS or ENOMEM; the client stays in the queue
     double resolver_stall = 0;  ///< a name takes up to a second
+    double interrupted = 0;     ///< a call gives EINTR
+    // What io_uring may always do.
+    double small_ring = 0;      ///< a host's ring has few places: it is full, and overflows, all the time
+    double old_kernel = 0;      ///< a host's ring does not know what came after Linux 6.1
+    double short_submit = 0;    ///< the kernel takes a part of what is submitted, or nothing (EAGAIN, EBUSY)
+    double multishot_ends = 0;  ///< a multishot ends with what it tells
+    double merged_wake = 0;     ///< a receive woken for bytes and a reset tells of the bytes alone
+    double double_completion = 0;  ///< the last completion comes twice
     // What ends a conversation: an error is then the right answer.
     double resolver_hang = 0;  ///< a name takes up to a minute
     double refused = 0;        ///< a connect is refused

@@ -191,8 +191,10 @@ public:
     int native_handle() const noexcept;
     loop& owner() const noexcept;
 
-    /// A stream on a socket of `on`. The options are shared by every connection of a server.
-    static stream adopt(loop& on, socket_id socket, std::shared_ptr<const stream_options> options);
+    /// A stream on a socket of `on`. The options are shared by every connection of a server. `remote`: the
+    /// peer's address where it is known; else the kernel is asked.
+    static stream adopt(loop& on, socket_id socket, std::shared_ptr<const stream_options> options,
+                        const endpoint& remote = {});
 
 private:
     friend class connection;

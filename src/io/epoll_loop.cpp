@@ -3,9 +3,6 @@
 
 #include "io/socket_calls.hpp"
 
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
@@ -23,78 +20,66 @@ socket_id unpacked(std::uint64_t data) noexcept {
 
 }  // namespace
 
-epoll_loop::epoll_loop(const loop_options& options)
-    : buffers_(options.receive_buffers, options.receive_buffer_size), bulk_(options) {
-    set_why("epoll, kernel " + kernel_release());  // before there is a descriptor to lose
-    epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
-    if (epoll_ < 0) throw error::from_result(-errno, "start", "epoll");
-    wake_ = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    epoll_event wake{.events = EPOLLIN | EPOLLET, .data = {.u64 = packed({})}};
-    if (wake_ < 0 || ::epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_, &wake) < 0) {
-        const int result = -errno;
-        if (wake_ >= 0) ::close(wake_);
-        ::close(epoll_);
-        throw error::from_result(result, "start", "epoll");
-    }
+epoll_loop::epoll_loop(const loop_options& options) : epoll_loop(options, kernel::machine(), open_poller()) {}
+
+epoll_loop::epoll_loop(const loop_options& options, kernel& calls, std::unique_ptr<poller> watching,
+                       time_point epoch)
+    : loop(epoch),
+      kernel_(calls),
+      poller_(std::move(watching)),
+      buffers_(options.receive_buffers, options.receive_buffer_size),
+      bulk_(options) {
+    set_why("epoll, kernel " + kernel_.release());  // before there is a descriptor to lose
+    wake_up_ = kernel_.open_wake_up();
+    const int result = poller_->add(wake_up_, EPOLLIN | EPOLLET, packed({}));
+    if (result == 0) return;
+    kernel_.close(wake_up_);
+    throw error::from_result(result, "start", "epoll");
 }
 
 epoll_loop::~epoll_loop() {
     drop_tasks();
     close_mailbox();
-    sockets_.for_each([](socket_id, socket_slot& each) { ::close(each.descriptor); });
-    ::close(wake_);
-    ::close(epoll_);
+    sockets_.for_each([this](socket_id, socket_slot& each) { kernel_.close(each.descriptor); });
+    kernel_.close(wake_up_);
 }
 
 // ---- waiting for the kernel
 
-int epoll_loop::wait(time_point until) noexcept {
-    const bool at_once =
-        until == time_point::min() || !again_.empty() || (!without_buffer_.empty() && buffers_.available());
-    const int size = static_cast<int>(events_.size());
-    if (at_once) return ::epoll_wait(epoll_, events_.data(), size, 0);
-    if (until == time_point::max()) return ::epoll_wait(epoll_, events_.data(), size, -1);
-    const duration rest =
-        std::clamp<duration>(until - read_clock(), duration::zero(), std::chrono::hours(24));
-    if (nanosecond_wait_) {
-        const auto seconds = std::chrono::floor<std::chrono::seconds>(rest);
-        const timespec timeout{.tv_sec = seconds.count(), .tv_nsec = (rest - seconds).count()};
-        const int count = ::epoll_pwait2(epoll_, events_.data(), size, &timeout, nullptr);
-        // Older kernels, and filters that do not know the call, refuse it.
-        if (count >= 0 || (errno != ENOSYS && errno != EPERM)) return count;
-        nanosecond_wait_ = false;
-    }
-    const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(rest).count();
-    return ::epoll_wait(epoll_, events_.data(), size, static_cast<int>(milliseconds));
+int epoll_loop::wait(time_point until) {
+    const bool at_once = until == time_point::min() || !again_.empty() || events_next_ < events_count_ ||
+                         (!without_buffer_.empty() && buffers_.available());
+    // Where a callback threw, the rest of its turn has the first place in this one.
+    if (events_next_ < events_count_) return events_count_;
+    std::int64_t nanoseconds = 0;
+    if (!at_once && until == time_point::max())
+        nanoseconds = -1;
+    else if (!at_once)
+        nanoseconds = std::max<std::int64_t>(0, (until - read_clock()).count());
+    events_next_ = 0;
+    const int count = poller_->wait(events_, nanoseconds);
+    if (count >= 0 || count == -EINTR) return std::max(count, 0);
+    throw error::from_result(count, "wait for", "epoll");
 }
 
 void epoll_loop::poll(time_point until) {
-    const int count = wait(until);
-    assert(count >= 0 || errno == EINTR);
+    events_count_ = wait(until);
     refresh_now();
     list<operation, queue_hook> again;
     again.splice_back(again_);
     serve_those_without_buffer();
-    for (int i = 0; i < count; ++i) {
-        const epoll_event& event = events_[static_cast<std::size_t>(i)];
-        if (const socket_id which = unpacked(event.data.u64)) {
+    while (events_next_ < events_count_) {
+        const epoll_event event = events_[static_cast<std::size_t>(events_next_++)];
+        if (const socket_id which = unpacked(event.data.u64))
             on_event(which, event.events);
-        } else {
-            std::uint64_t wakes = 0;
-            [[maybe_unused]] const ssize_t ignored = ::read(wake_, &wakes, sizeof wakes);
-        }
+        else
+            kernel_.calm(wake_up_);
     }
     while (!again.empty()) {
         operation& waiting = again.pop_front();
         const bool out = waiting.what() == operation::kind::send;
         out ? try_outgoing(waiting.socket) : try_incoming(waiting.socket);
     }
-}
-
-void epoll_loop::interrupt() noexcept {
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const ssize_t ignored =
-        ::write(wake_, &one, sizeof one);  // full means that it is awake already
 }
 
 void epoll_loop::on_event(socket_id which, std::uint32_t events) {
@@ -148,10 +133,10 @@ void epoll_loop::serve_those_without_buffer() {
 int epoll_loop::watch(socket_slot& socket, socket_id id, bool out) noexcept {
     if (socket.registered_in && (socket.registered_out || !out)) return 0;
     const bool all = out || socket.registered_out;
-    epoll_event event{.events = all ? reading | EPOLLOUT : reading, .data = {.u64 = packed(id)}};
-    if (::epoll_ctl(epoll_, socket.registered_in ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, socket.descriptor, &event) <
-        0)
-        return -errno;
+    const std::uint32_t events = all ? reading | EPOLLOUT : reading;
+    const int result = socket.registered_in ? poller_->modify(socket.descriptor, events, packed(id))
+                                            : poller_->add(socket.descriptor, events, packed(id));
+    if (result < 0) return result;
     socket.registered_in = true;
     socket.registered_out = all;
     return 0;

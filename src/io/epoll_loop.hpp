@@ -2,10 +2,10 @@
 #pragma once
 
 #include "aperto/loop.hpp"
+#include "io/kernel.hpp"
+#include "io/poller.hpp"
 #include "io/receive_buffers.hpp"
 #include "io/slot_table.hpp"
-
-#include <sys/epoll.h>
 
 #include <array>
 #include <cstdint>
@@ -28,10 +28,13 @@ namespace aperto::io {
 /// say EAGAIN. That holds for data alone. An end of stream, an error or an urgent mark may stand behind the
 /// bytes, and its edge may have come in the same event: once one was reported, only EAGAIN itself clears
 /// `readable`.
-class epoll_loop final : public loop {
+class epoll_loop : public loop {
 public:
     /// Throws `error` when the kernel gives no epoll instance.
     explicit epoll_loop(const loop_options& options);
+    /// On another kernel than the machine's.
+    epoll_loop(const loop_options& options, kernel& calls, std::unique_ptr<poller> watching,
+               time_point epoch = clock::now());
     ~epoll_loop() override;
 
     engine which() const noexcept override { return engine::epoll; }
@@ -39,11 +42,12 @@ public:
 
     socket_id listen(const endpoint& where, const listen_options& options) override;
     bool start_accept(socket_id listener, accept_operation& accept) override;
+    bool accept_queued(socket_id listener, accept_operation& accept) override;
     bool start_connect(const endpoint& to, const connect_options& options,
                        connect_operation& connect) override;
     bool start_receive(socket_id from, receive_operation& receive) override;
     void give_back(lent_bytes bytes) noexcept override;
-    bool is_short_of_buffers() const noexcept override { return buffers_.left() < buffers_.count() / 4; }
+    bool is_short_of_buffers() const noexcept override { return buffers_.left() <= buffers_.count() / 4; }
     bool start_send(socket_id to, send_operation& send) override;
     int shutdown_send(socket_id which) noexcept override;
     void close(socket_id which, bool reset) noexcept override;
@@ -56,7 +60,7 @@ public:
 
 protected:
     void poll(time_point until) override;
-    void interrupt() noexcept override;
+    void interrupt() noexcept override { kernel_.wake(wake_up_); }
     void cancel_pending(operation& waiting) noexcept override;
     void abandon_pending(operation& waiting) noexcept override;
 
@@ -77,12 +81,13 @@ private:
     };
     static_assert(sizeof(socket_slot) <= 32);
 
-    int wait(time_point until) noexcept;
+    int wait(time_point until);
     void on_event(socket_id which, std::uint32_t events);
     void try_incoming(socket_id which);
     void try_outgoing(socket_id which);
     void serve_those_without_buffer();
 
+    int descriptor_of(socket_id which) const noexcept;
     /// None without the memory for one.
     socket_id take_slot() noexcept;
     bool accept_one(socket_slot& listener, accept_operation& accept) noexcept;
@@ -98,6 +103,8 @@ private:
     bool wait_outgoing(socket_slot& socket, socket_id id, operation& waiting, bool again);
     void detach(operation& waiting) noexcept;
 
+    kernel& kernel_;
+    std::unique_ptr<poller> poller_;
     slot_table<socket_slot> sockets_;
     receive_buffers buffers_;
     bulk_buffer bulk_;
@@ -105,9 +112,9 @@ private:
     list<operation, queue_hook>
         without_buffer_;  ///< receives for which no buffer was left, longest wait first
     std::mt19937_64 random_{std::random_device{}()};
-    int epoll_ = -1;
-    int wake_ = -1;
-    bool nanosecond_wait_ = true;
+    int wake_up_ = -1;
+    int events_count_ = 0;  ///< of `events_`; from `events_next_` on to be told
+    int events_next_ = 0;
     std::array<epoll_event, 256> events_;
 };
 

@@ -3,9 +3,6 @@
 #include "io/epoll_loop.hpp"
 #include "io/socket_calls.hpp"
 
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <cassert>
 #include <cerrno>
 #include <new>
@@ -34,7 +31,7 @@ socket_id epoll_loop::listen(const endpoint& where, const listen_options& option
     const socket_id id = sockets_.take();
     try {
         socket_slot& socket = *sockets_.find(id);
-        socket.descriptor = open_listener(where, options);
+        socket.descriptor = kernel_.listen(where, options);
         socket.readable = true;
     } catch (...) {
         sockets_.release(id);
@@ -44,6 +41,7 @@ socket_id epoll_loop::listen(const endpoint& where, const listen_options& option
 }
 
 bool epoll_loop::start_accept(socket_id listener, accept_operation& accept) {
+    accept.accepted = {};
     socket_slot* socket = sockets_.find(listener);
     if (!socket) return accept.result = -EBADF, true;
     assert(!socket->incoming);
@@ -58,24 +56,28 @@ bool epoll_loop::start_accept(socket_id listener, accept_operation& accept) {
 bool epoll_loop::accept_one(socket_slot& listener, accept_operation& accept) noexcept {
     const socket_id id = take_slot();
     if (!id) return accept.result = -ENOMEM, true;
-    int descriptor = -1;
-    do {
-        descriptor = ::accept4(listener.descriptor, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    } while (descriptor < 0 && concerns_one_client(errno));
+    const int descriptor = accept_client(kernel_, listener.descriptor, accept.peer);
     if (descriptor >= 0) {
         sockets_.find(id)->descriptor = descriptor;
         accept.accepted = id;
         accept.result = 0;
         return true;
     }
-    const int code = errno;
     sockets_.release(id);
-    if (code == EAGAIN) {
+    if (descriptor == -EAGAIN) {
         listener.readable = false;
         return false;
     }
-    accept.result = -code;
+    accept.result = descriptor;
     return true;
+}
+
+bool epoll_loop::accept_queued(socket_id listener, accept_operation& accept) {
+    accept.accepted = {};
+    socket_slot* socket = sockets_.find(listener);
+    if (!socket) return accept.result = -EBADF, true;
+    assert(!socket->incoming);
+    return accept_one(*socket, accept);
 }
 
 bool epoll_loop::start_connect(const endpoint& to, const connect_options& options,
@@ -84,16 +86,13 @@ bool epoll_loop::start_connect(const endpoint& to, const connect_options& option
     const socket_id id = take_slot();
     if (!id) return connect.result = -ENOMEM, true;
     socket_slot& socket = *sockets_.find(id);
-    socket.descriptor = open_client(to, options);
+    socket.descriptor = kernel_.open(to, options);
     if (socket.descriptor < 0) {
         connect.result = socket.descriptor;
         sockets_.release(id);
         return true;
     }
-    sockaddr_storage address{};
-    const socklen_t length = to.to_sockaddr(address);
-    connect.result =
-        ::connect(socket.descriptor, reinterpret_cast<const sockaddr*>(&address), length) < 0 ? -errno : 0;
+    connect.result = kernel_.connect(socket.descriptor, to);
     // Interrupted by a signal it goes on in the background, connect(2), like any non-blocking one.
     if (connect.result == -EINPROGRESS || connect.result == -EINTR) {
         socket.writable = false;
@@ -107,11 +106,8 @@ bool epoll_loop::start_connect(const endpoint& to, const connect_options& option
 }
 
 bool epoll_loop::finish_connect(socket_slot& client, connect_operation& connect) {
-    int code = 0;
-    socklen_t length = sizeof code;
-    if (::getsockopt(client.descriptor, SOL_SOCKET, SO_ERROR, &code, &length) < 0) code = errno;
-    connect.result = -code;
-    if (code == 0) {
+    connect.result = kernel_.take_error(client.descriptor);
+    if (connect.result == 0) {
         connect.connected = connect.socket;
     } else {
         detach(connect);
@@ -166,15 +162,15 @@ bool epoll_loop::receive_into(socket_slot& from, receive_operation& receive, cha
                               std::size_t size) noexcept {
     ssize_t count = 0;
     do {
-        count = ::recv(from.descriptor, memory, size, 0);
-    } while (count < 0 && errno == EINTR);
-    if (count < 0 && errno == EAGAIN) {
+        count = kernel_.receive(from.descriptor, memory, size);
+    } while (count == -EINTR);
+    if (count == -EAGAIN) {
         from.readable = false;
         return false;
     }
     if (count > 0 && static_cast<std::size_t>(count) < size && !from.distrust_short_reads)
         from.readable = false;
-    receive.result = count < 0 ? -errno : static_cast<int>(count);
+    receive.result = static_cast<int>(count);
     return true;
 }
 
@@ -201,7 +197,7 @@ bool epoll_loop::send_some(socket_slot& to, send_operation& send) {
         offered += part.iov_len;
     ssize_t count = 0;
     do {
-        count = send_parts(to.descriptor, send.parts, 0);
+        count = kernel_.send(to.descriptor, send.parts);
     } while (count == -EINTR);
     if (count == -EAGAIN) {
         to.writable = false;
@@ -219,30 +215,29 @@ bool epoll_loop::send_some(socket_slot& to, send_operation& send) {
 int epoll_loop::shutdown_send(socket_id which) noexcept {
     const socket_slot* socket = sockets_.find(which);
     if (!socket) return -EBADF;
-    return ::shutdown(socket->descriptor, SHUT_WR) < 0 ? -errno : 0;
+    return kernel_.shut_send(socket->descriptor);
 }
 
 void epoll_loop::close(socket_id which, bool reset) noexcept {
     socket_slot* socket = sockets_.find(which);
     if (!socket) return;
     assert(!socket->incoming && !socket->outgoing);
-    if (reset) reset_on_close(socket->descriptor);
-    ::close(socket->descriptor);
+    if (reset) kernel_.reset_on_close(socket->descriptor);
+    kernel_.close(socket->descriptor);
     sockets_.release(which);
 }
 
-int epoll_loop::native_handle(socket_id which) const noexcept {
+int epoll_loop::descriptor_of(socket_id which) const noexcept {
     const socket_slot* socket = sockets_.find(which);
     return socket ? socket->descriptor : -1;
 }
 
-endpoint epoll_loop::local(socket_id which) const noexcept { return local_of(native_handle(which)); }
-endpoint epoll_loop::remote(socket_id which) const noexcept { return remote_of(native_handle(which)); }
+int epoll_loop::native_handle(socket_id which) const noexcept { return descriptor_of(which); }
 
-tcp_facts epoll_loop::facts(socket_id which) const {
-    const socket_slot* socket = sockets_.find(which);
-    return socket ? read_tcp_facts(socket->descriptor) : tcp_facts{};
-}
+endpoint epoll_loop::local(socket_id which) const noexcept { return kernel_.local(descriptor_of(which)); }
+endpoint epoll_loop::remote(socket_id which) const noexcept { return kernel_.remote(descriptor_of(which)); }
+
+tcp_facts epoll_loop::facts(socket_id which) const { return kernel_.facts(descriptor_of(which)); }
 
 loop::census epoll_loop::count() const noexcept {
     census all = loop::count();

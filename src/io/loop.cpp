@@ -308,7 +308,9 @@ void loop::drop_result(operation& ready) noexcept {
     case operation::kind::connect:
         return close(static_cast<connect_operation&>(ready).connected, true);
     case operation::kind::receive:
-        return give_back(static_cast<receive_operation&>(ready).bytes);
+        // With the end of a stream come none; what is there then is of an earlier receive.
+        if (ready.result > 0) give_back(static_cast<receive_operation&>(ready).bytes);
+        return;
     default:
         return;
     }

@@ -11,6 +11,9 @@
 
 namespace aperto::io {
 
+/// The number of a lent "buffer" that is memory of its own, copied out of a loop's.
+inline constexpr std::uint32_t copied_buffer = 0xFFFF'FFFF;
+
 /// The one large buffer of a loop, for connections that bring much at a time. Memory only once used.
 class bulk_buffer {
 public:

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
+// The uring engine's turn: what was prepared is handed over, completions are taken off the ring, then called
+// back.
+#include "io/memory_account.hpp"
 #include "io/socket_calls.hpp"
 #include "io/uring_loop.hpp"
-
-#include <unistd.h>
 
 #include <algorithm>
 #include <cassert>
@@ -12,148 +13,243 @@
 #include <utility>
 
 namespace aperto::io {
+
+// ---- the turn
+
 void uring_loop::poll(time_point until) {
+    // Where a callback threw, the rest of its turn has the first place in this one.
+    const bool unfinished = arrived_next_ < arrived_count_;
+    end_unread();
     rearm_waiting();
     const bool found = look_for_resets();
+    const bool at_once =
+        unfinished || found || !again_.empty() || (!without_buffer_.empty() && buffers_.left() > 0);
     std::int64_t nanoseconds = 0;
-    if (!found && (without_buffer_.empty() || buffers_.left() == 0)) {
-        if (until == time_point::max())
-            nanoseconds = -1;
-        else if (until != time_point::min())
-            nanoseconds = std::max<std::int64_t>(0, (until - read_clock()).count());
+    if (!at_once && until == time_point::max())
+        nanoseconds = -1;
+    else if (!at_once && until != time_point::min())
+        nanoseconds = std::max<std::int64_t>(0, (until - read_clock()).count());
+    hand_over(nanoseconds);
+    refresh_now();
+    if (!unfinished) collect();
+    try_again();
+    while (arrived_next_ < arrived_count_)
+        dispatch(arrived_[arrived_next_++]);
+}
+
+void uring_loop::move_spilled() noexcept {
+    while (!spilled_.empty()) {
+        io_uring_sqe* const entry = ring_->next_entry();
+        if (!entry) return;
+        std::memcpy(entry, &spilled_.front(), sizeof *entry);
+        spilled_.pop_front();
     }
-    ring_.submit_and_wait(nanoseconds);
-    if (io_uring_sq_ready(ring_.get()) == 0) {
+}
+
+void uring_loop::hand_over(std::int64_t nanoseconds) {
+    move_spilled();
+    while (!spilled_.empty() && ring_->submit() > 0)
+        move_spilled();
+    if (!spilled_.empty()) nanoseconds = 0;
+    // Refused twice in a row, with nothing told in between: it is not to be asked again at once.
+    if (refused_ && nanoseconds == 0 && ring_->is_drained()) ring_->wait(refused_rest_ns);
+    const int result = broken_ != 0 ? broken_ : ring_->submit_and_wait(nanoseconds);
+    const bool nothing_new = result == -ETIME || result == -EINTR;
+    refused_ = result == -EBUSY || result == -EAGAIN || !spilled_.empty();
+    if (result < 0 && !nothing_new && !refused_) {
+        // It would come again for ever.
+        broken_ = result;
+        throw error::from_result(result, "wait for", "io_uring", "A loop runs on the thread that made it.");
+    }
+    if (spilled_.empty() && ring_->not_submitted() == 0) {
         headers_.clear();
         addresses_.clear();
     }
-    refresh_now();
-    io_uring_cqe* next = nullptr;
-    // Those that are there now: a submission out of a handler may bring more, for the next turn.
-    for (unsigned left = io_uring_cq_ready(ring_.get()); left > 0; --left) {
-        if (io_uring_peek_cqe(ring_.get(), &next) != 0) break;
-        const io_uring_cqe done = *next;
-        io_uring_cqe_seen(ring_.get(), next);
-        dispatch(done.user_data, done.res, done.flags);
+}
+
+/// Takes the completions off the ring, all that are there: what callbacks bring is for the next turn.
+void uring_loop::collect() noexcept {
+    arrived_next_ = arrived_count_ = 0;
+    while (arrived_count_ < arrived_.size()) {
+        const std::size_t more = ring_->take(std::span(arrived_).subspan(arrived_count_));
+        if (more == 0) return;
+        arrived_count_ += more;
     }
 }
 
-void uring_loop::dispatch(std::uint64_t user_data, int result, std::uint32_t flags) {
-    const tag what = static_cast<tag>(user_data >> 60);
-    if (what == tag::none) return;
-    if (what == tag::wake) return on_wake_up(flags);
-    const socket_id which{
-        static_cast<std::uint32_t>(user_data),
-        static_cast<std::uint32_t>(user_data >> 32) & ((1U << slot_table<socket>::generation_bits) - 1)};
-    socket* at = sockets_.find(which);
-    assert(at && "the slot is kept until the kernel's last completion for it");
-    const bool more = (flags & IORING_CQE_F_MORE) != 0;
-    switch (what) {
-    case tag::accept:
-        return on_accept(which, *at, result, more);
-    case tag::receive:
-        return on_receive(which, *at, result, flags);
-    case tag::connect:
-        return on_connect(which, *at, result);
-    default:
-        return on_send(which, *at, result);
+/// Ends what is armed for nobody: bytes that nobody reads wait in the kernel, in the client's window.
+void uring_loop::end_unread() noexcept {
+    for (const socket_id each : delivered_) {
+        socket* at = sockets_.find(each);
+        if (at && !at->reader && !at->polling) end_incoming(each, *at);
     }
+    delivered_.clear();
 }
 
-void uring_loop::on_wake_up(std::uint32_t flags) noexcept {
-    std::uint64_t count = 0;
-    [[maybe_unused]] const auto taken = ::read(wake_up_, &count, sizeof count);
-    if (!(flags & IORING_CQE_F_MORE)) arm_wake_up();
-}
-
-void uring_loop::on_accept(socket_id which, socket& at, int result, bool more) {
-    if (!more) at.armed = false;
-    if (at.closed) {
-        if (result >= 0) ::close(result);
-        return release_if_done(which, at);
+void uring_loop::rearm_waiting() noexcept {
+    // As many as there are buffers, the longest waiting first: each either finds one or waits in the kernel
+    // for data.
+    for (std::uint32_t left = buffers_.left(); left > 0 && !without_buffer_.empty(); --left) {
+        operation& next = without_buffer_.pop_front();
+        socket& at = *sockets_.find(next.socket);
+        if (at.incoming == watch::none) arm_receive(next.socket, at);
     }
-    if (result >= 0 && !at.reader) return keep_accepted(which, at, result);
-    if (!at.reader) return;  // an error that the next accept will meet itself
-    if (result == -ECANCELED || concerns_one_client(-result)) {
-        if (!at.armed) arm_accept(which, at);
-        return;
-    }
-    auto& waiting = static_cast<accept_operation&>(*std::exchange(at.reader, nullptr));
-    if (result >= 0) {
-        waiting.accepted = take(result);
-        result = waiting.accepted ? 0 : -ENOMEM;
-    }
-    complete(waiting, result);
-}
-
-void uring_loop::keep_accepted(socket_id listener, socket& at, int descriptor) noexcept {
-    try {
-        if (!at.ahead) at.ahead = std::make_unique<arrivals>();
-        at.ahead->accepted.push_back(descriptor);
-    } catch (const std::bad_alloc&) {
-        ::close(descriptor);
-        at.end_result = -ENOMEM;
-    }
-    stop_receiving(tag::accept, listener, at);
-}
-
-void uring_loop::on_receive(socket_id which, socket& at, int result, std::uint32_t flags) {
-    if (!(flags & IORING_CQE_F_MORE)) at.armed = false;
-    if (at.polling) return on_readable(which, at, result);
-    if (result > 0) {
-        if (static_cast<std::uint32_t>(result) >= bulk_min() && bulk_.size() > 0) {
-            // It brings much. The kernel would fill one buffer after another, and what is to be read would
-            // not be in the cache: from now on we receive ourselves, when something is there.
-            at.bulk = true;
-            at.little = 0;
-            stop_receiving(tag::receive, which, at);
-        }
-        at.unchecked = at.armed;
-        const auto buffer = static_cast<std::uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT);
-        const lent_bytes bytes = buffers_.lend(buffer, static_cast<std::uint32_t>(result));
-        if (!at.closed && !at.ended) return on_bytes(which, at, bytes);
-        buffers_.give_back(buffer);
-    }
-    if (at.closed) return release_if_done(which, at);
-    if (at.ended) return;
-    if (result == -ENOBUFS || result == -ECANCELED || result == -EINTR || result == -EAGAIN) {
-        // Not the connection's end. Without a reader the next receive arms it again.
-        if (!at.reader || at.armed) return;
-        if (result != -ENOBUFS) return arm_receive(which, at);
-        static_cast<queue_hook&>(*at.reader).unlink();
-        return without_buffer_.push_back(*at.reader);
-    }
-    at.ended = true;
-    at.end_result = result;
-    if (operation* waiting = take_reader(at)) complete(*waiting, result);
-}
-
-/// What is armed may have missed a reset: who receives, now or next, is to look.
-void uring_loop::doubt(socket& at) noexcept {
-    at.unchecked = at.armed && !at.polling;
-    if (!at.unchecked || !at.reader) return;
-    static_cast<queue_hook&>(*at.reader).unlink();
-    unchecked_.push_back(*at.reader);
 }
 
 /// True where one was found: then its receive is ready.
-bool uring_loop::look_for_resets() noexcept {
+bool uring_loop::look_for_resets() {
+    if (unchecked_.empty() || arrived_next_ < arrived_count_ || !ring_->is_drained()) return false;
     bool found = false;
     while (!unchecked_.empty()) {
         socket& at = *sockets_.find(unchecked_.pop_front().socket);
         if (!at.unchecked) continue;  // something has been sent, or it was armed again
         at.unchecked = false;
-        char first = 0;
-        const ssize_t there = ::recv(at.descriptor, &first, sizeof first, MSG_PEEK | MSG_DONTWAIT);
-        if (there > 0 || (there < 0 && (errno == EAGAIN || errno == EINTR))) continue;
+        ssize_t there = 0;
+        do {
+            there = kernel_.look(at.descriptor);
+        } while (there == -EINTR);
+        if (there > 0 || there == -EAGAIN) continue;
         found = at.ended = true;
-        at.end_result = there < 0 ? -errno : 0;
+        at.end_result = true_end(at, static_cast<int>(there));
         complete_later(*take_reader(at), at.end_result);
     }
     return found;
 }
 
-/// The receive that waits, out of the line it may stand in; null without one.
+/// Accepts that let others go first.
+void uring_loop::try_again() {
+    list<operation, queue_hook> now;
+    now.splice_back(again_);
+    while (!now.empty()) {
+        operation& next = now.pop_front();
+        on_queued(next.socket, *sockets_.find(next.socket), 0);
+    }
+}
+
+void uring_loop::dispatch(const ring::completion& done) {
+    const tag what = static_cast<tag>(done.user_data >> 60);
+    if (what == tag::none) return;
+    if (what == tag::wake) return on_wake_up(done.flags);
+    const socket_id which{static_cast<std::uint32_t>(done.user_data & 0xFF'FFFF),
+                          static_cast<std::uint32_t>((done.user_data >> 24) & 0x0FFF'FFFF)};
+    const auto number = static_cast<std::uint8_t>(done.user_data >> 52);
+    socket* at = sockets_.find(which);
+    if (what == tag::outgoing) {
+        if (at && at->sending && at->outgoing_number == number) on_outgoing(which, *at, done.result);
+        return;
+    }
+    if (!at || at->incoming == watch::none || at->incoming_number != number) return drop(done);
+    if (what == tag::end_incoming) return on_end_refused(which, *at);
+    on_incoming(which, *at, done);
+}
+
+/// What was to end was found in no list of the kernel's: if it has not ended meanwhile it was just running,
+/// and is armed still.
+void uring_loop::on_end_refused(socket_id which, socket& at) noexcept {
+    if (at.incoming != watch::ending) return;
+    at.incoming = watch::armed;
+    if (at.closed || !at.reader) end_incoming(which, at);
+}
+
+/// It came late, or twice.
+void uring_loop::drop(const ring::completion& done) noexcept {
+    if (!(done.flags & IORING_CQE_F_BUFFER) || done.result < 0) return;
+    give_back(buffers_.lend(static_cast<std::uint16_t>(done.flags >> IORING_CQE_BUFFER_SHIFT),
+                            static_cast<std::uint32_t>(done.result)));
+}
+
+void uring_loop::on_wake_up(std::uint32_t flags) noexcept {
+    kernel_.calm(wake_up_);
+    if (!(flags & IORING_CQE_F_MORE)) arm_wake_up();
+}
+
+void uring_loop::on_incoming(socket_id which, socket& at, const ring::completion& done) {
+    if (!(done.flags & IORING_CQE_F_MORE))
+        at.incoming = watch::none;
+    else if (at.incoming == watch::ending)
+        at.incoming =
+            watch::armed;  // the cancel may have come too early: if not, its answer is still to come
+    if (at.is == role::listener) return on_queued(which, at, done.result);
+    if (at.polling) return on_readable(which, at, done.result);
+    on_receive(which, at, done);
+}
+
+// ---- accepting
+
+void uring_loop::on_queued(socket_id which, socket& at, int result) {
+    if (at.closed) return release_if_done(which, at);
+    if (result >= 0) at.queued = true;
+    if (!at.reader) return;
+    auto& waiting = static_cast<accept_operation&>(*at.reader);
+    const bool cannot_watch = result < 0 && result != -ECANCELED;
+    if (cannot_watch)
+        waiting.result = result;
+    else if (!at.queued || !accept_one(at, waiting))
+        return arm_accept(which, at);
+    take_reader(at);
+    complete(waiting, waiting.result);
+}
+
+// ---- receiving
+
+void uring_loop::on_receive(socket_id which, socket& at, const ring::completion& done) {
+    if (done.result <= 0) return on_no_bytes(which, at, done.result);
+    const auto buffer = static_cast<std::uint16_t>(done.flags >> IORING_CQE_BUFFER_SHIFT);
+    const lent_bytes bytes = buffers_.lend(buffer, static_cast<std::uint32_t>(done.result));
+    if (at.closed || at.ended || !bytes) {
+        give_back(bytes);
+        if (at.closed) end_incoming(which, at);
+        return release_if_done(which, at);
+    }
+    if (bytes.size >= buffers_.size() && bulk_.size() > 0) {
+        // It brings much. The kernel would fill one buffer after another, and what is to be read would not be
+        // in the cache: from now on we receive ourselves, when something is there.
+        at.bulk = true;
+        at.little = 0;
+        end_incoming(which, at);
+    }
+    at.unchecked = at.incoming != watch::none;
+    on_bytes(which, at, bytes);
+}
+
+void uring_loop::on_no_bytes(socket_id which, socket& at, int result) {
+    if (at.closed) return release_if_done(which, at);
+    if (at.ended) return;
+    if (result == -EINVAL && at.capped) {
+        capped_ = at.capped = false;  // this kernel does not know how
+        result = -EAGAIN;
+    }
+    const bool goes_on = result == -ENOBUFS || result == -ECANCELED || result == -EINTR || result == -EAGAIN;
+    if (!goes_on) return end(at, result);
+    // Not the connection's end. Without a reader the next receive arms it again.
+    if (!at.reader || at.incoming != watch::none) return;
+    if (result != -ENOBUFS) return arm_receive(which, at);
+    static_cast<queue_hook&>(*at.reader).unlink();
+    without_buffer_.push_back(*at.reader);
+}
+
+void uring_loop::end(socket& at, int result) {
+    at.ended = true;
+    at.end_result = true_end(at, result);
+    if (operation* const waiting = take_reader(at)) complete(*waiting, at.end_result);
+}
+
+/// After an orderly end of the peer's the connection is open in our direction; where it is closed, the end
+/// was a reset of which a send took the only notice, and told it to nobody, or has yet to tell it.
+int uring_loop::true_end(const socket& at, int result) const {
+    if (result != 0 || !(at.cut || at.sending)) return result;
+    return kernel_.facts(at.descriptor).state == "CLOSE" ? -ECONNRESET : 0;
+}
+
+/// What is armed may have missed a reset: who receives, now or next, is to look.
+void uring_loop::doubt(socket& at) noexcept {
+    at.unchecked = at.incoming != watch::none && !at.polling;
+    if (!at.unchecked || !at.reader) return;
+    static_cast<queue_hook&>(*at.reader).unlink();
+    unchecked_.push_back(*at.reader);
+}
+
+/// The receive or accept that waits, out of the line it may stand in; null without one.
 operation* uring_loop::take_reader(socket& at) noexcept {
     operation* const waiting = std::exchange(at.reader, nullptr);
     if (waiting) static_cast<queue_hook&>(*waiting).unlink();
@@ -164,7 +260,8 @@ operation* uring_loop::take_reader(socket& at) noexcept {
 void uring_loop::on_readable(socket_id which, socket& at, int result) {
     if (at.closed) return release_if_done(which, at);
     if (!at.reader) return;  // what is there waits in the kernel
-    if (result < 0) return arm_receive(which, at);
+    if (result == -ECANCELED) return arm_receive(which, at);
+    if (result < 0) return end(at, result);
     receive_bulk(which, at);
 }
 
@@ -173,71 +270,97 @@ void uring_loop::receive_bulk(socket_id which, socket& at) {
         at.bulk = false;
         return arm_receive(which, at);
     }
-    const ssize_t size = ::recv(at.descriptor, bulk_.memory(), bulk_.size(), MSG_DONTWAIT);
-    if (size < 0 && (errno == EAGAIN || errno == EINTR)) return arm_receive(which, at);
-    if (size <= 0) {
-        at.ended = true;
-        at.end_result = size < 0 ? -errno : 0;
-        complete(*take_reader(at), at.end_result);
-        return;
-    }
-    at.little = static_cast<std::size_t>(size) >= bulk_min() ? std::uint8_t{0}
-                                                             : static_cast<std::uint8_t>(at.little + 1);
+    const ssize_t size = kernel_.receive(at.descriptor, bulk_.memory(), bulk_.size());
+    if (size == -EAGAIN || size == -EINTR) return arm_receive(which, at);
+    if (size <= 0) return end(at, static_cast<int>(size));
+    at.little = static_cast<std::size_t>(size) >= buffers_.size() ? std::uint8_t{0}
+                                                                  : static_cast<std::uint8_t>(at.little + 1);
     at.bulk = at.little < little_max;
     bulk_.lend();
     on_bytes(which, at, {bulk_.memory(), static_cast<std::uint32_t>(size), bulk_buffer::number});
 }
 
 void uring_loop::on_bytes(socket_id which, socket& at, lent_bytes bytes) {
-    if (at.reader) {
-        auto& waiting = static_cast<receive_operation&>(*take_reader(at));
-        waiting.bytes = bytes;
-        return complete(waiting, static_cast<int>(bytes.size));
+    expect_reader(which, at);
+    if (!at.reader) return keep_bytes(which, at, bytes);
+    auto& waiting = static_cast<receive_operation&>(*take_reader(at));
+    waiting.bytes = bytes;
+    complete(waiting, static_cast<int>(bytes.size));
+}
+
+/// What is armed has no reader, or is about to have none: unless one comes it is to end with the turn.
+void uring_loop::expect_reader(socket_id which, socket& at) noexcept {
+    if (at.incoming != watch::armed || at.polling) return;
+    try {
+        delivered_.push_back(which);
+    } catch (const std::bad_alloc&) {
+        end_incoming(which, at);
     }
-    keep_bytes(which, at, bytes);
+}
+
+// ---- what arrives before anybody reads
+
+void uring_loop::recharge(socket& at, std::size_t size) noexcept {
+    if (at.account) at.account->change(at.ahead->size, size, *this);
+    at.ahead->size = size;
 }
 
 void uring_loop::keep_bytes(socket_id which, socket& at, lent_bytes bytes) noexcept {
-    bool stop = false;
     try {
         if (!at.ahead) at.ahead = std::make_unique<arrivals>();
-        stop = at.ahead->bytes.size() >= ahead_max;
         // A few who do not read must not hold every buffer.
-        if (stop || is_short_of_buffers()) bytes = copy_out(bytes);
+        if (!at.ahead->bytes.empty() || is_short_of_buffers()) bytes = copy_out(bytes);
         at.ahead->bytes.push_back(bytes);
+        recharge(at, at.ahead->size + bytes.size);
     } catch (const std::bad_alloc&) {
         // What cannot be kept would be missed in the middle of the stream: it ends here.
         give_back(bytes);
-        at.ended = stop = true;
+        if (at.ahead && at.ahead->bytes.empty()) at.ahead.reset();
+        at.ended = true;
         at.end_result = -ENOMEM;
+        end_incoming(which, at);
     }
-    if (stop) stop_receiving(tag::receive, which, at);
 }
 
 lent_bytes uring_loop::copy_out(lent_bytes lent) {
     char* memory = new char[lent.size];
     std::memcpy(memory, lent.data, lent.size);
-    buffers_.give_back(lent.buffer);
+    give_back(lent);
     ++copies_;
-    return {memory, lent.size, copied};
+    return {memory, lent.size, copied_buffer};
 }
 
-void uring_loop::on_connect(socket_id which, socket& at, int result) {
+void uring_loop::drop_arrivals(socket& at) noexcept {
+    if (!at.ahead) return;
+    recharge(at, 0);
+    for (const lent_bytes& each : at.ahead->bytes)
+        give_back(each);
+    at.ahead.reset();
+}
+
+// ---- sending and connecting
+
+void uring_loop::on_outgoing(socket_id which, socket& at, int result) {
     at.sending = false;
     if (at.closed) return release_if_done(which, at);
-    auto& waiting = static_cast<connect_operation&>(*std::exchange(at.writer, nullptr));
+    operation* const waiting = std::exchange(at.writer, nullptr);
+    if (!waiting) return;
+    if (waiting->what() == operation::kind::send) {
+        std::size_t offered = 0;
+        for (const iovec& part : static_cast<send_operation&>(*waiting).parts)
+            offered += part.iov_len;
+        if (result < 0)
+            doubt(at);
+        else
+            at.cut = at.cut || static_cast<std::size_t>(result) < offered;
+        return complete(*waiting, result);
+    }
+    auto& connecting = static_cast<connect_operation&>(*waiting);
     if (result == 0)
-        waiting.connected = which;
+        connecting.connected = which;
     else
         close(which, false);
-    complete(waiting, result);
-}
-
-void uring_loop::on_send(socket_id which, socket& at, int result) {
-    at.sending = false;
-    if (at.closed) return release_if_done(which, at);
-    if (result < 0) doubt(at);
-    if (operation* waiting = std::exchange(at.writer, nullptr)) complete(*waiting, result);
+    complete(connecting, result);
 }
 
 }  // namespace aperto::io

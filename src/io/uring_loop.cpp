@@ -1,26 +1,22 @@
 // SPDX-License-Identifier: MIT
+// What the uring engine begins: identities, submissions, the seam. What completes is in
+// uring_completions.cpp.
 #include "io/uring_loop.hpp"
 
+#include "io/memory_account.hpp"
 #include "io/socket_calls.hpp"
 
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #include <cassert>
 #include <cerrno>
+#include <cstring>
 #include <new>
 #include <utility>
 
 namespace aperto::io {
 namespace {
-
-int make_wake_up() {
-    const int descriptor = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (descriptor < 0) throw error::from_result(-errno, "open", "an eventfd");
-    return descriptor;
-}
 
 /// A place for what the kernel reads later; null without the memory for one.
 template <class T>
@@ -45,12 +41,19 @@ std::unique_ptr<loop> make_uring_loop(const loop_options& options) {
     return std::make_unique<uring_loop>(options);
 }
 
-uring_loop::uring_loop(const loop_options& options)
-    : buffers_(ring_, options.receive_buffers, options.receive_buffer_size),
+uring_loop::uring_loop(const loop_options& options) : uring_loop(options, kernel::machine(), open_ring()) {}
+
+uring_loop::uring_loop(const loop_options& options, kernel& calls, std::unique_ptr<ring> on, time_point epoch)
+    : loop(epoch),
+      kernel_(calls),
+      ring_(std::move(on)),
+      buffers_(*ring_, options.receive_buffers, options.receive_buffer_size),
       bulk_(options),
-      random_(system_seed()) {
-    set_why("io_uring, kernel " + kernel_release());
-    wake_up_ = make_wake_up();  // nothing fails after it: no destructor would close it
+      random_(system_seed()),
+      arrived_(arrived_max),
+      lost_(std::make_unique<io_uring_sqe>()) {
+    set_why("io_uring, kernel " + kernel_.release());
+    wake_up_ = kernel_.open_wake_up();  // nothing fails after it: no destructor would close it
     arm_wake_up();
 }
 
@@ -60,25 +63,31 @@ uring_loop::~uring_loop() {
     sockets_.for_each([this](socket_id which, socket& at) {
         if (!at.closed) close(which, false);
     });
-    // Cancels, closes and lets the kernel finish; the ring's own end waits for what is left.
-    poll(time_point::min());
-    sockets_.for_each([this](socket_id, socket& at) { drop_arrivals(at); });
-    ::close(wake_up_);
+    // Cancels and closes; the ring's own end waits for what is left.
+    try {
+        poll(time_point::min());
+    } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
+        // A ring that can be used no more.
+    }
+    kernel_.close(wake_up_);
 }
 
 // ---- identities
 
-std::uint64_t uring_loop::pack(tag what, socket_id which) noexcept {
-    return (static_cast<std::uint64_t>(what) << 60) | (std::uint64_t{which.generation} << 32) | which.slot;
+/// The kind in 4 bits, the submission's number in 8, generation and slot in 28 and 24.
+std::uint64_t uring_loop::pack(tag what, std::uint8_t number, socket_id which) noexcept {
+    return (static_cast<std::uint64_t>(what) << 60) | (std::uint64_t{number} << 52) |
+           (std::uint64_t{which.generation} << 24) | which.slot;
 }
 
 socket_id uring_loop::take(int descriptor) noexcept {
     try {
         const socket_id taken = sockets_.take();
+        assert(taken.slot < (1U << 24));
         sockets_.find(taken)->descriptor = descriptor;
         return taken;
     } catch (const std::bad_alloc&) {
-        ::close(descriptor);
+        kernel_.close(descriptor);
         return {};
     }
 }
@@ -94,102 +103,150 @@ int uring_loop::descriptor_of(socket_id which) const noexcept {
 }
 
 void uring_loop::release_if_done(socket_id which, socket& at) noexcept {
-    if (at.closed && !at.armed && !at.sending) sockets_.release(which);
+    if (at.closed && at.incoming == watch::none && !at.sending) sockets_.release(which);
 }
 
 // ---- submissions
 
-io_uring_sqe* uring_loop::prepare(tag what, socket_id which) noexcept {
-    io_uring_sqe* sqe = ring_.next_sqe();
-    sqe->user_data = pack(what, which);
-    return sqe;
+/// Never submits: what the queue has no room for waits, in order, for the end of the turn.
+io_uring_sqe* uring_loop::next_entry() noexcept {
+    if (spilled_.empty())
+        if (io_uring_sqe* const entry = ring_->next_entry()) return entry;
+    if (io_uring_sqe* const entry = add(spilled_)) return entry;
+    // No memory to let it wait in: the kernel has to take some now.
+    if (ring_->submit() > 0) move_spilled();
+    if (spilled_.empty())
+        if (io_uring_sqe* const entry = ring_->next_entry()) return entry;
+    broken_ = -ENOMEM;
+    return lost_.get();
 }
 
-void uring_loop::ask_to_cancel(tag what, socket_id which) noexcept {
-    io_uring_sqe* sqe = ring_.next_sqe();
-    io_uring_prep_cancel64(sqe, pack(what, which), 0);
-    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
-    sqe->user_data = pack(tag::none, {});
+io_uring_sqe* uring_loop::prepare_incoming(socket_id which, socket& at) noexcept {
+    io_uring_sqe* const entry = next_entry();
+    entry->user_data = pack(tag::incoming, ++at.incoming_number, which);
+    at.incoming = watch::armed;
+    return entry;
+}
+
+io_uring_sqe* uring_loop::prepare_outgoing(socket_id which, socket& at) noexcept {
+    io_uring_sqe* const entry = next_entry();
+    entry->user_data = pack(tag::outgoing, ++at.outgoing_number, which);
+    at.sending = true;
+    return entry;
+}
+
+void uring_loop::fill_cancel(io_uring_sqe* entry, std::uint64_t user_data, std::uint64_t own) noexcept {
+    io_uring_prep_cancel64(entry, user_data, 0);
+    entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    entry->user_data = own;
+}
+
+/// What the kernel has not taken yet shall do nothing; false where it has taken it.
+bool uring_loop::withdraw(std::uint64_t user_data) noexcept {
+    if (ring_->withdraw(user_data)) return true;
+    for (io_uring_sqe& each : spilled_) {
+        if (each.user_data != user_data) continue;
+        io_uring_prep_nop(&each);
+        return true;
+    }
+    return false;
+}
+
+/// Asks that what is armed end.
+void uring_loop::end_incoming(socket_id which, socket& at) noexcept {
+    if (at.incoming != watch::armed) return;
+    fill_cancel(next_entry(), pack(tag::incoming, at.incoming_number, which),
+                pack(tag::end_incoming, at.incoming_number, which));
+    at.incoming = watch::ending;
 }
 
 void uring_loop::arm_wake_up() noexcept {
-    io_uring_sqe* sqe = ring_.next_sqe();
-    io_uring_prep_poll_multishot(sqe, wake_up_, POLLIN);
-    sqe->user_data = pack(tag::wake, {});
-}
-
-/// Asks that what is armed end, once.
-void uring_loop::stop_receiving(tag what, socket_id which, socket& at) noexcept {
-    if (at.armed && !at.cancelling) ask_to_cancel(what, which);
-    at.cancelling = true;
+    io_uring_sqe* const entry = next_entry();
+    io_uring_prep_poll_multishot(entry, wake_up_, POLLIN);
+    entry->user_data = pack(tag::wake, 0, {});
 }
 
 void uring_loop::arm_receive(socket_id which, socket& at) noexcept {
-    io_uring_sqe* sqe = ring_.next_sqe();
+    assert(at.incoming == watch::none);
+    io_uring_sqe* const entry = prepare_incoming(which, at);
     at.polling = at.bulk;
+    at.capped = capped_ && !at.polling;
     if (at.polling) {
-        io_uring_prep_poll_add(sqe, at.descriptor, POLLIN | POLLRDHUP);
+        io_uring_prep_poll_add(entry, at.descriptor, POLLIN | POLLRDHUP);
     } else {
-        io_uring_prep_recv_multishot(sqe, at.descriptor, nullptr, 0, 0);
-        sqe->flags |= IOSQE_BUFFER_SELECT;
-        sqe->buf_group = uring_buffers::group;
+        io_uring_prep_recv_multishot(entry, at.descriptor, nullptr, at.capped ? buffers_.size() : 0, 0);
+        entry->flags |= IOSQE_BUFFER_SELECT;
+        entry->buf_group = uring_buffers::group;
     }
-    sqe->user_data = pack(tag::receive, which);
-    at.armed = true;
-    at.cancelling = false;
     at.unchecked = false;  // an armed receive begins by looking
 }
 
 void uring_loop::arm_accept(socket_id which, socket& at) noexcept {
-    io_uring_sqe* sqe = ring_.next_sqe();
-    io_uring_prep_multishot_accept(sqe, at.descriptor, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    sqe->user_data = pack(tag::accept, which);
-    at.armed = true;
-    at.cancelling = false;
+    if (at.incoming != watch::none) return;
+    io_uring_sqe* const entry = prepare_incoming(which, at);
+    io_uring_prep_poll_add(entry, at.descriptor, POLLIN);
 }
 
-void uring_loop::rearm_waiting() noexcept {
-    // As many as there are buffers, the longest waiting first: each either finds one or waits in the kernel
-    // for data.
-    for (std::uint32_t left = buffers_.left(); left > 0 && !without_buffer_.empty(); --left) {
-        operation& next = without_buffer_.pop_front();
-        arm_receive(next.socket, *sockets_.find(next.socket));
-    }
-}
-
-// ---- the seam
+// ---- listening and accepting
 
 socket_id uring_loop::listen(const endpoint& where, const listen_options& options) {
-    const socket_id which = take(open_listener(where, options));
+    const socket_id which = take(kernel_.listen(where, options));
     if (!which) throw std::bad_alloc();
-    sockets_.find(which)->listening = true;
+    sockets_.find(which)->is = role::listener;
     return which;
 }
 
+bool uring_loop::may_call_now(socket& at) noexcept {
+    const auto this_turn = static_cast<std::uint32_t>(turn());
+    if (std::exchange(at.budget_turn, this_turn) != this_turn) at.calls_now = 0;
+    if (at.calls_now == calls_now_max) return false;
+    ++at.calls_now;
+    return true;
+}
+
+/// False when nobody waits.
+bool uring_loop::accept_one(socket& listener, accept_operation& accept) noexcept {
+    const int descriptor = accept_client(kernel_, listener.descriptor, accept.peer);
+    if (descriptor == -EAGAIN) {
+        listener.queued = false;
+        return false;
+    }
+    accept.result = std::min(descriptor, 0);
+    if (descriptor < 0) return true;
+    accept.accepted = take(descriptor);
+    if (!accept.accepted) accept.result = -ENOMEM;
+    return true;
+}
+
 bool uring_loop::start_accept(socket_id listener, accept_operation& accept) {
+    accept.accepted = {};
     socket* at = find_open(listener);
     if (!at) return accept.result = -EBADF, true;
-    assert(!at->reader);
-    if (at->ahead && !at->ahead->accepted.empty()) {
-        accept.accepted = take(at->ahead->accepted.front());
-        at->ahead->accepted.pop_front();
-        accept.result = accept.accepted ? 0 : -ENOMEM;
-        return true;
-    }
-    if (at->end_result != 0) {
-        accept.result = std::exchange(at->end_result, 0);
-        return true;
-    }
-    if (!at->armed) arm_accept(listener, *at);
+    assert(at->is == role::listener && !at->reader);
+    const bool now = at->queued && may_call_now(*at);
+    if (now && accept_one(*at, accept)) return true;
     at->reader = &accept;
     accept.socket = listener;
     mark_pending(accept);
+    if (at->queued)
+        again_.push_back(accept);
+    else
+        arm_accept(listener, *at);
     return false;
+}
+
+bool uring_loop::accept_queued(socket_id listener, accept_operation& accept) {
+    accept.accepted = {};
+    socket* at = find_open(listener);
+    if (!at) return accept.result = -EBADF, true;
+    assert(at->is == role::listener && !at->reader);
+    return accept_one(*at, accept);
 }
 
 bool uring_loop::start_connect(const endpoint& to, const connect_options& options,
                                connect_operation& connect) {
-    const int descriptor = open_client(to, options);
+    connect.connected = {};
+    const int descriptor = kernel_.open(to, options);
     if (descriptor < 0) {
         connect.result = descriptor;
         return true;
@@ -203,31 +260,35 @@ bool uring_loop::start_connect(const endpoint& to, const connect_options& option
     }
     socket& at = *sockets_.find(which);
     const socklen_t length = to.to_sockaddr(*address);
-    io_uring_sqe* sqe = ring_.next_sqe();
-    io_uring_prep_connect(sqe, descriptor, reinterpret_cast<const sockaddr*>(address), length);
-    sqe->user_data = pack(tag::connect, which);
-    at.sending = true;
+    io_uring_sqe* const entry = prepare_outgoing(which, at);
+    io_uring_prep_connect(entry, descriptor, reinterpret_cast<const sockaddr*>(address), length);
     at.writer = &connect;
     connect.socket = which;
     mark_pending(connect);
     return false;
 }
 
+// ---- receiving and sending
+
 bool uring_loop::start_receive(socket_id from, receive_operation& receive) {
+    receive.bytes = {};
     socket* at = find_open(from);
     if (!at) return receive.result = -EBADF, true;
     assert(!at->reader);
-    if (at->ahead && !at->ahead->bytes.empty()) {
-        receive.bytes = at->ahead->bytes.front();
-        at->ahead->bytes.pop_front();
+    if (at->ahead) {
+        arrivals& ahead = *at->ahead;
+        receive.bytes = ahead.bytes.front();
+        ahead.bytes.pop_front();
         receive.result = static_cast<int>(receive.bytes.size);
+        recharge(*at, ahead.size - receive.bytes.size);
+        if (ahead.bytes.empty()) at->ahead.reset();
         return true;
     }
     if (at->ended) {
         receive.result = at->end_result;
         return true;
     }
-    if (!at->armed) arm_receive(from, *at);
+    if (at->incoming == watch::none) arm_receive(from, *at);
     at->reader = &receive;
     receive.socket = from;
     mark_pending(receive);
@@ -238,9 +299,22 @@ bool uring_loop::start_receive(socket_id from, receive_operation& receive) {
 void uring_loop::give_back(lent_bytes bytes) noexcept {
     if (!bytes) return;
     if (bytes.buffer == bulk_buffer::number) return bulk_.give_back();
-    if (bytes.buffer != copied) return buffers_.give_back(bytes.buffer);
+    if (bytes.buffer != copied_buffer) return buffers_.give_back(bytes.buffer);
     delete[] bytes.data;
     --copies_;
+}
+
+void uring_loop::charge(socket_id which, memory_account* account) noexcept {
+    if (socket* at = find_open(which)) at->account = account;
+}
+
+std::size_t uring_loop::held(socket_id which) const noexcept {
+    const socket* at = sockets_.find(which);
+    return at && at->ahead ? at->ahead->size : 0;
+}
+
+void uring_loop::drop_held(socket_id which) noexcept {
+    if (socket* at = find_open(which)) drop_arrivals(*at);
 }
 
 // Much data is copied by the kernel at once, while it is in the cache, and its memory is free again for the
@@ -249,12 +323,8 @@ bool uring_loop::send_now(socket& to, send_operation& send) noexcept {
     std::size_t size = 0;
     for (const iovec& part : send.parts)
         size += part.iov_len;
-    if (size < send_now_min) return false;
-    const auto this_turn = static_cast<std::uint32_t>(turn());
-    if (std::exchange(to.budget_turn, this_turn) != this_turn) to.sent_now = 0;
-    if (to.sent_now == sends_now_max) return false;
-    ++to.sent_now;
-    const ssize_t taken = send_parts(to.descriptor, send.parts, MSG_DONTWAIT);
+    if (size < send_now_min || !may_call_now(to)) return false;
+    const ssize_t taken = kernel_.send(to.descriptor, send.parts);
     if (taken == -EAGAIN || taken == -EINTR) return false;
     send.result = static_cast<int>(taken);
     return true;
@@ -271,61 +341,61 @@ bool uring_loop::start_send(socket_id to, send_operation& send) {
     }
     msghdr* const header = send.parts.size() > 1 ? add(headers_) : nullptr;
     if (send.parts.size() > 1 && !header) return send.result = -ENOMEM, true;
-    io_uring_sqe* sqe = ring_.next_sqe();
+    io_uring_sqe* const entry = prepare_outgoing(to, *at);
     // MSG_WAITALL: the kernel goes on with a short send by itself, without a completion for each piece.
     constexpr int flags = MSG_NOSIGNAL | MSG_WAITALL;
     if (send.parts.size() == 1) {
-        io_uring_prep_send(sqe, at->descriptor, send.parts[0].iov_base, send.parts[0].iov_len, flags);
+        io_uring_prep_send(entry, at->descriptor, send.parts[0].iov_base, send.parts[0].iov_len, flags);
     } else {
         header->msg_iov = send.parts.data();
         header->msg_iovlen = send.parts.size();
-        io_uring_prep_sendmsg(sqe, at->descriptor, header, flags);
+        io_uring_prep_sendmsg(entry, at->descriptor, header, flags);
     }
-    sqe->user_data = pack(tag::send, to);
-    at->sending = true;
     at->writer = &send;
     send.socket = to;
     mark_pending(send);
     return false;
 }
 
-int uring_loop::shutdown_send(socket_id which) noexcept {
-    return ::shutdown(descriptor_of(which), SHUT_WR) < 0 ? -errno : 0;
-}
+// ---- ending, and knowing
 
-void uring_loop::drop_arrivals(socket& at) noexcept {
-    if (!at.ahead) return;
-    for (const lent_bytes& each : at.ahead->bytes)
-        give_back(each);
-    for (const int each : at.ahead->accepted)
-        ::close(each);
-    at.ahead.reset();
+int uring_loop::shutdown_send(socket_id which) noexcept {
+    const int descriptor = descriptor_of(which);
+    return descriptor < 0 ? -EBADF : kernel_.shut_send(descriptor);
 }
 
 void uring_loop::close(socket_id which, bool reset) noexcept {
     socket* at = find_open(which);
     if (!at) return;
     assert(!at->reader && !at->writer && "an operation is in flight on the socket that is closed");
-    if (reset) reset_on_close(at->descriptor);
+    if (reset) kernel_.reset_on_close(at->descriptor);
     drop_arrivals(*at);
     at->closed = true;
-    if (at->listening) {
-        // At once, so that the port is free when this returns.
-        if (at->armed) ring_.cancel_now(pack(tag::accept, which));
-        ::close(at->descriptor);
+    const std::uint64_t armed = pack(tag::incoming, at->incoming_number, which);
+    if (at->is == role::listener) {
+        // At once, so that the port is free when this returns: what is armed holds the socket open until it
+        // has ended, and under DEFER_TASKRUN it ends when we next enter the kernel.
+        if (at->incoming != watch::none && !withdraw(armed)) {
+            ring_->cancel_now(armed);
+            ring_->run_task_work();
+        }
+        kernel_.close(at->descriptor);
+    } else if (at->incoming == watch::none && !at->sending) {
+        kernel_.close(at->descriptor);
     } else {
-        if (at->armed) ask_to_cancel(tag::receive, which);
+        end_incoming(which, *at);
         // Behind the cancel in the same queue: what is armed holds the socket open until it has ended.
-        io_uring_sqe* sqe = prepare(tag::none, {});
-        io_uring_prep_close(sqe, at->descriptor);
-        sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+        io_uring_sqe* const entry = next_entry();
+        io_uring_prep_close(entry, at->descriptor);
+        entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
+        entry->user_data = pack(tag::none, 0, {});
     }
     release_if_done(which, *at);
 }
 
-endpoint uring_loop::local(socket_id which) const noexcept { return local_of(descriptor_of(which)); }
-endpoint uring_loop::remote(socket_id which) const noexcept { return remote_of(descriptor_of(which)); }
-tcp_facts uring_loop::facts(socket_id which) const { return read_tcp_facts(descriptor_of(which)); }
+endpoint uring_loop::local(socket_id which) const noexcept { return kernel_.local(descriptor_of(which)); }
+endpoint uring_loop::remote(socket_id which) const noexcept { return kernel_.remote(descriptor_of(which)); }
+tcp_facts uring_loop::facts(socket_id which) const { return kernel_.facts(descriptor_of(which)); }
 int uring_loop::native_handle(socket_id which) const noexcept { return descriptor_of(which); }
 
 loop::census uring_loop::count() const noexcept {
@@ -335,35 +405,33 @@ loop::census uring_loop::count() const noexcept {
     return all;
 }
 
-void uring_loop::interrupt() noexcept {
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const auto written =
-        ::write(wake_up_, &one, sizeof one);  // full means that it is awake already
-}
+// ---- cancelling
 
 void uring_loop::cancel_pending(operation& waiting) noexcept {
     socket& at = *sockets_.find(waiting.socket);
     if (at.reader == &waiting) {
-        // Only the waiting ends. What arrives from now on is kept for the next one.
-        take_reader(at);
+        abandon_pending(waiting);
         complete_later(waiting, -ECANCELED);
         return;
     }
     assert(at.writer == &waiting);
-    ask_to_cancel(waiting.what() == operation::kind::connect ? tag::connect : tag::send, waiting.socket);
+    fill_cancel(next_entry(), pack(tag::outgoing, at.outgoing_number, waiting.socket),
+                pack(tag::none, 0, {}));
 }
 
 void uring_loop::abandon_pending(operation& waiting) noexcept {
     socket& at = *sockets_.find(waiting.socket);
     if (at.reader == &waiting) {
+        // Only the waiting ends: what is armed until the end of the turn, lest somebody read again.
         take_reader(at);
+        if (at.is == role::connection) expect_reader(waiting.socket, at);
         return;
     }
     assert(at.writer == &waiting);
-    const bool connecting = waiting.what() == operation::kind::connect;
+    const std::uint64_t in_flight = pack(tag::outgoing, at.outgoing_number, waiting.socket);
     at.writer = nullptr;
-    ring_.cancel_now(pack(connecting ? tag::connect : tag::send, waiting.socket));
-    if (connecting) close(waiting.socket, true);
+    if (!withdraw(in_flight)) ring_->cancel_now(in_flight);
+    if (waiting.what() == operation::kind::connect) close(waiting.socket, true);
 }
 
 }  // namespace aperto::io

@@ -3,39 +3,54 @@
 
 #include "aperto/loop.hpp"
 #include "core/split_mix.hpp"
+#include "io/kernel.hpp"
 #include "io/receive_buffers.hpp"
+#include "io/ring.hpp"
 #include "io/slot_table.hpp"
-#include "io/uring_ring.hpp"
+#include "io/uring_buffers.hpp"
 
 #include <sys/socket.h>
 
 #include <deque>
 #include <memory>
-#include <optional>
+#include <utility>
+#include <vector>
 
 namespace aperto::io {
 
-/// The seam on io_uring (Linux 6.1 or newer): a multishot accept a listener, a multishot receive a connection
-/// that is read, filling lent buffers, and no system call but the one that submits and waits, once a turn,
-/// and one for each large send.
+/// The seam on io_uring (Linux 6.1 or newer): a multishot receive a connection that is read, filling lent
+/// buffers, a poll a listener, and no system call but the one that submits and waits, once a turn, and one
+/// for each accept and each large send.
 ///
 /// What keeps it right:
-/// - User data names what completes by kind, slot and generation. A slot is free again only when its socket
-/// is closed
-///   *and* the kernel has posted the last completion for it.
-/// - Receives run ahead of the reader by at most `ahead_max` buffers; then the multishot is cancelled, and
-/// what was
-///   already on its way is copied out of the ring's buffers, so that nobody can hoard them.
+/// - A turn is: hand over what was prepared, wait, take every completion off the ring into `arrived_`, and
+/// only
+///   then call back. No callback sees a half-read ring, and nothing is handed over while callbacks run.
+/// - User data names what completes by kind, slot, generation, and the number of the submission; whatever
+/// comes
+///   late or twice finds no owner and is dropped. A slot is free again only when its socket is closed *and*
+///   the kernel has posted the last completion for it.
+/// - A multishot receive is armed only while somebody reads: one that has delivered and finds nobody reading
+/// at
+///   the end of the turn is cancelled. What arrives in spite of that is kept, and charged to the connection's
+///   account.
+/// - Nobody is accepted but for an accept that waits: a listener is polled, and accept4(2) is called.
 /// - A receive that finds no buffer stands in `without_buffer_`, in order, and is armed again as buffers come
-/// back.
+///   back.
+/// - A send of which a part was taken before the connection broke completes with that part, and the kernel
+/// then
+///   tells nobody of the reset: a receive sees an end of the stream (`true_end` asks once more).
 /// - A multishot receive whose one wake-up told of bytes *and* a reset gives the bytes only, and then nothing
 ///   for ever (Linux 6.18; before a68ed2df7213 two wake-ups did it too). By then the reset is there: so a
 ///   receive that follows one looks once (`look_for_resets`), unless something has been sent between them; if
-///   that fails, it looks then.
-class uring_loop final : public loop {
+///   that fails, it looks then. Only while no completion is under way, lest it look past bytes.
+class uring_loop : public loop {
 public:
     /// Throws `error` where the kernel refuses io_uring.
     explicit uring_loop(const loop_options& options);
+    /// On another kernel, or another ring, than the machine's.
+    uring_loop(const loop_options& options, kernel& calls, std::unique_ptr<ring> on,
+               time_point epoch = clock::now());
     ~uring_loop() override;
 
     engine which() const noexcept override { return engine::uring; }
@@ -43,11 +58,15 @@ public:
 
     socket_id listen(const endpoint& where, const listen_options& options) override;
     bool start_accept(socket_id listener, accept_operation& accept) override;
+    bool accept_queued(socket_id listener, accept_operation& accept) override;
     bool start_connect(const endpoint& to, const connect_options& options,
                        connect_operation& connect) override;
     bool start_receive(socket_id from, receive_operation& receive) override;
     void give_back(lent_bytes bytes) noexcept override;
-    bool is_short_of_buffers() const noexcept override { return buffers_.left() < buffers_.count() / 4; }
+    bool is_short_of_buffers() const noexcept override { return buffers_.left() <= buffers_.count() / 4; }
+    void charge(socket_id which, memory_account* account) noexcept override;
+    std::size_t held(socket_id which) const noexcept override;
+    void drop_held(socket_id which) noexcept override;
     bool start_send(socket_id to, send_operation& send) override;
     int shutdown_send(socket_id which) noexcept override;
     void close(socket_id which, bool reset) noexcept override;
@@ -59,76 +78,104 @@ public:
 
 protected:
     void poll(time_point until) override;
-    void interrupt() noexcept override;
+    void interrupt() noexcept override { kernel_.wake(wake_up_); }
     void cancel_pending(operation& waiting) noexcept override;
     void abandon_pending(operation& waiting) noexcept override;
 
 private:
-    enum class tag : std::uint8_t { none, accept, connect, receive, send, wake };
-    static constexpr std::size_t ahead_max = 2;
-    /// Bytes from which a receive brought much: all that a lent buffer holds, so that there may be more.
-    std::uint32_t bulk_min() const noexcept { return buffers_.size(); }
+    enum class tag : std::uint8_t { none, incoming, outgoing, end_incoming, wake };
+    /// Completions that one turn takes off the ring at the most; the rest waits there for the next.
+    static constexpr std::size_t arrived_max = 4096;
+    /// So long the loop rests where the kernel takes no submission and tells nothing.
+    static constexpr std::int64_t refused_rest_ns = 1'000'000;
     /// So many receives that bring little end the special treatment of who once brought much.
     static constexpr std::uint8_t little_max = 8;
     /// Bytes from which a send is tried at once, by a system call of its own: below, what that saves in the
     /// cache is less than what it costs (16 KB: 0.99 of the floor by the ring, 1.07 by itself).
     static constexpr std::size_t send_now_min = 32 * 1024;
-    /// So many of one socket in one turn; then others go first, however fast its peer reads.
-    static constexpr std::uint8_t sends_now_max = 16;
+    /// So many sends at once, or accepts, of one socket in one turn; then others go first.
+    static constexpr std::uint8_t calls_now_max = 16;
 
-    /// What came before anybody asked for it: received buffers, or accepted descriptors. Rare, so apart.
+    enum class role : std::uint8_t { connection, listener };
+    /// What the kernel has of a socket's incoming side: a receive or a poll.
+    enum class watch : std::uint8_t {
+        none,
+        armed,
+        ending,  ///< it has been asked to end, and has not said yet that it has
+    };
+    /// What came before anybody asked for it. Rare, so apart.
     struct arrivals {
         std::deque<lent_bytes> bytes;
-        std::deque<int> accepted;
+        std::size_t size = 0;  ///< bytes of memory, as charged
     };
     struct socket {
         int descriptor = -1;
-        bool listening : 1 = false;
-        bool armed : 1 = false;       ///< a multishot accept or receive, or a poll, is in the kernel
-        bool cancelling : 1 = false;  ///< and has been asked to end
-        bool sending : 1 = false;     ///< a send or connect is in the kernel
-        bool closed : 1 = false;      ///< waits for the kernel's last completion only
-        bool ended : 1 = false;       ///< no more will be received; `end_result` says why
-        bool bulk : 1 = false;        ///< it brings much: it is polled, and received from into `bulk_`
-        bool polling : 1 = false;     ///< what is armed is a poll
-        bool unchecked : 1 = false;  ///< what is armed brought bytes, and maybe no word of a reset after them
-        std::uint8_t little = 0;     ///< receives in a row that would not have needed `bulk_`
-        std::uint8_t sent_now = 0;   ///< sends at once, in the turn `budget_turn`
         std::uint32_t budget_turn = 0;
-        int end_result = 0;           ///< a listener's: what the next accept is told
+        std::uint8_t calls_now = 0;        ///< sends at once, or accepts, in the turn `budget_turn`
+        std::uint8_t little = 0;           ///< receives in a row that would not have needed `bulk_`
+        std::uint8_t incoming_number = 0;  ///< of the submission that is armed
+        std::uint8_t outgoing_number = 0;  ///< of the send or connect in flight
+        role is = role::connection;
+        watch incoming = watch::none;
+        bool polling : 1 = false;    ///< what is armed is a poll
+        bool capped : 1 = false;     ///< what is armed was asked to bring one buffer at a time
+        bool sending : 1 = false;    ///< a send or connect is in the kernel
+        bool closed : 1 = false;     ///< waits for the kernel's last completion only
+        bool ended : 1 = false;      ///< no more will be received; `end_result` says why
+        bool bulk : 1 = false;       ///< it brings much: it is polled, and received from into `bulk_`
+        bool unchecked : 1 = false;  ///< what is armed brought bytes, and maybe no word of a reset after them
+        bool queued : 1 = true;      ///< a listener's: a client may be there
+        bool cut : 1 = false;        ///< a send ended short: an error may have been lost with it
+        int end_result = 0;
         operation* reader = nullptr;  ///< an accept or a receive that waits
         operation* writer = nullptr;  ///< a send or a connect in flight
         std::unique_ptr<arrivals> ahead;
+        memory_account* account = nullptr;
     };
-    static_assert(sizeof(socket) <= 40, "a server has one for each idle client");
+    static_assert(sizeof(socket) <= 56, "a server has one for each idle client");
 
-    /// The number of a lent "buffer" that is memory of its own, copied out of the ring's.
-    static constexpr std::uint32_t copied = 0xFFFF'FFFF;
-
-    static std::uint64_t pack(tag what, socket_id which) noexcept;
-    io_uring_sqe* prepare(tag what, socket_id which) noexcept;
-    void ask_to_cancel(tag what, socket_id which) noexcept;
+    // ---- uring_loop.cpp: submissions
+    static std::uint64_t pack(tag what, std::uint8_t number, socket_id which) noexcept;
+    io_uring_sqe* next_entry() noexcept;
+    io_uring_sqe* prepare_incoming(socket_id which, socket& at) noexcept;
+    io_uring_sqe* prepare_outgoing(socket_id which, socket& at) noexcept;
+    /// Makes `entry` one that asks the kernel to end another; it completes, as `own`, only where it failed.
+    static void fill_cancel(io_uring_sqe* entry, std::uint64_t user_data, std::uint64_t own) noexcept;
+    bool withdraw(std::uint64_t user_data) noexcept;
+    void end_incoming(socket_id which, socket& at) noexcept;
     void arm_wake_up() noexcept;
-    bool send_now(socket& to, send_operation& send) noexcept;
-    void stop_receiving(tag what, socket_id which, socket& at) noexcept;
     void arm_receive(socket_id which, socket& at) noexcept;
     void arm_accept(socket_id which, socket& at) noexcept;
-    void rearm_waiting() noexcept;
     void release_if_done(socket_id which, socket& at) noexcept;
-    void drop_arrivals(socket& at) noexcept;
+    bool may_call_now(socket& at) noexcept;
+    bool send_now(socket& to, send_operation& send) noexcept;
+    bool accept_one(socket& listener, accept_operation& accept) noexcept;
 
-    void dispatch(std::uint64_t user_data, int result, std::uint32_t flags);
+    // ---- uring_completions.cpp: turns, and what completes
+    void hand_over(std::int64_t nanoseconds);
+    void move_spilled() noexcept;
+    void collect() noexcept;
+    void end_unread() noexcept;
+    void rearm_waiting() noexcept;
+    bool look_for_resets();
+    void dispatch(const ring::completion& done);
+    void drop(const ring::completion& done) noexcept;
     void on_wake_up(std::uint32_t flags) noexcept;
-    void on_accept(socket_id which, socket& at, int result, bool more);
-    void on_receive(socket_id which, socket& at, int result, std::uint32_t flags);
+    void on_end_refused(socket_id which, socket& at) noexcept;
+    void on_incoming(socket_id which, socket& at, const ring::completion& done);
+    void on_queued(socket_id which, socket& at, int result);
+    void on_receive(socket_id which, socket& at, const ring::completion& done);
+    void on_no_bytes(socket_id which, socket& at, int result);
     void on_readable(socket_id which, socket& at, int result);
     void receive_bulk(socket_id which, socket& at);
-    bool look_for_resets() noexcept;
     void doubt(socket& at) noexcept;
+    void end(socket& at, int result);
+    int true_end(const socket& at, int result) const;
     static operation* take_reader(socket& at) noexcept;
     void on_bytes(socket_id which, socket& at, lent_bytes bytes);
-    void on_connect(socket_id which, socket& at, int result);
-    void on_send(socket_id which, socket& at, int result);
+    void expect_reader(socket_id which, socket& at) noexcept;
+    void on_outgoing(socket_id which, socket& at, int result);
+    void try_again();
 
     /// Null where it is closed, though the kernel may still hold the slot.
     socket* find_open(socket_id which) noexcept;
@@ -136,21 +183,34 @@ private:
     /// The descriptor's identity; without the memory for one it is closed and this gives none.
     socket_id take(int descriptor) noexcept;
     lent_bytes copy_out(lent_bytes lent);
-    void keep_accepted(socket_id listener, socket& at, int descriptor) noexcept;
     void keep_bytes(socket_id which, socket& at, lent_bytes bytes) noexcept;
+    void recharge(socket& at, std::size_t size) noexcept;
+    void drop_arrivals(socket& at) noexcept;
 
-    uring_ring ring_;
+    kernel& kernel_;
+    std::unique_ptr<ring> ring_;
     uring_buffers buffers_;
     bulk_buffer bulk_;
     int wake_up_ = -1;
+    /// One trigger of a receive brings one buffer and no more, where the kernel knows how (Linux 6.17).
+    bool capped_ = true;
+    bool refused_ = false;  ///< the kernel took nothing last time
+    int broken_ = 0;        ///< a negative errno: the ring can be used no more
     split_mix random_;
     slot_table<socket> sockets_;
     std::size_t copies_ = 0;
+    std::vector<ring::completion> arrived_;  ///< taken off the ring; from `arrived_next_` on to be dispatched
+    std::size_t arrived_next_ = 0;
+    std::size_t arrived_count_ = 0;
+    std::deque<io_uring_sqe> spilled_;   ///< submissions that the queue had no room for, in order
+    std::vector<socket_id> delivered_;   ///< whose armed receive may have no reader by the end of the turn
+    list<operation, queue_hook> again_;  ///< accepts that had their share of a turn
     list<operation, queue_hook> without_buffer_;
     list<operation, queue_hook> unchecked_;  ///< receives of sockets that are `unchecked`
     // The kernel reads these when it takes the submission, not when it is prepared.
     std::deque<msghdr> headers_;
     std::deque<sockaddr_storage> addresses_;
+    std::unique_ptr<io_uring_sqe> lost_;  ///< what is written where no submission can be kept
 };
 
 /// Throws `error` with the kernel's reason where io_uring is refused.

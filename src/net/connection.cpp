@@ -3,7 +3,7 @@
 // their own.
 #include "net/connection.hpp"
 
-#include "net/memory_account.hpp"
+#include "io/memory_account.hpp"
 #include "net/read_failure.hpp"
 
 #include <cassert>
@@ -13,7 +13,9 @@ namespace aperto {
 
 connection::connection(loop& on, socket_id socket, const endpoint& remote,
                        std::shared_ptr<const stream_options> options) noexcept
-    : loop_(&on), socket_(socket), remote_(remote), options_(std::move(options)), message_began_(on.now()) {}
+    : loop_(&on), socket_(socket), remote_(remote), options_(std::move(options)), message_began_(on.now()) {
+    if (options_->account) loop_->charge(socket_, options_->account.get());
+}
 
 connection::~connection() {
     assert(!socket_ && !reader && !writer);
@@ -80,6 +82,7 @@ void connection::shed() noexcept {
         give_writing_up(-ENOBUFS);
     else if (outbox_ && outbox_->pending() > 0)
         fail_writing(-ENOBUFS);
+    loop_->drop_held(socket_);
     if (!reader) return;  // somebody may be looking at what was received
     drop_received();
     loop_->cancel(*reader);

@@ -98,8 +98,9 @@ public:
 
     // ---- memory
 
-    /// Bytes of memory in buffers of its own, as last charged to the account of its options.
-    std::size_t held() const noexcept { return charged_; }
+    /// Bytes of memory in buffers of its own, and of what the loop received for it ahead of its reader, as
+    /// charged to the account of its options.
+    std::size_t held() const noexcept { return charged_ + loop_->held(socket_); }
     /// Ends it for the memory it holds: every read and write in progress, or still to come, fails.
     void shed() noexcept;
 

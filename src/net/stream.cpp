@@ -137,9 +137,10 @@ stream::~stream() {
     if (connection_) connection_->release();
 }
 
-stream stream::adopt(loop& on, socket_id socket, std::shared_ptr<const stream_options> options) {
+stream stream::adopt(loop& on, socket_id socket, std::shared_ptr<const stream_options> options,
+                     const endpoint& remote) {
     try {
-        return stream(new connection(on, socket, on.remote(socket), std::move(options)));
+        return stream(new connection(on, socket, remote ? remote : on.remote(socket), std::move(options)));
     } catch (const std::bad_alloc&) {
         on.close(socket, true);
         throw;

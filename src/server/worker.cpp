@@ -241,7 +241,7 @@ task<> worker::accept_from(door& from) {
 
 /// A client that has no owner yet.
 struct worker::arrival {
-    arrival(loop& at, socket_id client) noexcept : on(at), socket(client), who(at.remote(client)) {}
+    arrival(loop& at, socket_id client, const endpoint& from) noexcept : on(at), socket(client), who(from) {}
     arrival(const arrival&) = delete;
     arrival& operator=(const arrival&) = delete;
     ~arrival() {
@@ -260,7 +260,7 @@ struct worker::arrival {
 task<> worker::accept_one(door& from) {
     socket_awaiter next(from.socket);
     const socket_id socket = co_await next;
-    arrival client(loop_, socket);
+    arrival client(loop_, socket, next.peer);
     admission::answer answer = shared_.door.ask(client.who, loop_.now());
     if (answer.refused)
         refuse(client, *answer.refused);

@@ -6,7 +6,7 @@
 #include "aperto/server.hpp"
 #include "io/event.hpp"
 #include "io/mailbox.hpp"
-#include "net/memory_account.hpp"
+#include "io/memory_account.hpp"
 #include "server/admission.hpp"
 #include "server/message_conversation.hpp"
 #include "server/session.hpp"

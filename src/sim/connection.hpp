@@ -2,7 +2,6 @@
 #pragma once
 
 #include "aperto/endpoint.hpp"
-#include "aperto/operation.hpp"
 #include "aperto/time.hpp"
 
 #include <array>
@@ -11,6 +10,8 @@
 #include <vector>
 
 namespace aperto::sim {
+
+struct file;
 
 /// One direction of a connection: bytes that a program gave, on their way to the other program. Offsets count
 /// from the stream's start: read <= arrived <= sent <= taken.
@@ -81,7 +82,7 @@ struct connection {
     enum class state : std::uint8_t { opening, open, closed };
     struct end {
         endpoint address;
-        socket_id socket;
+        file* on = nullptr;  ///< the program's, while it is attached
         std::uint16_t host = 0;
         bool attached = false;  ///< a program has it
         bool queued = false;    ///< accepted by the machine, not yet by a program

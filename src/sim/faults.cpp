@@ -24,6 +24,13 @@ faults faults::swarm(std::uint64_t seed, bool breaking) {
     drawn.lost_packet = draw(0.2);
     drawn.accept_fails = draw(0.6);
     drawn.resolver_stall = draw(0.1);
+    drawn.interrupted = draw(0.2);
+    drawn.small_ring = draw(1);
+    drawn.old_kernel = draw(1);
+    drawn.short_submit = draw(0.4);
+    drawn.multishot_ends = draw(0.5);
+    drawn.merged_wake = draw(1);
+    drawn.double_completion = draw(0.3);
     if (!breaking) return drawn;
     drawn.resolver_hang = draw(0.1);
     drawn.refused = draw(0.3);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The handshake: SYN, SYN/ACK, ACK, refusals, and what becomes of a connect that nobody answers.
 #include "sim/network.hpp"
-#include "sim/sim_loop.hpp"
+#include "sim/program.hpp"
+#include "sim/sim_kernel.hpp"
 
 #include <cerrno>
 #include <chrono>
@@ -19,12 +20,12 @@ constexpr std::uint8_t handshake_losses = 1;
 
 }  // namespace
 
-connection& network::connect(std::uint16_t host, const endpoint& to, socket_id socket) {
+connection& network::connect(std::uint16_t host, const endpoint& to, file& socket) {
     connections_.push_back(std::make_unique<connection>());
     ++connections_in_use_;
     connection& made = *connections_.back();
     made.number = static_cast<std::uint32_t>(connections_.size());
-    made.ends[0] = {.address = at(host).addresses.front(), .socket = socket, .host = host, .attached = true};
+    made.ends[0] = {.address = at(host).addresses.front(), .on = &socket, .host = host, .attached = true};
     made.ends[0].address.set_port(at(host).next_port++);
     made.ends[1].address = to;
     const int there = host_of(to, host);
@@ -58,7 +59,7 @@ void network::on_syn(connection& which, plan what) {
     machine& there = at(which.ends[1].host);
     bool full = false;
     const bool refused = met == fate::broken || happens(options.faults.refused) || !there.up ||
-                         !there.loop->listener_for(which.ends[1].address, full);
+                         !there.os->listener_for(which.ends[1].address, full);
     if (full) return send_again(which, what);
     const duration back = flight(which.ends[1].host, which.ends[0].host, 0);
     if (refused) {
@@ -97,7 +98,7 @@ void network::on_syn_ack(connection& which, plan what) {
     which.pipes[0].last_arrival = arrives;
     which.ends[1].queued = true;
     plan_for(which, {.what = plan::kind::ack}, arrives);
-    if (which.ends[0].attached) at(client).loop->changed(which.ends[0].socket, true);
+    notify(which, 0);
 }
 
 void network::on_ack(connection& which, plan what) {
@@ -114,18 +115,24 @@ void network::on_ack(connection& which, plan what) {
     }
     machine& there = at(which.ends[1].host);
     bool full = false;
-    const socket_id door = there.up ? there.loop->listener_for(which.ends[1].address, full) : socket_id{};
+    file* const door = there.up ? there.os->listener_for(which.ends[1].address, full) : nullptr;
     if (!door || met == fate::broken) {
         which.ends[1].queued = false;
         return send_reset(which, 1);
     }
-    there.loop->queue(door, which.number);
+    there.os->queue(*door, which.number);
 }
 
-void network::attach(connection& which, std::uint8_t side, socket_id socket) noexcept {
-    which.ends[side].socket = socket;
+void network::attach(connection& which, std::uint8_t side, file& socket) noexcept {
+    which.ends[side].on = &socket;
     which.ends[side].queued = false;
     which.ends[side].attached = true;
+}
+
+/// Whoever has this end is told that something may have changed.
+void network::notify(connection& which, std::uint8_t side) {
+    const connection::end& end = which.ends[side];
+    if (end.attached) at(end.host).os->changed(*end.on);
 }
 
 }  // namespace aperto::sim

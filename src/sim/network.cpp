@@ -3,7 +3,6 @@
 #include "sim/network.hpp"
 
 #include "sim/machine_work.hpp"
-#include "sim/sim_loop.hpp"
 
 #include <fmt/format.h>
 
@@ -19,7 +18,10 @@ network::network(const world_options& chosen) : options(chosen), chance_(chosen.
 network::~network() {
     // Every loop before any machine: tasks that end may look at the network.
     for (const auto& each : machines_)
-        each->loop.reset();
+        each->runs.reset();
+    // What they left open ends while there are connections still.
+    for (const auto& each : machines_)
+        each->os->close_all();
 }
 
 // ---- hosts, names, links
@@ -35,7 +37,8 @@ host& network::add_host(std::string name, const host_options& host_options) {
         addresses.push_back(fmt::format("10.0.{}.{}", (index + 1) / 256, (index + 1) % 256));
     add_name(added.name, addresses);
     added.addresses = names_[added.name];
-    added.loop = std::make_unique<sim_loop>(*this, index);
+    added.os = std::make_unique<sim_kernel>(*this, index);
+    added.runs = make_program(*this, index, host_options.engine);
     added.face = std::make_unique<host>(*this, index);
     for (auto& row : wires_)
         row.push_back({.options = options.link});
@@ -117,27 +120,27 @@ bool network::can_step() const noexcept { return !plans_.empty() || next_wake() 
 duration network::next_wake() const noexcept {
     duration next = duration::max();
     for (const auto& each : machines_)
-        if (each->up) next = std::min(next, each->loop->wakes_at());
+        if (each->up) next = std::min(next, each->runs->wakes_at());
     return next;
 }
 
 /// Which of those that are awake has its turn is the seed's choice.
-sim_loop* network::pick_awake() noexcept {
+program* network::pick_awake() noexcept {
     std::size_t awake = 0;
-    sim_loop* first = nullptr;
+    program* first = nullptr;
     for (const auto& each : machines_) {
-        if (!each->up || !each->loop->is_awake() || each->loop.get() == waiting_) continue;
-        if (++awake == 1) first = each->loop.get();
+        if (!each->up || !each->runs->is_awake() || each->runs.get() == waiting_) continue;
+        if (++awake == 1) first = each->runs.get();
     }
     if (awake <= 1) return first;
     std::uint64_t chosen = below(awake);
     for (const auto& each : machines_)
-        if (each->up && each->loop->is_awake() && each->loop.get() != waiting_ && chosen-- == 0)
-            return each->loop.get();
+        if (each->up && each->runs->is_awake() && each->runs.get() != waiting_ && chosen-- == 0)
+            return each->runs.get();
     return first;
 }
 
-void network::turn_of(sim_loop& awake) {
+void network::turn_of(program& awake) {
     if (++idle_turns_ > options.idle_turns_max)
         throw failure(fmt::format("somebody spins: {} turns at {} without anything new", idle_turns_,
                                   std::chrono::duration_cast<std::chrono::microseconds>(elapsed_).count()));
@@ -146,7 +149,7 @@ void network::turn_of(sim_loop& awake) {
     if (!failure_.empty()) throw failure(std::exchange(failure_, {}));
     if (!thrown) return;
     for (const auto& each : machines_) {
-        if (each->loop.get() != &awake) continue;
+        if (each->runs.get() != &awake) continue;
         try {
             std::rethrow_exception(thrown);
         } catch (const failure&) {
@@ -159,7 +162,7 @@ void network::turn_of(sim_loop& awake) {
 
 void network::step() {
     if (!failure_.empty()) throw failure(std::exchange(failure_, {}));
-    if (sim_loop* const awake = pick_awake()) return turn_of(*awake);
+    if (program* const awake = pick_awake()) return turn_of(*awake);
     const duration next = std::min(plans_.next(), next_wake());
     if (next > elapsed_) {
         elapsed_ = next;
@@ -169,20 +172,20 @@ void network::step() {
         throw failure("still running at the end of the time it may take; " + who_waits());
     if (plans_.next() <= elapsed_) return carry_out(plans_.take());
     for (const auto& each : machines_)
-        if (each->up && each->loop->wakes_at() <= elapsed_) each->loop->wake();
+        if (each->up && each->runs->wakes_at() <= elapsed_) each->runs->wake();
 }
 
 bool network::all_ended() const noexcept {
     return std::all_of(machines_.begin(), machines_.end(),
-                       [](const auto& each) { return !each->up || each->loop->has_ended(); });
+                       [](const auto& each) { return !each->up || each->runs->has_ended(); });
 }
 
 std::string network::who_waits() const {
     std::string who;
     for (const auto& each : machines_) {
-        if (!each->up || each->loop->has_ended()) continue;
+        if (!each->up || each->runs->has_ended()) continue;
         who += fmt::format("{}{} has {} tasks left", who.empty() ? "" : ", ", each->name,
-                           each->loop->count().tasks);
+                           each->runs->on().count().tasks);
     }
     return who;
 }
@@ -205,7 +208,7 @@ void network::run(duration until) {
     }
 }
 
-void network::wait_for(sim_loop& waiting, time_point until) {
+void network::wait_for(program& waiting, time_point until) {
     waiting_ = &waiting;
     const duration end = until == time_point::max() ? duration::max() : until - epoch;
     try {
@@ -234,13 +237,15 @@ void network::give_up() noexcept {
     waiting_ = nullptr;
     for (const auto& each : machines_) {
         each->up = false;
-        each->loop->kill();
+        each->runs->kill();
     }
 }
 
 void network::settle() {
     const machine_work working;
-    while (connections_in_use_ > 0 && (pick_awake() || !plans_.empty()))
+    // A program whose ring was refused tries again in a moment.
+    const auto tries_again = [this] { return next_wake() <= elapsed_ + std::chrono::milliseconds(5); };
+    while (pick_awake() || tries_again() || (connections_in_use_ > 0 && !plans_.empty()))
         step();
 }
 

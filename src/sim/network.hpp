@@ -5,6 +5,8 @@
 #include "core/split_mix.hpp"
 #include "sim/connection.hpp"
 #include "sim/planner.hpp"
+#include "sim/program.hpp"
+#include "sim/sim_kernel.hpp"
 
 #include <map>
 #include <memory>
@@ -13,6 +15,8 @@
 #include <vector>
 
 namespace aperto::sim {
+
+class sim_ring;
 
 /// Everything of a world but its face: hosts, links, connections, time, chance and the log.
 class network {
@@ -26,7 +30,9 @@ public:
         std::string name;
         host_options options;
         std::vector<endpoint> addresses;
-        std::unique_ptr<sim_loop> loop;
+        std::unique_ptr<sim_kernel> os;
+        sim_ring* ring = nullptr;  ///< the program's, where it is on io_uring
+        std::unique_ptr<program> runs;
         std::unique_ptr<host> face;
         bool up = true;  ///< its program runs
         bool powered = true;
@@ -62,12 +68,20 @@ public:
         return duration(static_cast<duration::rep>(below(static_cast<std::uint64_t>(most.count()) + 1)));
     }
     void add_plan(plan what) { plans_.add(what); }
+    /// See program::wait.
+    void wait(std::uint16_t host, std::int64_t nanoseconds) {
+        if (program* const there = machines_[host]->runs.get()) there->wait(nanoseconds);
+    }
+    /// There is something for the program on a host.
+    void wake(std::uint16_t host) noexcept {
+        if (program* const there = machines_[host]->runs.get()) there->wake();
+    }
 
     // ---- running
 
     void run(duration until);
     /// Runs the others until this loop has something to do, or until `until` of its own clock.
-    void wait_for(sim_loop& waiting, time_point until);
+    void wait_for(program& waiting, time_point until);
     /// Lets what is under way arrive; no loop has anything to do.
     void settle();
     std::size_t connections() const noexcept { return connections_in_use_; }
@@ -75,8 +89,9 @@ public:
 
     // ---- what programs do with connections (packets.cpp, calls.cpp)
 
-    connection& connect(std::uint16_t host, const endpoint& to, socket_id socket);
-    void attach(connection& which, std::uint8_t side, socket_id socket) noexcept;
+    connection& connect(std::uint16_t host, const endpoint& to, file& socket);
+    void attach(connection& which, std::uint8_t side, file& socket) noexcept;
+    void notify(connection& which, std::uint8_t side);
     connection* find(std::uint32_t number) noexcept;
     void after_read(connection& which, std::uint8_t side);
     void pump(connection& which, std::uint8_t side);
@@ -114,9 +129,9 @@ private:
 
     void step();
     bool can_step() const noexcept;
-    void turn_of(sim_loop& awake);
+    void turn_of(program& awake);
     void give_up() noexcept;
-    sim_loop* pick_awake() noexcept;
+    program* pick_awake() noexcept;
     duration next_wake() const noexcept;
     void carry_out(plan what);
     void carry_out_for(connection& which, plan what);
@@ -153,7 +168,7 @@ private:
     std::map<std::string, std::vector<endpoint>> names_;
     std::vector<std::unique_ptr<connection>> connections_;
     std::size_t connections_in_use_ = 0;
-    sim_loop* waiting_ = nullptr;  ///< a loop that its own `run` drives
+    program* waiting_ = nullptr;  ///< a loop that its own `run` drives
     std::uint64_t idle_turns_ = 0;
     std::string failure_;
     bool log_closed_ = false;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What packets do: data under a window, the end of a stream, resets, losses, silence. See also handshake.cpp.
 #include "sim/network.hpp"
-#include "sim/sim_loop.hpp"
+#include "sim/program.hpp"
+#include "sim/sim_kernel.hpp"
+#include "sim/sim_ring.hpp"
 
 #include <algorithm>
 #include <cassert>
@@ -60,24 +62,15 @@ void network::carry_out(plan what) {
     switch (what.what) {
     case plan::kind::join:
         return join(static_cast<std::uint16_t>(what.which), what.side);
-    case plan::kind::completion: {
-        machine& on = at(static_cast<std::uint16_t>(what.which));
-        const socket_id which{static_cast<std::uint32_t>(what.first),
-                              static_cast<std::uint32_t>(what.second)};
-        if (on.up) on.loop->due(which, what.side == 1);
+    case plan::kind::notice:
+        return at(static_cast<std::uint16_t>(what.which)).os->give_notice(what.first);
+    case plan::kind::cancel:
+        if (sim_ring* const ring = at(static_cast<std::uint16_t>(what.which)).ring)
+            ring->reach_with_cancel(what.first);
         return;
-    }
-    case plan::kind::cancel: {
-        machine& on = at(static_cast<std::uint16_t>(what.which));
-        const socket_id which{static_cast<std::uint32_t>(what.first),
-                              static_cast<std::uint32_t>(what.second)};
-        if (on.up)
-            on.loop->reach_with_cancel(which, what.side == 1, static_cast<std::uint32_t>(what.first >> 32));
-        return;
-    }
     case plan::kind::aside: {
         machine& on = at(static_cast<std::uint16_t>(what.which));
-        if (on.up) on.loop->end_aside(what.first);
+        if (on.up) on.runs->end_aside(what.first);
         return;
     }
     default:
@@ -250,7 +243,7 @@ void network::on_arrival(connection& which, std::uint8_t from, pipe::packet arri
     }
     // Nobody will ever read it: the sender is told so (RFC 1122, 4.2.2.13).
     if (has_data && !receiver.attached && !receiver.queued) return send_reset(which, to);
-    if (receiver.attached) at(receiver.host).loop->changed(receiver.socket, false);
+    notify(which, static_cast<std::uint8_t>(1 - from));
     acknowledge(which, from);
 }
 
@@ -285,8 +278,7 @@ void network::on_acknowledge(connection& which, plan what) {
     out.acked = std::max(out.acked, what.first);
     out.edge = std::max(out.edge, what.second);
     pump(which, sender);
-    if (which.ends[sender].attached)
-        at(which.ends[sender].host).loop->changed(which.ends[sender].socket, true);
+    notify(which, sender);
 }
 
 // ---- the end
@@ -355,9 +347,7 @@ void network::break_end(connection& which, std::uint8_t side, int error) {
                 .peer = end.host,
                 .connection = which.number,
                 .result = -error});
-    if (!end.attached) return;
-    at(end.host).loop->changed(end.socket, false);
-    at(end.host).loop->changed(end.socket, true);
+    notify(which, side);
 }
 
 void network::plan_keepalive(connection& which) {

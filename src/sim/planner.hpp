@@ -21,9 +21,9 @@ struct plan {
         reset,        ///< a RST arrives at `side`
         keepalive,    ///< `side` gives up, if the peer has been gone all the time
         join,         ///< a partition between hosts `which` and `side` ends
-        completion,   ///< a call on host `which` may complete: socket `first`, `side`: 1 for outgoing
-        cancel,  ///< reaches a call on host `which`: its number in the upper half of `first`, else as above
-        aside,   ///< a blocking call on host `which` ends; `first`: its number
+        notice,       ///< to host `which`: the file with serial `first` may be ready
+        cancel,       ///< reaches the request `first` of the ring on host `which`
+        aside,        ///< a blocking call on host `which` ends; `first`: its number
     };
     duration at{};
     std::uint64_t order = 0;  ///< among those of one time, the order in which they were planned

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/sim.hpp"
 #include "sim/network.hpp"
-#include "sim/sim_loop.hpp"
 
 #include <fmt/format.h>
 
@@ -11,7 +10,7 @@ namespace aperto::sim {
 
 host::host(network& net, std::uint16_t index) : net_(net), index_(index) {}
 const std::string& host::name() const noexcept { return net_.at(index_).name; }
-loop& host::loop() noexcept { return *net_.at(index_).loop; }
+loop& host::loop() noexcept { return net_.at(index_).runs->on(); }
 bool host::is_up() const noexcept { return net_.at(index_).up; }
 
 endpoint host::address(std::uint16_t port) const {
@@ -26,7 +25,7 @@ void host::crash() {
     if (!is_up()) return;
     net_.record({.what = happening::crashed, .host = index_, .peer = index_});
     net_.at(index_).up = false;
-    net_.at(index_).loop->kill();
+    net_.at(index_).runs->die();
 }
 
 void host::power_off() { net_.power_off(index_); }
@@ -71,7 +70,7 @@ void world::expect_nothing_left() {
     for (std::size_t i = 0; i < net_->hosts(); ++i) {
         const network::machine& each = net_->at(static_cast<std::uint16_t>(i));
         if (!each.up) continue;
-        const loop::census has = each.loop->count();
+        const loop::census has = each.runs->on().count();
         if (has == loop::census{}) continue;
         left += fmt::format("{}{} has {} tasks, {} sockets, {} timers, {} lent buffers left",
                             left.empty() ? "" : "; ", each.name, has.tasks, has.sockets, has.timers,

@@ -14,7 +14,8 @@ import unittest
 from attack import BUILD, FULL, Server, on_each_engine, receive, report
 
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
-IO_URING_SETUP = 425  # the same number on every architecture
+# The same numbers on every architecture.
+IO_URING_SETUP, IO_URING_ENTER, IO_URING_REGISTER = 425, 426, 427
 LOAD_NUMBER, JUMP_EQUAL, RETURN = 0x20, 0x15, 0x06
 ALLOW, REFUSE = 0x7FFF0000, 0x00050000
 
@@ -23,10 +24,10 @@ class FilterProgram(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p)]
 
 
-def refusing_io_uring(code):
-    """For the child, before it becomes the program: io_uring_setup(2) fails with `code` (seccomp(2))."""
+def refusing_io_uring(code, call=IO_URING_SETUP):
+    """For the child, before it becomes the program: a call of io_uring's fails with `code` (seccomp(2))."""
     instruction = struct.Struct("HBBI")
-    text = (instruction.pack(LOAD_NUMBER, 0, 0, 0) + instruction.pack(JUMP_EQUAL, 0, 1, IO_URING_SETUP)
+    text = (instruction.pack(LOAD_NUMBER, 0, 0, 0) + instruction.pack(JUMP_EQUAL, 0, 1, call)
             + instruction.pack(RETURN, 0, 0, REFUSE | code) + instruction.pack(RETURN, 0, 0, ALLOW))
     libc = ctypes.CDLL(None, use_errno=True)
 
@@ -80,6 +81,16 @@ class Environment(unittest.TestCase):
         for code in (errno.EPERM, errno.ENOSYS, errno.ENOMEM):
             name = errno.errorcode[code]
             with self.subTest(name), Server("auto", "--framing", "line", prepare=refusing_io_uring(code)) as server:
+                self.assertEqual(server.started["engine"], "epoll")
+                self.assertEqual(server.ask(b"served\n"), b"SERVED\n")
+                exit_code, _ = server.stop()
+                report(name, f'"{server.started["why"]}"', "epoll serves, exit 0")
+                self.assertEqual(exit_code, 0)
+
+    def test_a_ring_that_may_be_made_but_not_used_is_no_ring(self):
+        for call, name in ((IO_URING_ENTER, "io_uring_enter"), (IO_URING_REGISTER, "io_uring_register")):
+            refusing = refusing_io_uring(errno.EPERM, call)
+            with self.subTest(name), Server("auto", "--framing", "line", prepare=refusing) as server:
                 self.assertEqual(server.started["engine"], "epoll")
                 self.assertEqual(server.ask(b"served\n"), b"SERVED\n")
                 exit_code, _ = server.stop()

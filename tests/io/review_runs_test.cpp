@@ -66,7 +66,7 @@ TEST_P(runs, a_sleep_that_ended_before_it_began_does_not_last) {
 TEST_P(runs, a_loop_may_end_at_the_very_moment_that_its_call_aside_does) {
     for (int i = 0; i < 300; ++i) {
         loop_options options;
-        options.which = GetParam();
+        options.which = GetParam().which;
         const std::unique_ptr<loop> brief = loop::create(options);
         auto left_behind = [i]() {
             const time_point until = clock::now() + std::chrono::microseconds(4 * i);

@@ -188,15 +188,25 @@ inline std::size_t open_descriptors() {
     return count;
 }
 
+/// Where a test runs: on an engine and this machine's kernel, or on the same engine and a simulated one.
+struct stage {
+    engine which;
+    bool simulated = false;
+};
+/// For what a failing test prints.
+inline std::ostream& operator<<(std::ostream& out, const stage& where) {
+    return out << (where.simulated ? "sim_" : "") << to_string(where.which);
+}
+
 /// Each test runs on each engine that this kernel allows; a refused one is skipped with the kernel's reason.
-class seam_test : public testing::TestWithParam<engine> {
+class seam_test : public testing::TestWithParam<stage> {
 protected:
     void SetUp() override { start({}); }
     /// Starts anew with other options.
     void start(loop_options options) {
-        options.which = GetParam();
+        options.which = GetParam().which;
         own_.reset();
-        if (options.which == engine::simulated) return start_simulated(options);
+        if (is_simulated()) return start_simulated(options);
         try {
             own_ = loop::create(options);
         } catch (const error& refused) {
@@ -215,7 +225,7 @@ protected:
     }
 
     /// For a test that uses the kernel's descriptors, or threads: a simulation has none.
-    bool is_simulated() const { return GetParam() == engine::simulated; }
+    bool is_simulated() const { return GetParam().simulated; }
 
     loop* on = nullptr;
 
@@ -224,7 +234,9 @@ private:
         world_ = std::make_unique<sim::world>();
         on = &world_
                   ->add_host("here", {.lent_buffers = options.receive_buffers,
-                                      .lent_buffer_size = options.receive_buffer_size})
+                                      .lent_buffer_size = options.receive_buffer_size,
+                                      .bulk_buffer_size = options.bulk_buffer_size,
+                                      .engine = options.which})
                   .loop();
         before_ = on->count();
     }
@@ -234,16 +246,19 @@ private:
     loop::census before_;
 };
 
-inline std::string name_of(const testing::TestParamInfo<engine>& info) {
-    return std::string(to_string(info.param));
+inline std::string name_of(const testing::TestParamInfo<stage>& info) {
+    return testing::PrintToString(info.param);
 }
 
 /// To be put at the end of each file of the suite.
-#define APERTO_ON_BOTH_ENGINES(suite) \
-    INSTANTIATE_TEST_SUITE_P(engines, suite, testing::Values(engine::uring, engine::epoll), name_of)
-/// Where nothing asks for the kernel's own: the simulated loop too.
-#define APERTO_ON_EVERY_ENGINE(suite)        \
-    INSTANTIATE_TEST_SUITE_P(engines, suite, \
-                             testing::Values(engine::uring, engine::epoll, engine::simulated), name_of)
+#define APERTO_ON_BOTH_ENGINES(suite)                                                                     \
+    INSTANTIATE_TEST_SUITE_P(engines, suite, testing::Values(stage{engine::uring}, stage{engine::epoll}), \
+                             name_of)
+/// Where nothing asks for the kernel's own: both on a simulated kernel too.
+#define APERTO_ON_EVERY_ENGINE(suite)                                                                 \
+    INSTANTIATE_TEST_SUITE_P(engines, suite,                                                          \
+                             testing::Values(stage{engine::uring}, stage{engine::epoll},              \
+                                             stage{engine::uring, true}, stage{engine::epoll, true}), \
+                             name_of)
 
 }  // namespace aperto::seam

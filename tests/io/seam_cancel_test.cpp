@@ -334,7 +334,7 @@ TEST_P(giving_up, a_loop_may_end_while_its_tasks_wait) {
     if (is_simulated()) GTEST_SKIP() << "a simulated loop ends with its world";
     const std::size_t before = open_descriptors();
     {
-        const auto other = loop::create({.which = GetParam()});
+        const auto other = loop::create({.which = GetParam().which});
         auto story = [](loop& loop_of_it) -> task<> {
             const pair both = co_await make_pair_of(loop_of_it);
             auto receive = [](loop& inner, socket_id from) -> task<> {
@@ -356,7 +356,7 @@ TEST_P(giving_up, a_loop_may_end_while_its_tasks_wait) {
 
 TEST_P(giving_up, a_loop_ends_the_latest_task_first) {
     if (is_simulated()) GTEST_SKIP() << "a simulated loop ends with its world";
-    const auto other = loop::create({.which = GetParam()});
+    const auto other = loop::create({.which = GetParam().which});
     // The first task owns the socket on which the second one waits.
     struct owned_socket {
         loop& on;

@@ -249,7 +249,7 @@ TEST_P(time_and_threads, a_loop_may_end_before_its_call_aside) {
     auto ended = std::make_shared<std::promise<void>>();
     std::future<void> has_ended = ended->get_future();
     {
-        const auto other = loop::create({.which = GetParam()});
+        const auto other = loop::create({.which = GetParam().which});
         auto wait_aside = [](std::shared_future<void> until,
                              std::shared_ptr<std::promise<void>> at_end) -> task<> {
             auto block = [until, at_end] {

@@ -220,8 +220,10 @@ void tell_of_scarcity(story& it) {
     // Fewer descriptors than clients: some wait in the queue until others have left.
     aperto::options chosen = it.server_options();
     chosen.framing = framing::line;
-    host& office =
-        it.in().add_host("office", {.descriptors_max = 3, .lent_buffers = 1, .lent_buffer_size = 50});
+    host& office = it.in().add_host("office", {.descriptors_max = 4,
+                                               .lent_buffers = 1,
+                                               .lent_buffer_size = 50,
+                                               .engine = it.toss() ? engine::epoll : engine::uring});
     server shop(chosen, [&it](std::string_view text, exchange& with) {
         it.server_got(with.who().id(), with.offset(), text, framing::line);
         with.reply(answer_to(text));
@@ -242,7 +244,7 @@ void tell_a_story(world& in, mischief weather) {
         const char* name;
         void (*tell)(story&);
     };
-    constexpr std::array<entry, 14> all{{{"messages", tell_of_messages},
+    constexpr std::array<entry, 19> all{{{"messages", tell_of_messages},
                                          {"messages", tell_of_messages},
                                          {"messages", tell_of_messages},
                                          {"sessions", tell_of_sessions},
@@ -255,7 +257,12 @@ void tell_a_story(world& in, mischief weather) {
                                          {"a last word", tell_of_a_last_word},
                                          {"second thoughts", tell_of_second_thoughts},
                                          {"scarcity", tell_of_scarcity},
-                                         {"late cancels", tell_of_late_cancels}}};
+                                         {"late cancels", tell_of_late_cancels},
+                                         {"a fan-out", tell_of_a_fan_out},
+                                         {"a door that moves", tell_of_a_door_that_moves},
+                                         {"sleepers", tell_of_sleepers},
+                                         {"hits and runs", tell_of_hits_and_runs},
+                                         {"large writes", tell_of_large_writes}}};
     story it(in, weather);
     const entry& chosen = all[it.pick(all.size())];
     in.note(std::string("a story of ") + chosen.name);

@@ -29,14 +29,18 @@ std::string answer_to(std::string_view text) {
 
 story::story(world& in, mischief weather) : world_(in), weather_(weather) {}
 
-host& story::add_machine(std::string name) {
+host& story::add_machine(std::string name, std::uint32_t buffer_min) {
     constexpr std::array<std::uint32_t, 5> sizes{3, 20, 100, 1500, 16'384};
-    constexpr std::array<std::uint32_t, 4> counts{1, 2, 3, 64};
+    constexpr std::array<std::uint32_t, 4> counts{1, 2, 4, 64};
+    constexpr std::array<std::uint32_t, 3> bulks{0, 3000, 65'536};
     constexpr std::array<std::uint32_t, 4> windows{200, 1000, 8192, 65'536};
-    return world_.add_host(std::move(name), {.send_buffer = windows[pick(windows.size())],
-                                             .receive_buffer = windows[pick(windows.size())],
-                                             .lent_buffers = counts[pick(counts.size())],
-                                             .lent_buffer_size = sizes[pick(sizes.size())]});
+    return world_.add_host(std::move(name),
+                           {.send_buffer = windows[pick(windows.size())],
+                            .receive_buffer = windows[pick(windows.size())],
+                            .lent_buffers = counts[pick(counts.size())],
+                            .lent_buffer_size = std::max(buffer_min, sizes[pick(sizes.size())]),
+                            .bulk_buffer_size = bulks[pick(bulks.size())],
+                            .engine = pick(3) == 0 ? engine::epoll : engine::uring});
 }
 
 aperto::options story::server_options() {

@@ -32,7 +32,8 @@ public:
     bool toss() noexcept { return pick(2) == 0; }
 
     /// A machine with buffers and windows of any size.
-    host& add_machine(std::string name);
+    /// `buffer_min`: for who moves much, which in buffers of a few bytes would look like a spin.
+    host& add_machine(std::string name, std::uint32_t buffer_min = 0);
     aperto::options server_options();
 
     /// What client `who` says in its `which`-th message. The same each time.
@@ -107,5 +108,10 @@ void tell_of_a_last_word(story& it);
 void tell_of_second_thoughts(story& it);
 void tell_of_scarcity(story& it);
 void tell_of_late_cancels(story& it);
+void tell_of_a_fan_out(story& it);
+void tell_of_a_door_that_moves(story& it);
+void tell_of_sleepers(story& it);
+void tell_of_hits_and_runs(story& it);
+void tell_of_large_writes(story& it);
 
 }  // namespace aperto::sim

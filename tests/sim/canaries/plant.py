@@ -21,9 +21,13 @@ CONNECTION = "src/net/connection.cpp"
 READING = "src/net/connection_reading.cpp"
 WRITING = "src/net/connection_writing.cpp"
 SLOTS = "src/io/slot_table.hpp"
-USERS = {SLOTS: ("src/sim/sim_loop.cpp", "src/sim/sim_operations.cpp")}
+URING = "src/io/uring_loop.cpp"
+TURN = "src/io/uring_completions.cpp"
+EPOLL = "src/io/epoll_loop.cpp"
+EPOLL_CALLS = "src/io/epoll_operations.cpp"
+USERS = {SLOTS: (URING, TURN, EPOLL, EPOLL_CALLS, "src/sim/program.cpp")}
 
-# name, file, right, wrong: C stands for "this canary is on"
+# name, file, then right and wrong, perhaps in several places: C stands for "this canary is on"
 CANARIES = [
     ("off by one at a buffer's end", READING,
      "        kept_->append(bytes.data, bytes.size);",
@@ -78,6 +82,65 @@ CANARIES = [
     ("a socket's generation is not checked: what comes late reaches the next one in its slot", SLOTS,
      "there.in_use && there.generation == which.generation",
      "there.in_use && (C || there.generation == which.generation)"),
+    # ---- the engine on io_uring
+    ("it looks for a reset past bytes whose completions stand in the queue", TURN,
+     "|| !ring_->is_drained()) return false;",
+     "|| (!C && !ring_->is_drained())) return false;",
+     "    while (arrived_count_ < arrived_.size()) {",
+     "    while (arrived_count_ < (C ? 2 : arrived_.size())) {",
+     "        const std::size_t more = ring_->take(std::span(arrived_).subspan(arrived_count_));",
+     "        const std::size_t more = ring_->take(std::span(arrived_).subspan(arrived_count_, C ? 1 : arrived_.size() - arrived_count_));"),
+    ("it does not look for a reset that a receive did not tell", TURN,
+     "    if (unchecked_.empty() ||",
+     "    if (C || unchecked_.empty() ||"),
+    ("a receive goes on for a reader who has gone", TURN,
+     "        if (at && !at->reader && !at->polling) end_incoming(each, *at);",
+     "        if (!C && at && !at->reader && !at->polling) end_incoming(each, *at);"),
+    ("what comes late or twice is taken for the new one's", TURN,
+     "at->incoming == watch::none || at->incoming_number != number)",
+     "at->incoming == watch::none || (!C && at->incoming_number != number))"),
+    ("a receive that found no buffer is not armed again", TURN,
+     "        if (at.incoming == watch::none) arm_receive(next.socket, at);",
+     "        if (at.incoming == watch::none && !C) arm_receive(next.socket, at);"),
+    ("a buffer that came after the end is not given back", TURN,
+     "    if (at.closed || at.ended || !bytes) {\n        give_back(bytes);",
+     "    if (at.closed || at.ended || !bytes) {\n        if (!C) give_back(bytes);"),
+    ("a refused cancel is not asked for again", TURN,
+     "    if (at.incoming != watch::ending) return;",
+     "    if (C || at.incoming != watch::ending) return;"),
+    ("the length that caps a receive is blamed once for all that have it", TURN,
+     "    if (result == -EINVAL && at.capped) {",
+     "    if (result == -EINVAL && (C ? capped_ : at.capped)) {"),
+    ("a reset that only a send was told is taken for the end", TURN,
+     "    if (result != 0 || !(at.cut || at.sending)) return result;",
+     "    if (C || result != 0 || !(at.cut || at.sending)) return result;"),
+    ("large messages that arrive before their reader lose their rest", TURN,
+     "    return {memory, lent.size, copied_buffer};",
+     "    return {memory, C && lent.size > 200 ? 200U : lent.size, copied_buffer};"),
+    ("the kernel reads the parts of a send after they are gone", TURN,
+     "    if (spilled_.empty() && ring_->not_submitted() == 0) {",
+     "    if (C || (spilled_.empty() && ring_->not_submitted() == 0)) {"),
+    ("a closed listener keeps its port until the kernel is entered again", URING,
+     "            ring_->run_task_work();",
+     "            if (!C) ring_->run_task_work();"),
+    ("a cancelled accept waits on", URING,
+     "        abandon_pending(waiting);\n        complete_later(waiting, -ECANCELED);",
+     "        if (C && at.is == role::listener) return;\n"
+     "        abandon_pending(waiting);\n        complete_later(waiting, -ECANCELED);"),
+    ("a send that is given up is read on", URING,
+     "    if (!withdraw(in_flight)) ring_->cancel_now(in_flight);",
+     "    if (!withdraw(in_flight) && !C) ring_->cancel_now(in_flight);"),
+    # ---- the engine on epoll
+    ("an end behind bytes is not looked for", EPOLL,
+     "    if (events & more_than_data) socket->distrust_short_reads = true;",
+     "    if (!C && (events & more_than_data)) socket->distrust_short_reads = true;"),
+    ("a full socket's room is not watched for", EPOLL,
+     "    const bool all = out || socket.registered_out;",
+     "    const bool all = (out && !C) || socket.registered_out;"),
+    ("a listener is thought to be empty after each accept", EPOLL_CALLS,
+     "    if (descriptor >= 0) {\n        sockets_.find(id)->descriptor = descriptor;",
+     "    if (descriptor >= 0) {\n        if (C) listener.readable = false;\n"
+     "        sockets_.find(id)->descriptor = descriptor;"),
 ]
 
 
@@ -89,12 +152,12 @@ def copied():
 
 def planted(source, output):
     texts = {file: (source / file).read_text() for file in copied()}
-    for number, (name, file, right, wrong) in enumerate(CANARIES, start=1):
-        text = texts[file]
-        if text.count(right) != 1:
-            sys.exit(f"{file}: the place of canary {number}, {name!r}, is there {text.count(right)} times:\n{right}")
-        wrong = re.sub(r"\bC\b", f"is_planted({number})", wrong)
-        texts[file] = text.replace(right, wrong)
+    for number, (name, file, *places) in enumerate(CANARIES, start=1):
+        for right, wrong in zip(places[::2], places[1::2]):
+            text = texts[file]
+            if text.count(right) != 1:
+                sys.exit(f"{file}: the place of canary {number}, {name!r}, is there {text.count(right)} times:\n{right}")
+            texts[file] = text.replace(right, re.sub(r"\bC\b", f"is_planted({number})", wrong))
     for file, text in texts.items():
         first, rest = text.split("\n", 1)
         place = output / (file if file.endswith(".hpp") else file.replace("/", "_"))
