@@ -32,6 +32,7 @@ public:
     bool operator==(const cidr&) const = default;
 
 private:
+    friend class cidr_set;
     cidr(const endpoint& first, unsigned bits) noexcept;
     endpoint first_;
     std::uint8_t bits_;  ///< of the 16 bytes of endpoint::bytes
