@@ -38,14 +38,16 @@ std::string_view to_string(engine which) noexcept;
 
 struct loop_options {
     engine which = engine::automatic;
-    /// Receive buffers that the loop lends, each of `receive_buffer_size` bytes. A power of two up to 32,768;
-    /// they are memory only once used. When all are lent, connections wait for one in the order in which they
-    /// asked.
+    /// Receive buffers that the loop lends, each of `receive_buffer_size` bytes. A power of two from 2 to
+    /// 32,768; they are memory only once used. When all are lent, connections wait for one in the order in
+    /// which they asked.
     std::uint32_t receive_buffers = 128;
-    /// Larger than the usual 16 KB of a message with its framing, which then needs no copy.
+    /// Larger than the usual 16 KB of a message with its framing, which then needs no copy. Bytes, from 64 to
+    /// 16 MiB.
     std::uint32_t receive_buffer_size = 32 * 1024;
     /// Bytes of one buffer more, for connections that bring much at a time: each of them uses it in turn, so
-    /// that it stays in the cache, and few system calls move much. Not larger than the others: none.
+    /// that it stays in the cache, and few system calls move much. Up to 256 MiB; not larger than the others:
+    /// none.
     std::uint32_t bulk_buffer_size = 256 * 1024;
 };
 
@@ -88,7 +90,8 @@ struct connect_options {
 class loop {
 public:
     /// A loop on the engine asked for. `engine::automatic` falls back from uring to epoll and says why in
-    /// `why()`; an engine asked for by name that the kernel refuses throws `error`.
+    /// `why()`; an engine asked for by name that the kernel refuses throws `error`, and so does an option
+    /// that is not in its range (`errc::malformed`), with its name, its value and what it takes.
     static std::unique_ptr<loop> create(const loop_options& options = {});
     virtual ~loop();
     loop(const loop&) = delete;

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+#include "core/option_text.hpp"
+
+#include "aperto/error.hpp"
+#include "core/i18n.hpp"
+#include "core/log_safe.hpp"
+
+#include <fmt/format.h>
+
+namespace aperto {
+namespace {
+
+/// "4096", "64KiB", "1MiB".
+std::string round_size(std::size_t bytes) {
+    constexpr std::size_t kibi = 1024;
+    if (bytes != 0 && bytes % (kibi * kibi) == 0) return fmt::format("{}MiB", bytes / (kibi * kibi));
+    if (bytes != 0 && bytes % kibi == 0) return fmt::format("{}KiB", bytes / kibi);
+    return fmt::format("{}", bytes);
+}
+
+template <class... Fields>
+std::string filled(const char* translated, const Fields&... fields) {
+    return fmt::vformat(translated, fmt::make_format_args(fields...));
+}
+
+}  // namespace
+
+std::string takes_number(std::string_view name, std::uint64_t least, std::uint64_t most,
+                         std::string_view given) {
+    return filled(_("{} takes a whole number from {} to {}, not \"{}\""), name, std::to_string(least),
+                  std::to_string(most), log_safe(given));
+}
+
+std::string takes_power_of_two(std::string_view name, std::uint64_t least, std::uint64_t most,
+                               std::string_view given) {
+    return filled(_("{} takes a power of two from {} to {}, not \"{}\""), name, std::to_string(least),
+                  std::to_string(most), log_safe(given));
+}
+
+std::string takes_size(std::string_view name, std::size_t least, std::string_view given) {
+    return filled(_("{} takes a size like 4096, 64KiB or 1MiB, at least {}, not \"{}\""), name,
+                  round_size(least), log_safe(given));
+}
+
+std::string takes_time(std::string_view name, bool zero_allowed, std::string_view given) {
+    const char* const words =
+        zero_allowed ? _("{} takes a time like 200ms, 5s or 2m, from 0 to a century, or never, not \"{}\"")
+                     : _("{} takes a time like 200ms, 5s or 2m, from 1us to a century, or never, not \"{}\"");
+    return filled(words, name, log_safe(given));
+}
+
+std::string takes_no_nul(std::string_view name, std::string_view given) {
+    return filled(_("{} takes a text without a NUL in it, not \"{}\""), name, log_safe(given));
+}
+
+void refuse_option(std::string_view name, std::string_view given, const std::string& sentence) {
+    throw error(errc::malformed, "use the option", fmt::format("{} = {}", name, log_safe(given)), sentence);
+}
+
+void check_number(std::string_view name, std::uint64_t given, std::uint64_t least, std::uint64_t most) {
+    if (given >= least && given <= most) return;
+    const std::string text = std::to_string(given);
+    refuse_option(name, text, takes_number(name, least, most, text));
+}
+
+}  // namespace aperto

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+/// What an option takes, in one sentence: the same words from the library's checks and from the program.
+namespace aperto {
+
+/// `name` as the reader knows it: "max_connections" or "--max-connections"; `given` as it was given.
+std::string takes_number(std::string_view name, std::uint64_t least, std::uint64_t most,
+                         std::string_view given);
+std::string takes_power_of_two(std::string_view name, std::uint64_t least, std::uint64_t most,
+                               std::string_view given);
+std::string takes_size(std::string_view name, std::size_t least, std::string_view given);
+/// `zero_allowed`: 0 makes sense too.
+std::string takes_time(std::string_view name, bool zero_allowed, std::string_view given);
+/// For a text with a NUL in it: the system would take what stands before that.
+std::string takes_no_nul(std::string_view name, std::string_view given);
+
+/// Throws `error` (`errc::malformed`): `whom()` is "name = given", `advice()` is `sentence`.
+[[noreturn]] void refuse_option(std::string_view name, std::string_view given, const std::string& sentence);
+
+/// For a number that has no other check. Throws `error`.
+void check_number(std::string_view name, std::uint64_t given, std::uint64_t least, std::uint64_t most);
+
+}  // namespace aperto
