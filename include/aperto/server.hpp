@@ -22,34 +22,39 @@ inline constexpr std::size_t no_limit = static_cast<std::size_t>(-1);
 /// Everything a server can be told; each value is a safe default. Used with designated initialisers:
 ///
 ///     aperto::serve({.port = 9999, .idle_timeout = 30s, .max_connections = 10'000}, session);
+///
+/// `server` checks them all and throws `error` (`errc::malformed`) with the name, the value and what the
+/// option takes. Times are from 1 us to a century, or `forever`; `drain_…` and the socket's may be zero too.
 struct options {
-    /// A name or an address; empty: every address of this machine, IPv6 and IPv4.
+    /// A name or an address, without a NUL in it; empty: every address of this machine, IPv6 and IPv4.
     std::string host{};
     /// 0 takes any free port.
     std::uint16_t port = 9999;
-    /// Loops, a thread each, sharing the port (SO_REUSEPORT); 0: one a core.
+    /// Loops, a thread each, sharing the port (SO_REUSEPORT), 1 to 1024; 0: one for each core that this
+    /// process may use (sched_setaffinity(2), and the quota of its control group, rounded up).
     unsigned workers = 0;
     aperto::engine engine = engine::automatic;
 
     aperto::framing framing = framing::stream;             ///< see stream_options
-    std::size_t max_message = 1024 * 1024;                 ///< bytes
+    std::size_t max_message = 1024 * 1024;                 ///< bytes, at least 1
     duration idle_timeout = std::chrono::seconds(60);      ///< see stream_options
     duration message_deadline = std::chrono::seconds(30);  ///< see stream_options
     duration write_deadline = std::chrono::seconds(30);    ///< see stream_options
     /// From being accepted to the first byte: who connects and says nothing goes sooner than who pauses.
     duration handshake_deadline = std::chrono::seconds(30);
-    std::size_t high_water = 256 * 1024;  ///< bytes
+    std::size_t high_water = 256 * 1024;  ///< bytes, at least 1
     /// Bytes in buffers of incomplete messages and of replies not yet taken, over all connections; each
-    /// worker has its share. Past it the newest connections that hold any are ended. 0: a quarter of the
-    /// memory that this process may use.
+    /// worker has its share. Past it the newest connections that hold any are ended. At least 64 KiB; 0: a
+    /// quarter of the memory that this process may use (cgroups(7); a simulated loop's has 1 GiB).
     std::size_t memory_budget = 0;
-    /// Connections at once, over all workers. 0: as many as RLIMIT_NOFILE leaves room for.
+    /// Connections at once, over all workers, 1 to 10 million. 0: as many as RLIMIT_NOFILE leaves room for;
+    /// 100,000 on a simulated loop.
     std::size_t max_connections = 0;
     /// Connections at once from one IPv4 address, or one IPv6 network of 64 bits. 0: half of all connections,
     /// so that nobody can take every place, and this machine's own without limit. `no_limit`: none.
     std::size_t max_connections_per_address = 0;
-    /// Connections a second from one such address, in the long run; a second's worth may come at once. 0: any
-    /// number.
+    /// Connections a second from one such address, in the long run, up to 10 million; a second's worth may
+    /// come at once. 0: any number.
     double accept_rate = 0;
     /// Not held to the two limits per address: a proxy's addresses, where many clients come through it.
     std::vector<cidr> exempt{};
@@ -71,7 +76,9 @@ struct options {
     /// When stopping: how long conversations in progress may go on before they are cut, from the moment that
     /// no new clients are taken.
     duration drain_deadline = std::chrono::seconds(10);
-    /// `serve` alone: end cleanly on SIGINT and SIGTERM. The `server` class never touches signals.
+    /// `serve` alone: end cleanly on SIGINT and SIGTERM, unless they are ignored when it begins (nohup(1)); a
+    /// second one ends the program at once. Other signals, SIGHUP too, are the program's, and the `server`
+    /// class never touches any.
     bool handle_signals = true;
 
     listen_options socket{};
@@ -169,6 +176,7 @@ private:
 ///     echo.wait();
 class server {
 public:
+    /// Throws `error` where an option is not in its range.
     server(aperto::options options, handler what);
     /// Stops, and waits until everything has ended.
     ~server();
@@ -184,14 +192,16 @@ public:
     /// Waits until the workers have ended. Throws what a worker threw.
     void wait();
 
-    /// Runs the whole server on one loop that the caller runs: for programs that have a loop, and for
-    /// simulations. Ends after `stop`.
+    /// Runs the whole server on one loop that the caller runs, as one worker whatever `options::workers`
+    /// says: for programs that have a loop, and for simulations. Ends after `stop`.
     task<> run_on(loop& on);
 
     /// Where it listens, with the actual port. After `start`.
     const std::vector<endpoint>& endpoints() const noexcept;
-    /// The engine of its workers, and why: one line.
+    /// The engine of its workers, and why: one line, also where they differ. After `start`.
     std::string why() const;
+    /// What each worker runs. After `start`.
+    std::vector<engine> engines() const;
     unsigned workers() const noexcept;
     /// Connections open now. Any thread.
     std::size_t connections() const noexcept;
@@ -204,7 +214,8 @@ private:
 };
 
 /// Serves until SIGINT or SIGTERM, then ends cleanly. Gives the exit code for `main`: 0; 5 when it could not
-/// listen, with the reason on standard error.
+/// start (the port is in use, an option is not in its range), 1 when it failed later, with the reason on
+/// standard error. Any thread, whatever other threads there are.
 int serve(const options& options, handler what);
 int serve(std::uint16_t port, handler what);
 

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <random>
 
 namespace aperto {
 
@@ -17,13 +16,12 @@ source_key source_key::of(const endpoint& who) noexcept {
 }
 
 std::size_t source_key::hash::operator()(const source_key& key) const noexcept {
-    static const std::uint64_t seed = (std::uint64_t{std::random_device()()} << 32) | std::random_device()();
     const std::uint64_t first = split_mix(seed ^ key.high)();
     return static_cast<std::size_t>(split_mix(first ^ key.low)());
 }
 
-accept_pace::accept_pace(double per_second)
-    : per_second_(per_second), tokens_max_(std::max(1.0, per_second)), sets_(sets) {}
+accept_pace::accept_pace(double per_second, std::uint64_t seed)
+    : hash_{seed}, per_second_(per_second), tokens_max_(std::max(1.0, per_second)), sets_(sets) {}
 
 double accept_pace::tokens_at(const bucket& of, time_point now) const noexcept {
     const double passed = std::chrono::duration<double>(now - of.filled).count();
@@ -32,7 +30,7 @@ double accept_pace::tokens_at(const bucket& of, time_point now) const noexcept {
 }
 
 bool accept_pace::take(const source_key& who, time_point now) noexcept {
-    auto& set = sets_[source_key::hash{}(who) % sets];
+    auto& set = sets_[hash_(who) % sets];
     bucket* fullest = set.data();
     for (bucket& each : set) {
         if (each.tokens >= 0 && each.who == who) {

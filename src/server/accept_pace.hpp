@@ -19,8 +19,9 @@ struct source_key {
     static source_key of(const endpoint& who) noexcept;
     bool operator==(const source_key&) const = default;
 
-    /// Seeded by the system once a process: who connects cannot choose where it lands.
+    /// Seeded, so that who connects cannot choose where it lands.
     struct hash {
+        std::uint64_t seed;
         std::size_t operator()(const source_key& key) const noexcept;
     };
 };
@@ -30,7 +31,8 @@ struct source_key {
 /// which costs its limit the least. Not thread safe.
 class accept_pace {
 public:
-    explicit accept_pace(double per_second);
+    /// `seed`: of the hash by which addresses are found.
+    accept_pace(double per_second, std::uint64_t seed);
     /// Takes a token; false where there is none.
     bool take(const source_key& who, time_point now) noexcept;
 
@@ -45,6 +47,7 @@ private:
 
     double tokens_at(const bucket& of, time_point now) const noexcept;
 
+    source_key::hash hash_;
     double per_second_;
     double tokens_max_;
     std::vector<std::array<bucket, ways>> sets_;

@@ -13,22 +13,25 @@ std::size_t per_address_max(const options& chosen, std::size_t connections_max) 
 
 }  // namespace
 
-admission::admission(const options& chosen, std::size_t connections_max)
-    : options_(chosen),
+admission::admission(const options& chosen, std::size_t connections_max, std::uint64_t seed)
+    : deny_(chosen.deny),
+      allow_(chosen.allow),
+      exempt_(chosen.exempt),
       per_address_max_(per_address_max(chosen, connections_max)),
-      loopback_is_free_(chosen.max_connections_per_address == 0) {
-    if (chosen.accept_rate > 0) pace_.emplace(chosen.accept_rate);
+      loopback_is_free_(chosen.max_connections_per_address == 0),
+      counts_(0, source_key::hash{seed}) {
+    if (chosen.accept_rate > 0) pace_.emplace(chosen.accept_rate, seed);
 }
 
 bool admission::is_denied(const endpoint& who) const noexcept {
-    if (any_contains(options_.deny, who)) return true;
-    return !options_.allow.empty() && !any_contains(options_.allow, who);
+    if (deny_.contains(who)) return true;
+    return !allow_.empty() && !allow_.contains(who);
 }
 
 admission::answer admission::ask(const endpoint& who, time_point now) {
     if (is_denied(who)) return {.refused = limit::deny};
     const bool counted = per_address_max_ < no_limit && !(loopback_is_free_ && who.is_loopback());
-    if ((!counted && !pace_) || any_contains(options_.exempt, who)) return {};
+    if ((!counted && !pace_) || exempt_.contains(who)) return {};
     const source_key key = source_key::of(who);
     const std::lock_guard lock(mutex_);
     if (pace_ && !pace_->take(key, now)) return {.refused = limit::accept_rate};
@@ -37,6 +40,11 @@ admission::answer admission::ask(const endpoint& who, time_point now) {
     if (of.connections >= per_address_max_) return {.refused = limit::max_connections_per_address};
     ++of.connections;
     return {.taken = place(of)};
+}
+
+std::size_t admission::addresses() const {
+    const std::lock_guard lock(mutex_);
+    return counts_.size();
 }
 
 void admission::leave(count& counted) noexcept {

@@ -3,6 +3,7 @@
 
 #include "aperto/limits.hpp"
 #include "aperto/server.hpp"
+#include "net/cidr_set.hpp"
 #include "server/accept_pace.hpp"
 
 #include <atomic>
@@ -41,8 +42,8 @@ public:
         count* counted_ = nullptr;
     };
 
-    /// `connections_max`: what the server takes in all.
-    admission(const options& chosen, std::size_t connections_max);
+    /// `connections_max`: what the server takes in all. `seed`: of the tables of addresses.
+    admission(const options& chosen, std::size_t connections_max, std::uint64_t seed);
 
     /// A place for a client, or the limit that refuses it.
     struct answer {
@@ -50,15 +51,19 @@ public:
         std::optional<limit> refused{};
     };
     answer ask(const endpoint& who, time_point now);
+    /// Addresses that are counted now.
+    std::size_t addresses() const;
 
 private:
     bool is_denied(const endpoint& who) const noexcept;
     void leave(count& counted) noexcept;
 
-    const options& options_;
+    const cidr_set deny_;
+    const cidr_set allow_;
+    const cidr_set exempt_;
     const std::size_t per_address_max_;
     const bool loopback_is_free_;
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::unordered_map<source_key, count, source_key::hash>
         counts_;  ///< one for each address that is connected
     std::optional<accept_pace> pace_;

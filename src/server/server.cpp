@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/server.hpp"
 
+#include "server/engines.hpp"
 #include "server/worker.hpp"
 
 #include <exception>
@@ -15,7 +16,12 @@ std::vector<endpoint> addresses(loop& on, const options& chosen) {
     return on.look_up(chosen.host, chosen.port);
 }
 
-task<> serve_to_the_end(loop& on, worker& one, bool& over) {
+/// How often a loop's run may fail before its worker is over. What tasks of the handler's throw, or their
+/// `stop` of the loop, ends the serving in order; an engine that fails does so each time, for ever.
+constexpr unsigned failures_max = 100'000;
+
+/// Owns the worker: where the loop drops this task, it has dropped those that use the worker before.
+task<> serve_to_the_end(loop& on, std::unique_ptr<worker> one, bool& over) {
     struct end {
         loop& of;
         bool& reached;
@@ -24,7 +30,7 @@ task<> serve_to_the_end(loop& on, worker& one, bool& over) {
             of.stop();  // there may be tasks of the handler's, which are not waited for
         }
     } const at_last{on, over};
-    task<> serving = one.run();
+    task<> serving = one->run();
     co_await serving;
 }
 
@@ -36,8 +42,9 @@ struct server::state {
     /// A worker's thread, from making its loop to the end of its last conversation.
     void work(std::vector<endpoint> where, port_sharing sharing,
               std::promise<std::vector<endpoint>> listening);
-    /// Runs the loop until its worker has served to the end.
-    void serve(loop& on, worker& one);
+    /// Runs the loop until its worker has served to the end, or the loop does nothing but fail. `over` is
+    /// said when the worker's task ends, at the latest with the loop.
+    void serve(loop& on, std::unique_ptr<worker> one, bool& over);
     void keep_failure(std::exception_ptr thrown) noexcept;
     std::vector<endpoint> start_worker(std::vector<endpoint> where, port_sharing sharing);
     void stop() noexcept;
@@ -46,7 +53,7 @@ struct server::state {
     server_shared shared;
     std::vector<std::thread> threads;
     std::vector<endpoint> where;
-    std::string why;
+    std::vector<worker_engine> engines;  ///< of the workers that have started
     std::mutex failure_mutex;
     std::exception_ptr failure;
 };
@@ -54,28 +61,27 @@ struct server::state {
 void server::state::work(std::vector<endpoint> addresses_to_take, port_sharing sharing,
                          std::promise<std::vector<endpoint>> listening) {
     bool listens = false;
+    bool over = false;
     try {
         const std::unique_ptr<loop> mine = loop::create({.which = shared.options.engine});
-        worker one(*mine, shared);
+        auto one = std::make_unique<worker>(*mine, shared);
         if (addresses_to_take.empty()) addresses_to_take = addresses(*mine, shared.options);
-        one.listen(addresses_to_take, sharing);
-        if (sharing != port_sharing::join) why = mine->why();
-        std::vector<endpoint> taken = one.endpoints();
+        one->listen(addresses_to_take, sharing);
+        engines.push_back({mine->which(), mine->why()});
+        std::vector<endpoint> taken = one->endpoints();
         listens = true;
         listening.set_value(std::move(taken));
-        serve(*mine, one);
+        serve(*mine, std::move(one), over);
     } catch (...) {
         if (!listens) return listening.set_exception(std::current_exception());
         keep_failure(std::current_exception());
     }
 }
 
-void server::state::serve(loop& on, worker& one) {
-    bool over = false;
-    on.spawn(serve_to_the_end(on, one, over));
-    while (!over) {
-        // What a task throws that a handler spawned, or its `stop` of the loop, ends the serving in order:
-        // the conversations use the worker, which can go only after them.
+void server::state::serve(loop& on, std::unique_ptr<worker> one, bool& over) {
+    on.spawn(serve_to_the_end(on, std::move(one), over));
+    for (unsigned failures = 0; !over && failures < failures_max; ++failures) {
+        // The conversations use the worker, which can go only after them: so it is served on to the end.
         try {
             on.run();
             if (!over) throw error(errc::cancelled, "run a server's loop to its end");
@@ -128,6 +134,7 @@ server::~server() {
 void server::start() {
     state& self = *state_;
     assert(self.threads.empty() && "a server is started once");
+    self.shared.settle(surroundings::of_machine(), self.shared.workers_wanted());
     try {
         const bool alone = workers() == 1;
         self.where = self.start_worker({}, alone ? port_sharing::exclusive : port_sharing::first);
@@ -154,10 +161,11 @@ task<> server::run_on(loop& on) {
     // The loop may drop this task after the server has gone.
     const std::shared_ptr<state> kept = state_;
     state& self = *kept;
+    self.shared.settle(surroundings::of(on), 1);
     worker one(on, self.shared);
     one.listen(addresses(on, self.shared.options), port_sharing::exclusive);
     self.where = one.endpoints();
-    self.why = on.why();
+    self.engines = {{on.which(), on.why()}};
     for (const endpoint& each : self.where)
         self.shared.events.listening(each);
     task<> serving = one.run();
@@ -165,10 +173,22 @@ task<> server::run_on(loop& on) {
 }
 
 const std::vector<endpoint>& server::endpoints() const noexcept { return state_->where; }
-std::string server::why() const { return state_->why; }
+std::string server::why() const { return why_of(state_->engines); }
+
+std::vector<engine> server::engines() const {
+    std::vector<engine> all;
+    for (const worker_engine& each : state_->engines)
+        all.push_back(each.which);
+    return all;
+}
+
 std::size_t server::connections() const noexcept { return state_->shared.connections.load(); }
 
-unsigned server::workers() const noexcept { return state_->shared.workers(); }
+unsigned server::workers() const noexcept {
+    const server_shared& shared = state_->shared;
+    return shared.workers ? shared.workers : shared.workers_wanted();
+}
+
 server_counters server::counters() const noexcept { return state_->shared.counters(); }
 
 }  // namespace aperto

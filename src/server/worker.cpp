@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "server/worker.hpp"
 
-#include "server/memory_allowed.hpp"
-
-#include <sched.h>
-#include <sys/resource.h>
+#include "server/check_options.hpp"
 
 #include <algorithm>
 #include <new>
@@ -12,27 +9,11 @@
 namespace aperto {
 namespace {
 
-/// Descriptors that a server needs besides its connections: listeners, the engine's, logs, what the program
-/// opens.
-constexpr std::size_t descriptors_reserved = 64;
 /// How long accepting rests when descriptors or memory have run out.
 constexpr duration scarcity_pause = std::chrono::milliseconds(100);
 /// Refused clients that get the time to take the end in order, lest a reset destroy what they have yet to
-/// read of their own; those past that are closed at once. They come out of `descriptors_reserved`.
+/// read of their own; those past that are closed at once.
 constexpr std::size_t refusals_max = 16;
-
-std::size_t connections_by_descriptors() noexcept {
-    rlimit limit{};
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY) return 1'000'000;
-    const auto descriptors = static_cast<std::size_t>(limit.rlim_cur);
-    return std::max(descriptors / 2, descriptors - std::min(descriptors, descriptors_reserved));
-}
-
-unsigned cores() noexcept {
-    cpu_set_t allowed;
-    if (sched_getaffinity(0, sizeof allowed, &allowed) < 0) return 1;
-    return static_cast<unsigned>(CPU_COUNT(&allowed));
-}
 
 std::shared_ptr<const stream_options> stream_options_of(const options& chosen,
                                                         std::shared_ptr<memory_account> account) {
@@ -69,18 +50,24 @@ bool is_scarcity(const std::error_code& code) noexcept {
 // ---- what workers share
 
 server_shared::server_shared(aperto::options chosen, handler handling)
-    : options(std::move(chosen)),
-      what(std::move(handling)),
-      connections_max(options.once              ? 1
-                      : options.max_connections ? options.max_connections
-                                                : connections_by_descriptors()),
-      memory_budget((options.memory_budget ? options.memory_budget : memory_allowed() / 4) / workers()),
-      door(options, connections_max),
-      events(events_of(options)) {}
+    : options(std::move(chosen)), what(std::move(handling)), events(events_of(options)) {
+    check_options(options);
+}
 
-unsigned server_shared::workers() const noexcept {
+unsigned server_shared::workers_wanted() const noexcept {
     if (options.once) return 1;  // one client at a time
-    return options.workers ? options.workers : std::max(1U, cores());
+    return options.workers ? options.workers : cores_allowed();
+}
+
+void server_shared::settle(const surroundings& where, unsigned workers_to_be) {
+    if (door) return;
+    workers = workers_to_be;
+    connections_max = options.once              ? 1
+                      : options.max_connections ? options.max_connections
+                                                : where.connections;
+    const std::size_t budget = options.memory_budget ? options.memory_budget : where.memory / 4;
+    memory_budget = std::max<std::size_t>(1, budget / workers);
+    door.emplace(options, connections_max, where.seed);
 }
 
 void server_shared::strike(limit which, const endpoint& whom, const std::error_code& why) noexcept {
@@ -261,7 +248,7 @@ task<> worker::accept_one(door& from) {
     socket_awaiter next(from.socket);
     const socket_id socket = co_await next;
     arrival client(loop_, socket, next.peer);
-    admission::answer answer = shared_.door.ask(client.who, loop_.now());
+    admission::answer answer = shared_.door->ask(client.who, loop_.now());
     if (answer.refused)
         refuse(client, *answer.refused);
     else

@@ -10,12 +10,14 @@
 #include "server/admission.hpp"
 #include "server/message_conversation.hpp"
 #include "server/session.hpp"
+#include "server/surroundings.hpp"
 
 #include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 namespace aperto {
@@ -26,6 +28,12 @@ class worker;
 struct server_shared {
     server_shared(aperto::options chosen, handler handling);
 
+    /// Settles what the options leave to where the server runs. Before the first worker, once: a later call
+    /// changes nothing.
+    void settle(const surroundings& where, unsigned workers_to_be);
+    /// The workers that a server with threads of its own has.
+    unsigned workers_wanted() const noexcept;
+
     /// Makes a request (`ask_to_stop`, `tell_of_room`) of every worker. Any thread.
     void ask_each_worker(void (worker::*request)() noexcept);
     void enrol(worker& one);
@@ -34,13 +42,14 @@ struct server_shared {
     /// Counts a limit that struck, and tells of it.
     void strike(limit which, const endpoint& whom, const std::error_code& why) noexcept;
     server_counters counters() const noexcept;
-    unsigned workers() const noexcept;
 
     const aperto::options options;
     const handler what;
-    const std::size_t connections_max;
-    const std::size_t memory_budget;  ///< bytes, each worker's share
-    admission door;
+    // Settled:
+    unsigned workers = 0;
+    std::size_t connections_max = 0;
+    std::size_t memory_budget = 0;  ///< bytes, each worker's share
+    std::optional<admission> door;
     server_events& events;
     std::atomic<std::size_t> connections = 0;
     std::atomic<std::uint64_t> accepted = 0;

@@ -13,9 +13,10 @@ using namespace std::chrono_literals;
 source_key key(const std::string& address) { return source_key::of(*endpoint::from_address(address, 1)); }
 
 const time_point begin{};
+constexpr std::uint64_t seed = 7;
 
 TEST(AcceptPace, GivesASecondsWorthAtOnceAndThenTheRate) {
-    accept_pace pace(10);
+    accept_pace pace(10, seed);
     for (int i = 0; i < 10; ++i)
         EXPECT_TRUE(pace.take(key("192.0.2.1"), begin));
     EXPECT_FALSE(pace.take(key("192.0.2.1"), begin));
@@ -29,28 +30,28 @@ TEST(AcceptPace, GivesASecondsWorthAtOnceAndThenTheRate) {
 }
 
 TEST(AcceptPace, HoldsEachAddressToItsOwn) {
-    accept_pace pace(1);
+    accept_pace pace(1, seed);
     EXPECT_TRUE(pace.take(key("192.0.2.1"), begin));
     EXPECT_FALSE(pace.take(key("192.0.2.1"), begin));
     EXPECT_TRUE(pace.take(key("192.0.2.2"), begin));
 }
 
 TEST(AcceptPace, SlowerThanOneASecondStillLetsTheFirstIn) {
-    accept_pace pace(0.5);
+    accept_pace pace(0.5, seed);
     EXPECT_TRUE(pace.take(key("192.0.2.1"), begin));
     EXPECT_FALSE(pace.take(key("192.0.2.1"), begin + 1900ms));
     EXPECT_TRUE(pace.take(key("192.0.2.1"), begin + 2100ms));
 }
 
 TEST(AcceptPace, TakesAnIPv6NetworkOf64BitsForOne) {
-    accept_pace pace(1);
+    accept_pace pace(1, seed);
     EXPECT_TRUE(pace.take(key("2001:db8:0:1::1"), begin));
     EXPECT_FALSE(pace.take(key("2001:db8:0:1:ffff::2"), begin));
     EXPECT_TRUE(pace.take(key("2001:db8:0:2::1"), begin));
 }
 
 TEST(AcceptPace, AFloodOfAddressesMakesItForgetTheLeastActiveFirst) {
-    accept_pace pace(100);
+    accept_pace pace(100, seed);
     for (int i = 0; i < 100; ++i)
         EXPECT_TRUE(pace.take(key("192.0.2.1"), begin));
     EXPECT_FALSE(pace.take(key("192.0.2.1"), begin));

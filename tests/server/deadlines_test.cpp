@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iostream>
 #include <string>
 #include <vector>
 
@@ -99,6 +100,44 @@ TEST_F(deadlines, each_strikes_at_its_time_and_is_counted_by_its_name) {
     EXPECT_EQ(counted.of(limit::idle_timeout), 1U);
     EXPECT_EQ(counted.of(limit::message_deadline), 1U);
     EXPECT_EQ(counted.closed, 3U);
+}
+
+TEST_F(deadlines, past_the_memory_budget_an_eighth_of_it_becomes_free_and_no_more) {
+    constexpr std::size_t clients_max = 400;
+    constexpr std::size_t part = 10'000;  // of a line, held by each
+    chosen.memory_budget = 1024 * 1024;
+    server serving(chosen, &capitals);
+    office.spawn(serving.run_on(office.loop()));
+    std::size_t came = 0;
+    std::size_t ended = 0;
+    const auto hold = [](std::size_t size) -> task<> {
+        client_options patient;
+        patient.stream.idle_timeout = forever;
+        task<stream> connecting = connect("office:9999", patient);
+        stream peer = co_await connecting;
+        const std::string text(size, 'x');
+        try {
+            co_await peer.write(text);
+            co_await peer.read_some();
+        } catch (const error&) {  // NOLINT(bugprone-empty-catch)
+            // It has been ended.
+        }
+    };
+    laptop.spawn([](sim::host& from, auto one, server& of, std::size_t& count, std::size_t& shed) -> task<> {
+        while (shed == 0 && count < clients_max) {
+            from.spawn(one(part));
+            ++count;
+            co_await sleep(50ms);
+            shed = of.counters().of(limit::memory_budget);
+        }
+        of.stop();
+    }(laptop, hold, serving, came, ended));
+    world.run();
+    const double share = static_cast<double>(ended) / static_cast<double>(came);
+    std::cout << "    " << came << " clients with " << part << " bytes each, " << ended << " ended\n";
+    EXPECT_LT(came, clients_max);
+    EXPECT_GT(share, 0.11) << "an eighth, rounded up to whole clients";
+    EXPECT_LT(share, 0.15);
 }
 
 TEST_F(deadlines, a_byte_now_and_then_does_not_extend_a_message) {

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <thread>
 #include <vector>
@@ -110,6 +111,33 @@ TEST_P(limits_on, deny_refuses_and_wins_over_allow) {
     expect_refused_in_order(unlisted);
     EXPECT_EQ(serving.counters().of(limit::deny), 2U);
     EXPECT_EQ(seen.limits(), (std::vector<std::string>{"deny", "deny"}));
+}
+
+/// Whether the server's socket is gone: what is then sent to it is answered by a reset.
+bool is_gone(plain_client& client) {
+    client.send("x");
+    std::this_thread::sleep_for(1ms);
+    client.send("y");
+    return client.was_reset();
+}
+
+TEST_P(limits_on, so_many_refused_clients_at_once_get_time_for_their_end_and_no_more) {
+    constexpr std::size_t refused = 60;
+    constexpr std::size_t with_time = 16;
+    options chosen = basic();
+    chosen.deny = {cidr::parse("127.0.0.66")};
+    server serving(chosen, capitals);
+    serving.start();
+    std::vector<plain_client> clients;
+    for (std::size_t i = 0; i < refused; ++i)
+        clients.emplace_back(serving.endpoints().front(), "127.0.0.66");
+    for (plain_client& each : clients) {
+        EXPECT_EQ(each.receive_all(), "");
+        EXPECT_FALSE(each.was_reset());
+    }
+    const auto gone = std::count_if(clients.begin(), clients.end(), is_gone);
+    EXPECT_EQ(static_cast<std::size_t>(gone), refused - with_time);
+    EXPECT_EQ(serving.counters().of(limit::deny), refused);
 }
 
 TEST_P(limits_on, a_client_that_never_reads_is_ended_by_the_write_deadline) {

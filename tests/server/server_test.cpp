@@ -267,6 +267,34 @@ TEST_P(server_on, ends_the_wait_of_a_coroutine_that_reads_when_it_stops) {
     serving.wait();
 }
 
+/// Fails at the beginning of each turn, before anything else can happen in it.
+struct endless_failure {
+    void operator()() const {
+        loop::current().post(endless_failure{});
+        throw std::runtime_error("again and again");
+    }
+};
+
+TEST_P(server_on, ends_where_its_loop_does_nothing_but_fail) {
+    options chosen = basic();
+    chosen.workers = 2;
+    chosen.drain_grace = 0ms;
+    server serving(chosen, [](std::string_view message, exchange& with) {
+        with.reply(message);
+        loop::current().post(endless_failure{});
+    });
+    serving.start();
+    plain_client client(serving.endpoints().front());
+    client.send("a").receive_all();
+    try {
+        serving.wait();
+        FAIL() << "nothing was thrown";
+    } catch (const std::runtime_error& failed) {
+        EXPECT_STREQ(failed.what(), "again and again");
+    }
+    EXPECT_EQ(serving.connections(), 0U);
+}
+
 TEST_P(server_on, a_thousand_clients_at_once_each_get_their_own_answer) {
     options chosen = basic();
     chosen.workers = 2;

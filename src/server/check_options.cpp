@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+#include "server/check_options.hpp"
+
+#include "core/option_text.hpp"
+#include "server/option_ranges.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace aperto {
+namespace {
+
+/// 0 and `no_limit` have a meaning of their own.
+void check_count(std::string_view name, std::size_t given) {
+    if (given != 0 && given != no_limit) check_number(name, given, 1, ranges::connections_most);
+}
+
+void check_size(std::string_view name, std::size_t given, std::size_t least) {
+    if (given >= least) return;
+    const std::string text = std::to_string(given);
+    refuse_option(name, text, takes_size(name, least, text));
+}
+
+void check_time(std::string_view name, duration given, bool zero_allowed) {
+    const bool fits = given >= ranges::time_least && given <= ranges::time_most;
+    if (fits || given == forever || (zero_allowed && given == duration::zero())) return;
+    const std::string text = fmt::format("{}ns", given.count());
+    refuse_option(name, text, takes_time(name, zero_allowed, text));
+}
+
+void check_rate(double given) {
+    if (std::isfinite(given) && given >= 0 && given <= ranges::accept_rate_most) return;
+    const std::string text = fmt::format("{}", given);
+    refuse_option("accept_rate", text,
+                  takes_number("accept_rate", 0, static_cast<std::uint64_t>(ranges::accept_rate_most), text));
+}
+
+void check_backlog(int given) {
+    if (given >= ranges::backlog_least) return;
+    const std::string text = std::to_string(given);
+    refuse_option("socket.backlog", text,
+                  takes_number("socket.backlog", ranges::backlog_least, ranges::backlog_most, text));
+}
+
+void check_times(const options& chosen) {
+    check_time("idle_timeout", chosen.idle_timeout, false);
+    check_time("message_deadline", chosen.message_deadline, false);
+    check_time("write_deadline", chosen.write_deadline, false);
+    check_time("handshake_deadline", chosen.handshake_deadline, false);
+    check_time("drain_delay", chosen.drain_delay, true);
+    check_time("drain_grace", chosen.drain_grace, true);
+    check_time("drain_spread", chosen.drain_spread, true);
+    check_time("drain_deadline", chosen.drain_deadline, true);
+    check_time("socket.keepalive", chosen.socket.keepalive, true);
+    check_time("socket.user_timeout", chosen.socket.user_timeout, true);
+}
+
+}  // namespace
+
+void check_options(const options& chosen) {
+    if (chosen.host.find('\0') != std::string::npos)
+        refuse_option("host", chosen.host, takes_no_nul("host", chosen.host));
+    check_number("workers", chosen.workers, 0, ranges::workers_most);
+    check_size("max_message", chosen.max_message, ranges::max_message_least);
+    check_size("high_water", chosen.high_water, ranges::high_water_least);
+    if (chosen.memory_budget != 0)
+        check_size("memory_budget", chosen.memory_budget, ranges::memory_budget_least);
+    check_count("max_connections", chosen.max_connections);
+    check_count("max_connections_per_address", chosen.max_connections_per_address);
+    check_rate(chosen.accept_rate);
+    check_backlog(chosen.socket.backlog);
+    check_times(chosen);
+}
+
+}  // namespace aperto

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "aperto/server.hpp"
+
+#include <limits>
+
+/// What the options of a server may be; `check_options` and the program's options hold to it.
+namespace aperto::ranges {
+
+inline constexpr unsigned workers_most = 1024;
+inline constexpr std::size_t connections_most = 10'000'000;
+inline constexpr double accept_rate_most = 10'000'000;
+inline constexpr int backlog_least = 1;
+inline constexpr int backlog_most = std::numeric_limits<int>::max();
+inline constexpr std::size_t max_message_least = 1;
+inline constexpr std::size_t high_water_least = 1;  ///< with none, nothing would ever be sent
+inline constexpr std::size_t memory_budget_least = std::size_t{64} * 1024;
+inline constexpr duration time_least = std::chrono::microseconds(1);
+/// For ever, to a connection; and it keeps sums of time points from overflowing.
+inline constexpr duration time_most = std::chrono::hours(100 * 365 * 24);
+
+}  // namespace aperto::ranges
