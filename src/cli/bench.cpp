@@ -5,47 +5,20 @@
 #include "cli/failure.hpp"
 #include "cli/quantity.hpp"
 #include "cli/sentence.hpp"
+#include "core/signal_set.hpp"
 #include "load/generator.hpp"
 
 #include <CLI/CLI.hpp>
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <memory>
 #include <optional>
 
 namespace aperto::cli {
 namespace {
-
-std::atomic<bool> interrupted = false;
-static_assert(std::atomic<bool>::is_always_lock_free);  // what a signal handler may touch
-
-void on_interrupt(int /*signal*/) { interrupted = true; }
-
-/// For its lifetime an interrupt ends the run early instead of the program; a second one ends the program.
-class interrupt_guard {
-public:
-    interrupt_guard() {
-        struct sigaction action{};
-        action.sa_handler = on_interrupt;
-        action.sa_flags = static_cast<int>(SA_RESETHAND);
-        ::sigaction(SIGINT, &action, &before_int_);
-        ::sigaction(SIGTERM, &action, &before_term_);
-    }
-    ~interrupt_guard() {
-        ::sigaction(SIGINT, &before_int_, nullptr);
-        ::sigaction(SIGTERM, &before_term_, nullptr);
-    }
-    interrupt_guard(const interrupt_guard&) = delete;
-    interrupt_guard& operator=(const interrupt_guard&) = delete;
-
-private:
-    struct sigaction before_int_{};
-    struct sigaction before_term_{};
-};
 
 struct request {
     load::plan plan;
@@ -173,8 +146,9 @@ load::outcome run_load(const request& what, bool live) {
             std::fflush(stderr);
         };
     }
-    const interrupt_guard guard;
-    load::generator load(what.plan, listener, &interrupted);
+    // The first interrupt ends the run early, the second one the program.
+    const signal_set signals({.ending = {SIGINT, SIGTERM}});
+    load::generator load(what.plan, listener, &signals.asked_to_end());
     if (!what.json) std::fputs(bench_headline(what.plan, load.target_name()).c_str(), stdout);
     std::fflush(stdout);
     return load.run();

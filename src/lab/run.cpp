@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "lab/run.hpp"
 
+#include "core/signal_set.hpp"
 #include "lab/bad_input.hpp"
 #include "lab/box.hpp"
 #include "lab/kernel_view.hpp"
@@ -21,33 +22,6 @@ namespace aperto::lab {
 using namespace std::chrono_literals;
 
 namespace {
-
-volatile std::sig_atomic_t interrupted = 0;
-
-void on_signal(int) { interrupted = 1; }
-
-/// Ctrl-C ends the run as an end of time does; the second one ends the program, and the kernel cleans up.
-class signal_guard {
-public:
-    signal_guard() {
-        interrupted = 0;
-        struct sigaction action{};
-        action.sa_handler = on_signal;
-        action.sa_flags = static_cast<int>(SA_RESETHAND);
-        ::sigaction(SIGINT, &action, &old_interrupt_);
-        ::sigaction(SIGTERM, &action, &old_terminate_);
-    }
-    ~signal_guard() {
-        ::sigaction(SIGINT, &old_interrupt_, nullptr);
-        ::sigaction(SIGTERM, &old_terminate_, nullptr);
-    }
-    signal_guard(const signal_guard&) = delete;
-    signal_guard& operator=(const signal_guard&) = delete;
-
-private:
-    struct sigaction old_interrupt_{};
-    struct sigaction old_terminate_{};
-};
 
 /// A connection that says nothing for so long will not say more by itself once the programs have ended.
 constexpr duration quiet = 3s;
@@ -94,9 +68,10 @@ private:
 /// The run while it goes on: the hosts, the wire between them and the programs' output.
 class running {
 public:
-    running(const run_plan& plan, const run_watcher& watcher)
+    running(const run_plan& plan, const run_watcher& watcher, signal_set& signals)
         : plan_(plan),
           watcher_(watcher),
+          signals_(signals),
           hosts_(plan.client, plan.server),
           wire_(plan.wire, hosts_.descriptor_of(side::client, host_descriptor::tun),
                 hosts_.descriptor_of(side::server, host_descriptor::tun)),
@@ -110,11 +85,11 @@ public:
         if (wait_for_server()) {
             start(side::client, plan_.client_program);
             wait_for([this] { return ended_[index(side::client)]; });
-            report_.timed_out = !ended_[index(side::client)] && !interrupted;
+            report_.timed_out = !ended_[index(side::client)] && !interrupted();
             stop_program(side::client);
             let_it_settle();
         } else {
-            report_.timed_out = !ended_[index(side::server)] && !interrupted;
+            report_.timed_out = !ended_[index(side::server)] && !interrupted();
         }
         by_itself_[index(side::server)] = ended_[index(side::server)];
         stop_program(side::server);
@@ -122,10 +97,16 @@ public:
     }
 
 private:
+    /// Ctrl-C ends the run as an end of time does; the second one ends the program, and the kernel cleans up.
+    bool interrupted() noexcept {
+        if (signals_.take() != 0) interrupted_ = true;
+        return interrupted_;
+    }
+
     template <class condition>
     bool wait_for(condition done, duration at_most = duration::max()) {
         const auto last = at_most == duration::max() ? end_ : std::min(end_, clock_now() + at_most);
-        while (!done() && !interrupted) {
+        while (!done() && !interrupted()) {
             const auto now = clock_now();
             if (now >= last) {
                 return false;
@@ -163,7 +144,7 @@ private:
             host == side::client && ::isatty(STDIN_FILENO) == 0 && ::fcntl(STDIN_FILENO, F_GETFD) != -1;
         hosts_.start(host, what.arguments,
                      {give_input ? STDIN_FILENO : nothing.get(), output.write_end(), output.write_end()});
-        while (!started_[index(host)] && !interrupted) {
+        while (!started_[index(host)] && !interrupted()) {
             turn(5ms);
         }
         output.close_write_end();
@@ -240,14 +221,14 @@ private:
     }
 
     void stop_program(side host) {
-        report_.interrupted = report_.interrupted || interrupted != 0;
+        report_.interrupted = report_.interrupted || interrupted();
         if (!started_[index(host)] || ended_[index(host)]) {
             by_itself_[index(host)] = ended_[index(host)];
             return;
         }
         // Its last chance comes after the run's end of time: a second of its own.
         end_ = std::max(end_, clock_now() + 3s);
-        interrupted = 0;
+        interrupted_ = false;
         hosts_.signal(host, SIGTERM);
         if (!wait_for([&] { return ended_[index(host)]; }, 1s)) {
             hosts_.signal(host, SIGKILL);
@@ -288,6 +269,8 @@ private:
 
     const run_plan& plan_;
     const run_watcher& watcher_;
+    signal_set& signals_;
+    bool interrupted_ = false;
     box hosts_;
     wire wire_;
     in_order packets_;
@@ -305,8 +288,8 @@ private:
 }  // namespace
 
 run_report run_lab_once(const run_plan& plan, const run_watcher& watcher) {
-    const signal_guard guard;
-    running run(plan, watcher);
+    signal_set signals({.ending = {SIGINT, SIGTERM}});
+    running run(plan, watcher, signals);
     return run.go();
 }
 

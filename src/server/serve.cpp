@@ -1,94 +1,27 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/server.hpp"
-
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
+#include "core/signal_watch.hpp"
 
 #include <csignal>
 #include <cstdio>
-#include <thread>
+#include <optional>
 
 namespace aperto {
-namespace {
-
-/// SIGINT and SIGTERM as a descriptor, for as long as this lives; started threads must not take them either.
-class signals {
-public:
-    signals() {
-        sigemptyset(&wanted_);
-        sigaddset(&wanted_, SIGINT);
-        sigaddset(&wanted_, SIGTERM);
-        pthread_sigmask(SIG_BLOCK, &wanted_, &before_);
-        descriptor_ = signalfd(-1, &wanted_, SFD_CLOEXEC);
-        if (descriptor_ < 0) throw error::from_result(-errno, "watch for", "signals");
-    }
-    ~signals() { restore(); }
-    signals(const signals&) = delete;
-    signals& operator=(const signals&) = delete;
-
-    int descriptor() const noexcept { return descriptor_; }
-
-    /// Takes the signal that has come, and gives the next one its usual effect: a second Ctrl-C ends the
-    /// program at once.
-    void take_one() noexcept {
-        signalfd_siginfo which{};
-        [[maybe_unused]] const auto taken = ::read(descriptor_, &which, sizeof which);
-        restore();
-    }
-
-private:
-    void restore() noexcept {
-        if (descriptor_ < 0) return;
-        ::close(std::exchange(descriptor_, -1));
-        pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-    }
-
-    sigset_t wanted_{};
-    sigset_t before_{};
-    int descriptor_ = -1;
-};
-
-/// Waits until a signal has come or the server has ended by itself.
-void serve_until_signal(server& serving, signals& watched) {
-    const int over = eventfd(0, EFD_CLOEXEC);
-    if (over < 0) throw error::from_result(-errno, "open", "an eventfd");
-    std::exception_ptr failure;
-    std::thread waiter([&] {
-        try {
-            serving.wait();
-        } catch (...) {
-            failure = std::current_exception();
-        }
-        eventfd_write(over, 1);
-    });
-    pollfd both[] = {{watched.descriptor(), POLLIN, 0}, {over, POLLIN, 0}};
-    while (::poll(both, 2, -1) < 0 && errno == EINTR) {
-    }
-    if (both[0].revents) watched.take_one();
-    serving.stop();
-    waiter.join();
-    ::close(over);
-    if (failure) std::rethrow_exception(failure);
-}
-
-}  // namespace
 
 int serve(const options& options, handler what) {
     constexpr int failed = 1;
-    constexpr int could_not_listen = 5;
+    constexpr int could_not_start = 5;
     bool started = false;
     try {
-        std::optional<signals> watched;
-        if (options.handle_signals) watched.emplace();
+        // Taken before the first client can come, and given back when all is over.
+        std::optional<signal_set> signals;
+        if (options.handle_signals) signals.emplace(signal_set::wanted{.ending = {SIGINT, SIGTERM}});
         server serving(options, std::move(what));
         serving.start();
         started = true;
-        if (watched)
-            serve_until_signal(serving, *watched);
-        else
-            serving.wait();
+        std::optional<signal_watch> watch;
+        if (signals) watch.emplace(*signals, [&serving](int) { serving.stop(); });
+        serving.wait();
         return 0;
     } catch (const error& failure) {
         std::fprintf(stderr, "error: %s\n", failure.what());
@@ -96,7 +29,7 @@ int serve(const options& options, handler what) {
     } catch (const std::exception& failure) {
         std::fprintf(stderr, "error: %s\n", failure.what());
     }
-    return started ? failed : could_not_listen;
+    return started ? failed : could_not_start;
 }
 
 int serve(std::uint16_t port, handler what) { return serve(options{.port = port}, std::move(what)); }
