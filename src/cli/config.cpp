@@ -2,22 +2,26 @@
 #include "cli/config.hpp"
 
 #include "cli/command_line.hpp"
+#include "cli/quantity.hpp"
 #include "cli/sentence.hpp"
 #include "core/log_safe.hpp"
 
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
-#include <fstream>
-#include <iterator>
+#include <memory>
 
 namespace aperto::cli {
 
 namespace {
 
 constexpr std::string_view argument_key = "service";
+/// A file that denies 100,000 ranges has 2 MiB; /dev/zero has no end.
+constexpr std::size_t config_size_max = std::size_t{4} * 1024 * 1024;
 
 class reader {
 public:
@@ -35,7 +39,7 @@ public:
             if (option)
                 set(*option, value);
             else if (key.str() == argument_key && command_.set_arguments)
-                try_at(value, [&] { command_.set_arguments({text_of(value)}); });
+                try_at(value, [&] { command_.set_arguments({text_of(argument_key, value)}); });
             else
                 complain(key.source(), unknown(key.str()));
         }
@@ -69,10 +73,11 @@ private:
                 option.set({});
             return;
         }
-        const auto* list = value.as_array();
-        if (!list) return try_at(value, [&] { set_text(option, text_of(value)); });
+        const std::string key = option.name.substr(2);
+        const auto* list = option.several ? value.as_array() : nullptr;
+        if (!list) return try_at(value, [&] { set_text(option, text_of(key, value)); });
         for (const toml::node& each : *list)
-            try_at(each, [&] { set_text(option, text_of(each)); });
+            try_at(each, [&] { set_text(option, text_of(key, each)); });
     }
 
     static void set_text(const option_description& option, const std::string& text) {
@@ -83,11 +88,18 @@ private:
         option.set(text);
     }
 
-    static std::string text_of(const toml::node& value) {
+    static const char* kind_of(const toml::node& value) {
+        if (value.is_array()) return _("a list");
+        if (value.is_table()) return _("a table");
+        if (value.is_boolean()) return _("true or false");
+        return _("a date or a time of day");
+    }
+
+    static std::string text_of(std::string_view key, const toml::node& value) {
         if (const auto* text = value.as_string()) return text->get();
         if (const auto* number = value.as_integer()) return std::to_string(number->get());
         if (const auto* number = value.as_floating_point()) return fmt::format("{}", number->get());
-        throw usage_error(_("a text or a number belongs here"));
+        throw usage_error(sentence(_("{} takes one text or one number, not {}"), key, kind_of(value)));
     }
 
     template <class Action>
@@ -128,14 +140,20 @@ std::vector<config_problem> apply_config(const command_description& command, std
 }
 
 std::string read_config(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"), std::fclose);
     std::string text;
-    try {
-        text.assign(std::istreambuf_iterator<char>(file), {});
-    } catch (const std::ios_base::failure&) {  // a folder opens, and cannot be read
-        file.setstate(std::ios::failbit);
+    std::array<char, 4096> piece{};
+    // One byte more than may be there is read, and no end is waited for that may never come.
+    while (file && text.size() <= config_size_max) {
+        const std::size_t size = std::fread(piece.data(), 1, piece.size(), file.get());
+        text.append(piece.data(), size);
+        if (size < piece.size()) break;
     }
-    if (!file) throw usage_error(sentence(_("could not read {}: {}"), log_safe(path), std::strerror(errno)));
+    if (!file || std::ferror(file.get()) != 0)
+        throw usage_error(sentence(_("could not read {}: {}"), log_safe(path), std::strerror(errno)));
+    if (text.size() > config_size_max)
+        throw usage_error(sentence(_("could not read {}: it is larger than {}"), log_safe(path),
+                                   size_option_text(config_size_max)));
     return text;
 }
 

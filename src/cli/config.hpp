@@ -17,7 +17,8 @@ struct config_problem {
 };
 
 /// Gives a command what a TOML file (toml.io, 1.0) sets: keys are the names of its options without the
-/// dashes, values are what the option takes, as text, number, true for a flag, or a list of those.
+/// dashes, values are what the option takes, as text, number, true for a flag, or a list of those for an
+/// option that may be given several times.
 ///
 ///     port = 7000
 ///     service = "echo"              # what the command line gives as its argument
@@ -29,7 +30,7 @@ struct config_problem {
 std::vector<config_problem> apply_config(const command_description& command, std::string_view text,
                                          const std::vector<std::string>& not_in_a_file);
 
-/// The file's contents. Throws `usage_error` where it cannot be read.
+/// The file's contents, at most 4 MiB. Throws `usage_error` where it cannot be read, and where there is more.
 std::string read_config(const std::string& path);
 
 /// "aperto.toml:3:1: there is no option …", a line for each.

@@ -4,12 +4,13 @@
 #include "cli/commands.hpp"
 #include "cli/facts_text.hpp"
 #include "cli/failure.hpp"
+#include "cli/ignored_signals.hpp"
 #include "cli/quantity.hpp"
 #include "cli/report.hpp"
 #include "cli/sentence.hpp"
-#include "cli/signals.hpp"
 #include "cli/terminal_text.hpp"
 #include "core/log_safe.hpp"
+#include "core/signal_watch.hpp"
 
 #include <unistd.h>
 
@@ -150,7 +151,9 @@ std::string invitation(std::uint16_t port) {
 }  // namespace
 
 int run_demo() {
-    const signal_block signals;
+    ignore_signals_of_writes();
+    // It ends with its terminal (SIGHUP); a second signal, also while it still talks, ends it at once.
+    signal_set signals({.ending = {SIGINT, SIGTERM, SIGHUP}, .exit_code = exit_interrupted});
     const auto told = report::create({.messages = message_detail::automatic,
                                       .descriptor = STDOUT_FILENO,
                                       .prefix = _("server   "),
@@ -181,7 +184,7 @@ int run_demo() {
     events.wait_closed();
     if (is_attended()) {
         told->plain(invitation(request.port));
-        const signal_watch watch(signals, [&serving] { serving->stop(); });
+        const signal_watch watch(signals, [&serving](int) { serving->stop(); });
         serving->wait();
         told->stopped();
     } else {

@@ -4,14 +4,13 @@
 #include "cli/option_values.hpp"
 #include "cli/sentence.hpp"
 #include "core/log_safe.hpp"
-
-#include <limits>
+#include "server/option_ranges.hpp"
 
 namespace aperto::cli {
 
 namespace {
 
-constexpr std::uint64_t connections_most = 10'000'000;
+using ranges::connections_most;
 
 /// Comma-separated, and may be given several times.
 option_description ranges_option(std::string name, std::string help, std::string fallback,
@@ -35,6 +34,7 @@ option_description ranges_option(std::string name, std::string help, std::string
             .value = "RANGES",
             .help = std::move(help),
             .fallback = std::move(fallback),
+            .several = true,
             .set = take};
 }
 
@@ -48,7 +48,7 @@ void add_counts(std::vector<option_description>& to, aperto::options& options) {
         [&options](std::uint64_t number) { options.max_connections_per_address = number; }));
     to.push_back(number_option(
         "--accept-rate", _("clients a second from one address; those past it are refused"), _("any number"),
-        1, connections_most,
+        1, static_cast<std::uint64_t>(ranges::accept_rate_most),
         [&options](std::uint64_t number) { options.accept_rate = static_cast<double>(number); }));
     to.push_back(ranges_option("--exempt", _("not held to the two limits per address, like your proxies"),
                                _("nobody"), options.exempt));
@@ -57,18 +57,19 @@ void add_counts(std::vector<option_description>& to, aperto::options& options) {
         ranges_option("--deny", _("these may not connect; it wins over --allow"), _("nobody"), options.deny));
     to.push_back(number_option(
         "--backlog", _("clients that the system keeps waiting to be accepted"),
-        std::to_string(options.socket.backlog), 1, std::numeric_limits<int>::max(),
+        std::to_string(options.socket.backlog), ranges::backlog_least, ranges::backlog_most,
         [&options](std::uint64_t number) { options.socket.backlog = static_cast<int>(number); }));
 }
 
 void add_sizes(std::vector<option_description>& to, aperto::options& options) {
-    to.push_back(size_option("--max-message", _("largest message or line"), options.max_message, 1));
+    to.push_back(size_option("--max-message", _("largest message or line"), options.max_message,
+                             ranges::max_message_least));
     to.push_back(size_option("--high-water",
                              _("bytes waiting to be sent to a client, past which it is not read"),
-                             options.high_water, 1));
+                             options.high_water, ranges::high_water_least));
     auto budget = size_option("--memory-budget",
                               _("memory for all buffers; past it the newest clients that hold any are ended"),
-                              options.memory_budget, std::size_t{64} * 1024);
+                              options.memory_budget, ranges::memory_budget_least);
     budget.fallback = _("a quarter of the memory");
     to.push_back(std::move(budget));
 }

@@ -4,6 +4,7 @@
 #include "cli/option_values.hpp"
 #include "cli/sentence.hpp"
 #include "core/log_safe.hpp"
+#include "server/option_ranges.hpp"
 
 namespace aperto::cli {
 
@@ -69,7 +70,8 @@ command_description describe_serve(serve_request& request) {
             options.framing),
         flag_option("--once", _("one client at a time, one reply each, then close and accept again"),
                     options.once),
-        number_option("--workers", _("threads, each with a loop of its own"), _("one a core"), 1, 1024,
+        number_option("--workers", _("threads, each with a loop of its own"), _("one a core"), 1,
+                      ranges::workers_most,
                       [&options](std::uint64_t number) { options.workers = static_cast<unsigned>(number); }),
         engine_option(options.engine),
         messages_option(request.messages),

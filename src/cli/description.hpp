@@ -16,6 +16,7 @@ struct option_description {
     std::string help = {};      ///< translated
     std::string fallback = {};  ///< what holds without the option, as the help shows it; may be empty
     bool advanced = false;      ///< listed under the limits
+    bool several = false;       ///< may be given several times, and as a list in a file
     /// Takes the value (empty for a flag). Throws `usage_error`.
     std::function<void(const std::string& value)> set = {};
 };

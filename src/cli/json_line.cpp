@@ -98,6 +98,17 @@ json_line& json_line::add(std::string_view key, std::string_view text) {
     return *this;
 }
 
+json_line& json_line::add(std::string_view key, const std::vector<std::string_view>& texts) {
+    begin_member(key);
+    text_ += '[';
+    for (const std::string_view each : texts) {
+        if (text_.back() != '[') text_ += ',';
+        append_string(text_, each);
+    }
+    text_ += ']';
+    return *this;
+}
+
 json_line& json_line::add(std::string_view key, double number) {
     return add_raw(key, fmt::format("{:.3f}", number));
 }

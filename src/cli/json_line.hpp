@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace aperto::cli {
 
@@ -39,6 +40,8 @@ public:
     json_line& add(std::string_view key, const std::optional<Value>& value) {
         return value ? add(key, *value) : *this;
     }
+    /// A list of texts.
+    json_line& add(std::string_view key, const std::vector<std::string_view>& texts);
     /// At most `size_max` bytes of `text`, never part of a character.
     json_line& add_cut(std::string_view key, std::string_view text, std::size_t size_max);
 

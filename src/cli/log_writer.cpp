@@ -26,6 +26,13 @@ std::uint64_t count_lines(std::string_view text) {
     return static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n'));
 }
 
+/// How many bytes to offer a pipe: whole lines where they fit.
+std::size_t piece_of(std::string_view bytes) {
+    if (bytes.size() <= PIPE_BUF) return bytes.size();
+    const std::size_t line_end = bytes.rfind('\n', PIPE_BUF - 1);
+    return line_end == std::string_view::npos ? PIPE_BUF : line_end + 1;
+}
+
 }  // namespace
 
 struct log_writer::state {
@@ -43,6 +50,7 @@ struct log_writer::state {
     time_point tick_at = time_point::max();  // guarded
     bool closing = false;                    // guarded
     bool ended = false;                      // guarded
+    std::uint64_t in_hand = 0;               // guarded: lines taken from the queue and not written yet
     std::thread thread;
 
     std::atomic<bool> given_up = false;
@@ -57,13 +65,19 @@ struct log_writer::state {
     bool next_batch(std::string& batch);
     void put(std::string_view batch);
     std::size_t put_some(std::string_view bytes);
+    void written(std::string_view bytes);
+    void end_part(std::string_view last_bytes);
+    bool take_back(std::size_t part) const;
     void tell_dropped();
+    void drop_in_hand();
+    void drop_rest();
 };
 
 void log_writer::state::run() {
     std::string batch;
     while (next_batch(batch)) {
         put(batch);
+        drop_in_hand();
         tell_dropped();
         batch.clear();
     }
@@ -93,29 +107,55 @@ bool log_writer::state::next_batch(std::string& batch) {
             changed.wait_until(lock, tick_at);
     }
     batch.swap(queue);
+    in_hand = count_lines(batch);
     return true;
 }
 
-/// Writes all of `batch`, or counts what is left of it as dropped.
+/// Writes all of `batch`, or what there is room for.
 void log_writer::state::put(std::string_view batch) {
     if (within_line) {
         // Half a line stands there from before the failure: end it, so that what follows is whole.
-        if (put_some("\n") != 1) {
-            dropped += count_lines(batch);
-            return;
-        }
+        if (put_some("\n") != 1) return;
         within_line = false;
     }
     const std::string_view all = batch;
     while (!batch.empty()) {
-        const std::size_t written = put_some(batch);
-        if (written == 0) break;
-        batch.remove_prefix(written);
+        const std::size_t size = put_some(batch);
+        if (size == 0) break;
+        written(batch.substr(0, size));
+        batch.remove_prefix(size);
     }
-    if (batch.empty()) return;
-    dropped += count_lines(batch);
-    const std::size_t before = all.size() - batch.size();
-    within_line = before != 0 && all[before - 1] != '\n';
+    if (!batch.empty()) end_part(all.substr(0, all.size() - batch.size()));
+}
+
+void log_writer::state::written(std::string_view bytes) {
+    const std::lock_guard lock(mutex);
+    in_hand -= count_lines(bytes);
+}
+
+/// What was not written of a batch is lost.
+void log_writer::state::drop_in_hand() {
+    const std::lock_guard lock(mutex);
+    if (!ended) dropped += in_hand;  // else `drop_rest` has counted it
+    in_hand = 0;
+}
+
+/// After a write that failed: `last_bytes` are those that went before, and may end within a line.
+void log_writer::state::end_part(std::string_view last_bytes) {
+    const std::size_t part = last_bytes.size() - (last_bytes.rfind('\n') + 1);  // npos + 1: no line feed
+    within_line = part != 0 && !take_back(part);
+}
+
+/// Removes the last `part` bytes, of ours, from the file; false where it is none, or somebody else has
+/// written to it since.
+bool log_writer::state::take_back(std::size_t part) const {
+    if (!is_file) return false;
+    const off_t end = ::lseek(settings.descriptor, 0, SEEK_CUR);
+    struct stat about{};
+    if (end < 0 || ::fstat(settings.descriptor, &about) < 0 || about.st_size != end) return false;
+    const off_t begin = end - static_cast<off_t>(part);
+    if (::ftruncate(settings.descriptor, begin) < 0) return false;
+    return ::lseek(settings.descriptor, begin, SEEK_SET) == begin;
 }
 
 /// How many bytes the system took; 0 where it refuses or the wait was given up.
@@ -129,7 +169,7 @@ std::size_t log_writer::state::put_some(std::string_view bytes) {
             }
         }
         // A pipe that has room has room for PIPE_BUF bytes (pipe(7)), so the write does not block.
-        const std::size_t size = is_file ? bytes.size() : std::min<std::size_t>(bytes.size(), PIPE_BUF);
+        const std::size_t size = is_file ? bytes.size() : piece_of(bytes);
         const ssize_t written = ::write(settings.descriptor, bytes.data(), size);
         if (written > 0) return static_cast<std::size_t>(written);
         if (written < 0 && (errno == EINTR || errno == EAGAIN)) {
@@ -145,7 +185,18 @@ void log_writer::state::tell_dropped() {
     const std::uint64_t now = dropped;
     if (now == told_dropped || !settings.dropped_line || given_up) return;
     const std::string line = settings.dropped_line(now - told_dropped);
-    if (put_some(line) == line.size()) told_dropped = now;
+    const std::size_t size = put_some(line);
+    if (size == line.size())
+        told_dropped = now;
+    else
+        end_part(std::string_view(line).substr(0, size));
+}
+
+/// At the end, with the lock: what nobody will write any more.
+void log_writer::state::drop_rest() {
+    dropped += count_lines(queue) + in_hand;
+    queue.clear();
+    ended = true;
 }
 
 log_writer::log_writer(options settings) : state_(std::make_shared<state>(std::move(settings))) {
@@ -187,6 +238,7 @@ void log_writer::close(duration limit) {
         state_->given_up = true;
         ended = state_->changed.wait_for(lock, std::chrono::milliseconds(4 * blocked_poll_ms), over);
     }
+    state_->drop_rest();
     lock.unlock();
     if (ended)
         state_->thread.join();

@@ -20,7 +20,8 @@ namespace aperto::cli {
 /// A line is written as soon as the thread gets to it; nothing is held back for company. What comes while the
 /// reader is blocked waits in a queue of at most `queue_max` bytes; past that, and where the system refuses
 /// to write (no space, no reader), lines are dropped whole, counted, and told of once there is room again.
-/// All members may be called from any thread; `close` once.
+/// What a file took of a line that it then had no room for is taken back; in a pipe, which cannot, a line
+/// feed ends it. All members may be called from any thread; `close` once.
 class log_writer {
 public:
     struct options {
@@ -44,7 +45,8 @@ public:
     /// Asks for one `tick`, a second from now; while one is asked for, asking again changes nothing.
     void tick_later();
     /// Writes what is queued, for at most `limit`, then ends the thread. A reader that stays blocked costs
-    /// `limit` and the lines that were left. A tick that was asked for comes first, at once.
+    /// `limit` and the lines that were left, which `dropped` then counts too. A tick that was asked for comes
+    /// first, at once.
     void close(duration limit = std::chrono::seconds(1));
 
     /// Lines dropped so far.

@@ -4,7 +4,8 @@
 #include "cli/command_line.hpp"
 #include "cli/quantity.hpp"
 #include "cli/sentence.hpp"
-#include "core/log_safe.hpp"
+#include "core/option_text.hpp"
+#include "server/option_ranges.hpp"
 
 #include <limits>
 #include <utility>
@@ -19,11 +20,15 @@ option_description flag_option(std::string name, std::string help, bool& target)
 
 option_description text_option(std::string name, std::string value, std::string help, std::string fallback,
                                std::string& target) {
+    auto take = [name, &target](const std::string& text) {
+        if (text.find('\0') != std::string::npos) throw usage_error(takes_no_nul(name, text));
+        target = text;
+    };
     return {.name = std::move(name),
             .value = std::move(value),
             .help = std::move(help),
             .fallback = std::move(fallback),
-            .set = [&target](const std::string& text) { target = text; }};
+            .set = std::move(take)};
 }
 
 option_description number_option(std::string name, std::string help, std::string fallback,
@@ -31,9 +36,7 @@ option_description number_option(std::string name, std::string help, std::string
                                  std::function<void(std::uint64_t)> set) {
     auto take = [name, least, most, set = std::move(set)](const std::string& text) {
         const auto number = parse_number(text, least, most);
-        if (!number)
-            throw usage_error(sentence(_("{} takes a whole number from {} to {}, not \"{}\""), name,
-                                       std::to_string(least), std::to_string(most), log_safe(text)));
+        if (!number) throw usage_error(takes_number(name, least, most, text));
         set(*number);
     };
     return {.name = std::move(name),
@@ -74,9 +77,8 @@ option_description engine_option(engine& target) {
 option_description duration_option(std::string name, std::string help, duration& target, bool zero_allowed) {
     auto take = [name, zero_allowed, &target](const std::string& text) {
         const auto length = parse_duration(text);
-        if (!length || (*length == duration::zero() && !zero_allowed))
-            throw usage_error(
-                sentence(_("{} takes a time like 200ms, 5s, 2m or never, not \"{}\""), name, log_safe(text)));
+        if (!length || (*length < ranges::time_least && !(zero_allowed && *length == duration::zero())))
+            throw usage_error(takes_time(name, zero_allowed, text));
         target = *length;
     };
     return {.name = std::move(name),
@@ -89,9 +91,7 @@ option_description duration_option(std::string name, std::string help, duration&
 option_description size_option(std::string name, std::string help, std::size_t& target, std::size_t least) {
     auto take = [name, &target, least](const std::string& text) {
         const auto size = parse_size(text);
-        if (!size || *size < least)
-            throw usage_error(sentence(_("{} takes a size like 4096, 64KiB or 1MiB, at least {}, not \"{}\""),
-                                       name, size_option_text(least), log_safe(text)));
+        if (!size || *size < least) throw usage_error(takes_size(name, least, text));
         target = *size;
     };
     return {.name = std::move(name),

@@ -5,26 +5,22 @@
 
 namespace aperto::cli {
 
-namespace {
-constexpr std::int64_t line_ns = 1'000'000'000 / pace::per_second;
-}
-
 bool pace::admit(time_point now) noexcept {
     if (thinning_.load(std::memory_order_relaxed)) return false;
     const std::int64_t now_ns = now.time_since_epoch().count();
     std::int64_t seen = read_at_ns_.load(std::memory_order_relaxed);
     while (true) {
         const std::int64_t from = std::max(seen, now_ns);
-        if (from - now_ns >= burst * line_ns) {
+        if (from - now_ns >= burst_ * line_ns_) {
             thinning_.store(true, std::memory_order_relaxed);
             return false;
         }
-        if (read_at_ns_.compare_exchange_weak(seen, from + line_ns, std::memory_order_relaxed)) return true;
+        if (read_at_ns_.compare_exchange_weak(seen, from + line_ns_, std::memory_order_relaxed)) return true;
     }
 }
 
 bool pace::settle(std::uint64_t held_back) noexcept {
-    if (held_back > static_cast<std::uint64_t>(per_second)) return false;
+    if (held_back > static_cast<std::uint64_t>(per_second_)) return false;
     thinning_.store(false, std::memory_order_relaxed);
     return true;
 }

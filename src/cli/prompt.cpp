@@ -3,11 +3,12 @@
 
 #include "aperto/group.hpp"
 #include "cli/client_connection.hpp"
+#include "cli/ignored_signals.hpp"
 #include "cli/line_editor.hpp"
 #include "cli/reply_output.hpp"
 #include "cli/sentence.hpp"
-#include "cli/signals.hpp"
 #include "cli/standard_input.hpp"
+#include "core/signal_watch.hpp"
 #include "io/event.hpp"
 
 #include <termios.h>
@@ -27,7 +28,8 @@ class interrupt_guard {
 public:
     interrupt_guard() {
         ::tcgetattr(STDIN_FILENO, &found_);
-        watch_.emplace(blocked_, [this] { leave(); });
+        ignore_signals_of_writes();
+        watch_.emplace(signals_, [this](int) { leave(); });
     }
 
 private:
@@ -37,7 +39,7 @@ private:
         ::_exit(exit_interrupted);
     }
 
-    signal_block blocked_;
+    signal_set signals_{{.ending = {SIGINT, SIGTERM, SIGHUP}}};
     termios found_{};
     std::optional<signal_watch> watch_;
 };

@@ -3,6 +3,7 @@
 
 #include "cli/sentence.hpp"
 #include "core/i18n.hpp"
+#include "server/option_ranges.hpp"
 
 #include <fmt/format.h>
 
@@ -62,8 +63,7 @@ std::string with_decimals(double value, int decimals) {
 std::optional<duration> parse_duration(std::string_view text) {
     if (text == "never") return forever;
     const auto nanoseconds = parse_with_unit(text, time_units);
-    // A century is for ever to a connection, and keeps sums of time points from overflowing.
-    constexpr double most = 100.0 * 365 * 24 * 3600e9;
+    constexpr auto most = static_cast<double>(ranges::time_most.count());
     if (!nanoseconds || *nanoseconds > most) return {};
     return duration(std::llround(*nanoseconds));
 }

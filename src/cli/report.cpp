@@ -39,6 +39,16 @@ void report::stopping() {
     if (serving_.exchange(false)) tell_stopping();
 }
 
+std::string signal_name(int signal) {
+    const char* const name = ::sigabbrev_np(signal);
+    return name ? std::string("SIG") + name : std::to_string(signal);
+}
+
+bool report::admit_for_program() {
+    if (messages_ == message_detail::all) return true;
+    return !program_pace_.thinning() && program_pace_.admit(clock::now());
+}
+
 bool report::admit() { return !pace_.thinning() && pace_.admit(clock::now()); }
 
 void report::hold(std::atomic<std::uint64_t>& counter, std::uint64_t by) {
@@ -53,8 +63,10 @@ void report::tick_due() {
                      .message_bytes = held_message_bytes_.exchange(0),
                      .accepted = held_accepted_.exchange(0),
                      .closed = held_closed_.exchange(0),
-                     .limits = held_limits_.exchange(0)};
-    const bool calm = pace_.settle(held.total());
+                     .limits = held_limits_.exchange(0),
+                     .invalid = held_invalid_.exchange(0)};
+    const bool clients_calm = program_pace_.settle(held.of_clients());
+    const bool calm = pace_.settle(held.total()) && clients_calm;
     if (held.total() != 0) summary(held, calm);
     // Calm is only known a second after the last line held back.
     if (!calm && !summary_due_.exchange(true)) writer_->tick_later();

@@ -28,7 +28,9 @@ struct tally {
     std::uint64_t accepted = 0;
     std::uint64_t closed = 0;
     std::uint64_t limits = 0;
-    std::uint64_t total() const noexcept { return messages + accepted + closed + limits; }
+    std::uint64_t invalid = 0;  ///< connections whose first byte that is not UTF-8 was not told of
+    std::uint64_t of_clients() const noexcept { return accepted + closed + invalid; }
+    std::uint64_t total() const noexcept { return messages + limits + of_clients(); }
 };
 
 /// Tells what a server does, line by line, through a `log_writer`, in one of two formats. Thread safe, never
@@ -52,6 +54,8 @@ public:
     void count_invalid(std::uint64_t bytes) noexcept {
         invalid_bytes_.fetch_add(bytes, std::memory_order_relaxed);
     }
+    /// A signal has come that does nothing.
+    virtual void noted(int signal) = 0;
     virtual void stopped() = 0;
     /// A line of the program's own, as it is.
     void plain(const std::string& line) { write(line + "\n"); }
@@ -68,6 +72,9 @@ protected:
     /// True where a line on one connection or message is to be shown now; the line is counted otherwise by
     /// adding to `held`, and `summary` tells of it.
     bool admit();
+    /// As `admit`, for a line on a client in a log that programs read: at their pace, and each one where all
+    /// messages are asked for.
+    bool admit_for_program();
     void hold(std::atomic<std::uint64_t>& counter, std::uint64_t by = 1);
     virtual void tell_started(const server& which) = 0;
     virtual void tell_stopping() = 0;
@@ -81,17 +88,21 @@ protected:
     std::atomic<std::uint64_t> held_accepted_ = 0;
     std::atomic<std::uint64_t> held_closed_ = 0;
     std::atomic<std::uint64_t> held_limits_ = 0;
+    std::atomic<std::uint64_t> held_invalid_ = 0;
     std::atomic<std::uint64_t> connections_ = 0;
     std::atomic<std::uint64_t> invalid_bytes_ = 0;
 
 private:
     void tick_due();
     pace pace_;
+    pace program_pace_{pace::per_second_of_program, pace::burst_of_program};
     std::atomic<bool> summary_due_ = false;
     std::atomic<bool> serving_ = false;
     std::unique_ptr<log_writer> writer_;
 };
 
+/// "SIGHUP".
+std::string signal_name(int signal);
 /// What the kernel knows of a connection; nothing where it is gone.
 tcp_facts facts_of(const connection_view& who);
 

@@ -4,6 +4,9 @@
 #include "cli/report.hpp"
 #include "core/log_safe.hpp"
 
+#include <algorithm>
+#include <vector>
+
 namespace aperto::cli {
 
 namespace {
@@ -32,8 +35,9 @@ void add_handshake(json_line& line, const tcp_facts& facts) {
     if (!facts.congestion_control.empty()) line.add("congestion_control", facts.congestion_control);
 }
 
-/// One object a line. `accepted` and `closed` always come; messages give way to the event `messages` when
-/// they come faster than a person reads, unless all are asked for.
+/// One object a line. Messages give way to the event `messages` when they come faster than a person reads;
+/// lines on clients give way to the event `clients` when they come faster than a program should have to read.
+/// Unless all are asked for.
 class json_report final : public report {
 public:
     explicit json_report(const options& settings) : report(settings) {}
@@ -43,12 +47,14 @@ public:
             json_line line("listening");
             line.add("address", where.address()).add("port", where.port()).add("why", which.why());
             line.add("engine", engine_name(which)).add("workers", which.workers());
+            line.add("engines", engine_names(which));
             write(line.finish());
         }
     }
 
     void accepted(const connection_view& who) override {
         connections_.fetch_add(1, std::memory_order_relaxed);
+        if (!shown(held_accepted_)) return;
         json_line line = about("accepted", who.id(), who.remote());
         line.add("local", who.local().to_string());
         add_handshake(line, facts_of(who));
@@ -69,6 +75,7 @@ public:
     }
 
     void closed(const connection_view& who, const closing& how) override {
+        if (!shown(held_closed_)) return;
         json_line line = about("closed", who.id(), who.remote());
         line.add("reason", to_string(how.reason))
             .add("bytes_in", who.bytes_received())
@@ -94,6 +101,7 @@ public:
     }
 
     void invalid_utf8(const connection_view& who, std::uint64_t offset) override {
+        if (!shown(held_invalid_)) return;
         json_line line = about("invalid_utf8", who.id(), who.remote());
         line.add("offset", offset);
         write(line.finish());
@@ -101,6 +109,12 @@ public:
 
     void tell_stopping() override {
         json_line line("stopping");
+        write(line.finish());
+    }
+
+    void noted(int signal) override {
+        json_line line("signal");
+        line.add("name", signal_name(signal)).add("effect", "none");
         write(line.finish());
     }
 
@@ -115,6 +129,12 @@ protected:
         if (held_back.messages != 0) {
             json_line line("messages");
             line.add("count", held_back.messages).add("bytes", held_back.message_bytes);
+            write(line.finish());
+        }
+        if (held_back.of_clients() != 0) {
+            json_line line("clients");
+            line.add("accepted", held_back.accepted).add("closed", held_back.closed);
+            line.add("invalid_utf8", held_back.invalid);
             write(line.finish());
         }
         if (held_back.limits != 0) {
@@ -137,8 +157,25 @@ private:
         return line;
     }
 
+    bool shown(std::atomic<std::uint64_t>& counter) {
+        if (admit_for_program()) return true;
+        hold(counter);
+        return false;
+    }
+
+    /// Each worker's, in their order.
+    static std::vector<std::string_view> engine_names(const server& which) {
+        std::vector<std::string_view> names;
+        for (const engine each : which.engines())
+            names.push_back(to_string(each));
+        return names;
+    }
+
     static std::string_view engine_name(const server& which) {
-        return which.why().starts_with("io_uring") ? "uring" : "epoll";
+        const std::vector<std::string_view> names = engine_names(which);
+        const bool same = std::all_of(names.begin(), names.end(),
+                                      [&](std::string_view each) { return each == names.front(); });
+        return same ? names.front() : "mixed";
     }
 };
 

@@ -114,11 +114,16 @@ public:
     }
 
     void invalid_utf8(const connection_view& who, std::uint64_t offset) override {
+        if (!shown(held_invalid_)) return;
         line(sentence(_("{} sends bytes that are not UTF-8, the first at offset {}: passed on unchanged"),
                       who.remote().to_string(), grouped(offset)));
     }
 
     void tell_stopping() override { line(_("stopping: conversations in progress may end")); }
+
+    void noted(int signal) override {
+        line(sentence(_("{} came: it does nothing yet"), signal_name(signal)));
+    }
 
     void stopped() override {
         const std::uint64_t served = connections_;
@@ -140,6 +145,10 @@ protected:
             sentence(_(" · {} connected, {} closed"), grouped(held_back.accepted), grouped(held_back.closed));
         if (held_back.limits != 0)
             text += sentence(_(" · limits reached {} times"), grouped(held_back.limits));
+        if (held_back.invalid != 0)
+            text += sentence(plural(" · {} client sent bytes that are not UTF-8",
+                                    " · {} clients sent bytes that are not UTF-8", held_back.invalid),
+                             grouped(held_back.invalid));
         if (!calm && !explained_) {
             explained_ = true;
             text += _("   (too fast to read one by one; --messages all shows each)");

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "cli/commands.hpp"
 #include "cli/failure.hpp"
+#include "cli/ignored_signals.hpp"
 #include "cli/port_owner.hpp"
 #include "cli/report.hpp"
-#include "cli/signals.hpp"
+#include "core/signal_watch.hpp"
 
 #include <unistd.h>
 
@@ -42,7 +43,10 @@ std::unique_ptr<server> start_server(const aperto::options& options, service wha
 }  // namespace
 
 int run_serve(const serve_request& request) {
-    const signal_block signals;
+    ignore_signals_of_writes();
+    // Before anything is said: who reads "listening" may send one.
+    signal_set signals(
+        {.ending = {SIGINT, SIGTERM}, .noted = {SIGHUP, SIGUSR1, SIGUSR2}, .exit_code = exit_interrupted});
     const auto told =
         report::create({.format = request.log, .messages = request.messages, .descriptor = STDOUT_FILENO});
     aperto::options options = request.options;
@@ -55,7 +59,12 @@ int run_serve(const serve_request& request) {
         return tell(explain_listen(cause, options.host, options.port));
     }
     told->started(*serving);
-    const signal_watch watch(signals, [&serving] { serving->stop(); });
+    const signal_watch watch(signals, [&](int signal) {
+        if (signal == SIGINT || signal == SIGTERM)
+            serving->stop();
+        else
+            told->noted(signal);
+    });
     serving->wait();
     told->stopped();
     told->close();

@@ -116,8 +116,9 @@ TEST(arguments, a_value_that_makes_no_sense_is_told_with_what_would) {
               "--port takes a whole number from 1 to 65535, not \"0\"");
     EXPECT_EQ(complaint({"serve", "--engine", "kqueue"}),
               "--engine takes one of auto|uring|epoll, not \"kqueue\"");
-    EXPECT_EQ(complaint({"serve", "--idle-timeout", "soon"}),
-              "--idle-timeout takes a time like 200ms, 5s, 2m or never, not \"soon\"");
+    EXPECT_EQ(
+        complaint({"serve", "--idle-timeout", "soon"}),
+        "--idle-timeout takes a time like 200ms, 5s or 2m, from 1us to a century, or never, not \"soon\"");
     EXPECT_EQ(complaint({"serve", "--max-message", "0"}),
               "--max-message takes a size like 4096, 64KiB or 1MiB, at least 1, not \"0\"");
     EXPECT_EQ(complaint({"serve", "--port"}), "--port needs a value: PORT");

@@ -3,6 +3,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import tempfile
@@ -96,6 +97,49 @@ class Config(unittest.TestCase):
         missing = run("serve", "--check", "/nowhere/aperto.toml")
         self.assertEqual(missing.returncode, 2)
         self.assertIn("could not read /nowhere/aperto.toml: No such file or directory", missing.stderr)
+
+    def test_a_list_is_for_options_that_may_be_given_several_times(self):
+        code, said = self.check('port = [7231, 7232]\nframing = ["line"]\nservice = ["echo"]\nhost = {a = 1}\n'
+                                'workers = true\nidle-timeout = 07:30:00\ndeny = [["10.0.0.0/8"]]\n')
+        self.assertEqual(code, 2)
+        for expected in ("FILE:1:8: port takes one text or one number, not a list",
+                         "FILE:2:11: framing takes one text or one number, not a list",
+                         "FILE:3:11: service takes one text or one number, not a list",
+                         "FILE:4:8: host takes one text or one number, not a table",
+                         "FILE:5:11: workers takes one text or one number, not true or false",
+                         "FILE:6:16: idle-timeout takes one text or one number, not a date or a time of day",
+                         "FILE:7:9: deny takes one text or one number, not a list"):
+            self.assertIn(expected, said)
+
+    def test_a_nul_in_a_text_is_refused(self):
+        code, said = self.check('host = "127.0.0.1\\u0000x"\n')
+        self.assertEqual((code, said.strip()),
+                         (2, 'error: FILE:1:8: --host takes a text without a NUL in it, not "127.0.0.1\\x00x"\n'
+                             '       See  aperto serve --help'))
+
+    def test_what_has_no_end_is_read_no_further_than_the_largest_file(self):
+        def little_memory():
+            resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+
+        done = subprocess.run([APERTO, "serve", "--check", "/dev/zero"], capture_output=True, text=True, env=PLAIN, timeout=20,
+                              preexec_fn=little_memory)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("could not read /dev/zero: it is larger than 4MiB", done.stderr)
+        code, said = self.check("# " + "x" * (4 * 1024 * 1024 - 3) + "\n")
+        self.assertEqual((code, said), (0, "FILE: nothing is wrong\n"))
+        code, said = self.check("# " + "x" * (4 * 1024 * 1024 - 2) + "\n")
+        self.assertEqual(code, 2)
+        self.assertIn("could not read FILE: it is larger than 4MiB", said)
+        self.assertIn("could not read /tmp: Is a directory", run("serve", "--check", "/tmp").stderr)
+
+    def test_a_pipe_is_read_to_its_end(self):
+        reading, writing = os.pipe()
+        os.write(writing, b"port = 70000\n")
+        os.close(writing)
+        done = subprocess.run([APERTO, "serve", "--check", f"/dev/fd/{reading}"], capture_output=True, text=True, env=PLAIN,
+                              timeout=20, pass_fds=[reading])
+        os.close(reading)
+        self.assertIn("--port takes a whole number from 0 to 65535", done.stderr)
 
     def test_an_empty_file_changes_nothing(self):
         self.assertEqual(self.check(""), (0, "FILE: nothing is wrong\n"))

@@ -2,15 +2,19 @@
 #include "cli/log_writer.hpp"
 
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <future>
 #include <string>
+#include <thread>
 
 namespace aperto::cli {
 namespace {
@@ -115,6 +119,92 @@ TEST(log_writer, a_full_disk_is_counted) {
     EXPECT_EQ(log.dropped(), 1u);
     EXPECT_EQ(log.last_error(), ENOSPC);
     ::close(full);
+}
+
+/// A file that may not grow past so many bytes, for as long as this lives.
+class small_file {
+public:
+    explicit small_file(rlim_t size_max) {
+        EXPECT_NE(std::signal(SIGXFSZ, SIG_IGN), SIG_ERR);
+        ::getrlimit(RLIMIT_FSIZE, &before_);
+        allow(size_max);
+    }
+    small_file(const small_file&) = delete;
+    small_file& operator=(const small_file&) = delete;
+    ~small_file() {
+        allow(before_.rlim_cur);
+        std::fclose(file_);
+    }
+    void allow(rlim_t size_max) const {
+        const rlimit next{.rlim_cur = size_max, .rlim_max = before_.rlim_max};
+        EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &next), 0);
+    }
+    int descriptor() const { return ::fileno(file_); }
+    std::string text() const {
+        std::string all(10'000, '\0');
+        const ssize_t size = ::pread(descriptor(), all.data(), all.size(), 0);
+        all.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
+        return all;
+    }
+
+private:
+    std::FILE* const file_ = std::tmpfile();
+    rlimit before_{};
+};
+
+void wait_for_dropped(const log_writer& log, std::uint64_t lines) {
+    while (log.dropped() < lines)
+        std::this_thread::yield();
+}
+
+TEST(log_writer, half_a_line_does_not_stay_in_a_file_that_had_no_room_for_it) {
+    for (const int flags : {0, O_APPEND}) {
+        small_file file(18);
+        ::fcntl(file.descriptor(), F_SETFL, flags);
+        log_writer log({.descriptor = file.descriptor(), .dropped_line = [](std::uint64_t lines) {
+                            return "lost " + std::to_string(lines) + "\n";
+                        }});
+        log.write("a whole line\n");
+        log.write("one that does not fit\n");
+        wait_for_dropped(log, 1);
+        file.allow(1000);
+        log.write("and a last one\n");
+        log.close();
+        // Of what is missing it is told as soon as there is room, be that before the last line or after it.
+        EXPECT_THAT(file.text(), testing::AnyOf("a whole line\nand a last one\nlost 1\n",
+                                                "a whole line\nlost 1\nand a last one\n"));
+        EXPECT_EQ(log.last_error(), EFBIG);
+    }
+}
+
+TEST(log_writer, what_others_wrote_to_the_file_is_not_taken_back) {
+    small_file file(1000);
+    ASSERT_EQ(::pwrite(file.descriptor(), "!", 1, 40), 1) << "a byte of somebody else's";
+    file.allow(25);
+    log_writer log({.descriptor = file.descriptor()});
+    log.write("a whole line\n");
+    log.write("one that does not fit\n");
+    wait_for_dropped(log, 1);
+    file.allow(1000);
+    log.write("next\n");
+    log.close();
+    EXPECT_EQ(file.text(), "a whole line\none that doe\nnext\n" + std::string(9, '\0') + "!");
+}
+
+TEST(log_writer, every_line_has_come_or_is_counted_when_it_is_closed) {
+    const pipe_pair pipe;
+    log_writer log({.descriptor = pipe.write_end, .queue_max = 100'000});
+    const std::string line(999, 'x');
+    constexpr std::uint64_t lines = 903;
+    for (std::uint64_t i = 0; i < lines; ++i)
+        log.write(line + "\n");
+    log.close(50ms);
+    std::string come(1'000'000, '\0');
+    ASSERT_EQ(::fcntl(pipe.read_end, F_SETFL, O_NONBLOCK), 0);
+    const ssize_t size = ::read(pipe.read_end, come.data(), come.size());
+    ASSERT_GT(size, 0);
+    EXPECT_EQ(size % 1000, 0) << "no line is there in part";
+    EXPECT_EQ(static_cast<std::uint64_t>(size / 1000) + log.dropped(), lines);
 }
 
 TEST(log_writer, close_writes_what_is_left) {

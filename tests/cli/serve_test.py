@@ -3,10 +3,13 @@
 
 import json
 import os
+import re
+import resource
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import unittest
 
 from surroundings import LIMIT_S, PROGRAM, Server, ask, free_port, receive_all, run
@@ -73,6 +76,20 @@ class Serve(unittest.TestCase):
         summed = sum(event["count"] for event in server.seen("messages"))
         self.assertEqual(shown + summed, lines)
         self.assertLess(shown, 100)
+
+    def test_lines_on_clients_give_way_to_a_count_when_they_flood(self):
+        clients = 6000
+        with Server("upper", "epoll") as server:
+            for number in range(clients):
+                with server.connect() as client:
+                    client.sendall(b"\xff")
+                    self.assertEqual(client.recv(10), b"\xff")
+        counts = {name: len(server.seen(name)) for name in ("accepted", "closed", "invalid_utf8")}
+        together = {name: sum(event[name] for event in server.seen("clients")) for name in counts}
+        self.assertEqual({name: counts[name] + together[name] for name in counts}, dict.fromkeys(counts, clients))
+        if not together["closed"]:
+            self.skipTest(f"NOT RUN HERE: {clients} clients were no flood")
+        self.assertLess(sum(counts.values()), 3 * clients - 1000)
 
     def test_each_is_shown_where_all_are_asked_for(self):
         with Server("discard", "epoll", "line", "--messages", "all") as server:
@@ -143,9 +160,9 @@ class NoListening(unittest.TestCase):
 class Log(unittest.TestCase):
     """Serving goes on whatever becomes of the log."""
 
-    def start(self, output, *options):
+    def start(self, output, *options, **more):
         process = subprocess.Popen([PROGRAM, "serve", "--host", "127.0.0.1", "--log", "json", *options],
-                                   stdout=output, stderr=subprocess.PIPE, text=True)
+                                   stdout=output, stderr=subprocess.PIPE, text=True, **more)
         self.addCleanup(process.stderr.close)
         return process
 
@@ -192,11 +209,33 @@ class Log(unittest.TestCase):
         process = self.start(writing, "--port", str(port), "--messages", "all")
         os.close(writing)
         self.converse(process, port, 20_000)
-        self.assertIn("log lines were lost", self.end(process))
+        words = self.end(process)
+        lost = int(re.search(r"([\d,]+) log lines were lost", words)[1].replace(",", ""))
         with os.fdopen(reading) as log:
-            for line in log.read().splitlines(keepends=True):
-                if line.endswith("\n"):
-                    json.loads(line)
+            whole = log.read()
+        self.assertTrue(whole.endswith("\n"), whole[-200:])
+        events = [json.loads(line)["event"] for line in whole.splitlines()]
+        come = sum(event != "log_dropped" for event in events)
+        self.assertEqual(come + lost, 20_000 + len(("listening", "accepted", "closed", "stopping", "stopped")))
+
+    def test_a_file_that_may_not_grow_any_more(self):
+        port = free_port()
+
+        def allow_little():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+
+        with tempfile.TemporaryFile("w+") as log:
+            process = self.start(log, "--port", str(port), "--messages", "all", preexec_fn=allow_little)
+            self.converse(process, port, 200)
+            words = self.end(process)
+            log.seek(0)
+            whole = log.read()
+        lost = int(re.search(r"([\d,]+) log lines were lost: File too large", words)[1].replace(",", ""))
+        self.assertTrue(whole.endswith("\n"), whole[-200:])
+        events = [json.loads(line)["event"] for line in whole.splitlines()]
+        come = sum(event != "log_dropped" for event in events)
+        self.assertGreater(come, 10)
+        self.assertEqual(come + lost, 200 + len(("listening", "accepted", "closed", "stopping", "stopped")))
 
     def test_a_closed_standard_output(self):
         port = free_port()
@@ -208,11 +247,34 @@ class Log(unittest.TestCase):
 
 class Ending(unittest.TestCase):
     def test_each_signal_ends_it_cleanly(self):
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for engine in ("uring", "epoll"):
+            for number in (signal.SIGINT, signal.SIGTERM):
+                with self.subTest(signal=number, engine=engine), Server(engine=engine) as server:
+                    server._process.send_signal(number)
+                    server.wait_for("stopped")
+                    self.assertEqual(server._process.wait(LIMIT_S), 0)
+
+    def test_the_other_signals_of_operators_do_nothing_and_say_so(self):
+        for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
             with self.subTest(signal=number), Server() as server:
-                server._process.send_signal(number)
+                for times in (1, 2):
+                    server._process.send_signal(number)
+                    told = server.wait_for("signal", times)
+                    self.assertEqual((told["name"], told["effect"]), (number.name, "none"))
+                self.assertEqual(ask(server.port, "still there")[1], b"STILL THERE")
+                server._process.terminate()
                 server.wait_for("stopped")
                 self.assertEqual(server._process.wait(LIMIT_S), 0)
+
+    def test_a_signal_right_after_it_says_that_it_listens_ends_it_cleanly(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            for _ in range(20):
+                server = subprocess.Popen([PROGRAM, "serve", "--port", "0", "--log", "json"], stdout=subprocess.PIPE, text=True)
+                with server, server.stdout:
+                    self.assertEqual(json.loads(server.stdout.readline())["event"], "listening")
+                    server.send_signal(number)
+                    events = [json.loads(line)["event"] for line in server.stdout]
+                self.assertEqual((server.returncode, events), (0, ["stopping", "stopped"]))
 
     def test_a_second_signal_does_not_wait_for_the_drain(self):
         with self.assertRaisesRegex(AssertionError, "ended with 130"), Server("upper", "epoll", "line") as server:
