@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -196,8 +197,12 @@ TEST(log_writer, every_line_has_come_or_is_counted_when_it_is_closed) {
     log_writer log({.descriptor = pipe.write_end, .queue_max = 100'000});
     const std::string line(999, 'x');
     constexpr std::uint64_t lines = 903;
-    for (std::uint64_t i = 0; i < lines; ++i)
+    for (std::uint64_t i = 0; i < lines; ++i) {
         log.write(line + "\n");
+        // Once, until the pipe is full: then a batch is in the writer's hand, and the next lines are queued.
+        for (int held = 0; i == 90 && held < 60'000;)
+            ASSERT_EQ(::ioctl(pipe.read_end, FIONREAD, &held), 0);
+    }
     log.close(50ms);
     std::string come(1'000'000, '\0');
     ASSERT_EQ(::fcntl(pipe.read_end, F_SETFL, O_NONBLOCK), 0);

@@ -78,7 +78,7 @@ class Serve(unittest.TestCase):
         self.assertLess(shown, 100)
 
     def test_lines_on_clients_give_way_to_a_count_when_they_flood(self):
-        clients = 6000
+        clients = 10_000
         with Server("upper", "epoll") as server:
             for number in range(clients):
                 with server.connect() as client:
@@ -87,9 +87,7 @@ class Serve(unittest.TestCase):
         counts = {name: len(server.seen(name)) for name in ("accepted", "closed", "invalid_utf8")}
         together = {name: sum(event[name] for event in server.seen("clients")) for name in counts}
         self.assertEqual({name: counts[name] + together[name] for name in counts}, dict.fromkeys(counts, clients))
-        if not together["closed"]:
-            self.skipTest(f"NOT RUN HERE: {clients} clients were no flood")
-        self.assertLess(sum(counts.values()), 3 * clients - 1000)
+        self.assertLess(sum(counts.values()), 3 * clients - 1000, "10,000 lines may come at once, and 1,000 a second")
 
     def test_each_is_shown_where_all_are_asked_for(self):
         with Server("discard", "epoll", "line", "--messages", "all") as server:

@@ -57,6 +57,16 @@ TEST_P(server_on, gives_a_coroutine_the_whole_conversation) {
     EXPECT_EQ(client.receive_all(), "UM\nDOIS\nTRÊS\n");
 }
 
+TEST_P(server_on, tells_what_each_worker_runs) {
+    options chosen = basic();
+    chosen.workers = 3;
+    server serving(chosen, capitals);
+    EXPECT_TRUE(serving.engines().empty());
+    serving.start();
+    EXPECT_EQ(serving.engines(), std::vector<engine>(3, GetParam()));
+    EXPECT_EQ(serving.why().find(" of 3"), std::string::npos) << serving.why();
+}
+
 TEST_P(server_on, says_where_each_message_stands_in_the_stream) {
     options chosen = basic();
     chosen.framing = framing::length;
