@@ -158,6 +158,7 @@ int run_demo() {
                                       .descriptor = STDOUT_FILENO,
                                       .prefix = _("server   "),
                                       .times = false});
+    const report::closer at_last(*told);
     demo_events events(*told);
     told->plain(fmt::format("aperto {}", version));
     std::unique_ptr<server> serving;
@@ -192,7 +193,6 @@ int run_demo() {
         serving->stop();
         serving->wait();
     }
-    told->close();
     return exit_done;
 }
 

@@ -7,6 +7,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 namespace aperto::cli {
 
@@ -73,6 +74,7 @@ void report::tick_due() {
 }
 
 void report::close() {
+    if (std::exchange(closed_, true)) return;
     writer_->close();
     const std::uint64_t lost = writer_->dropped();
     if (lost == 0) return;

@@ -60,8 +60,20 @@ public:
     /// A line of the program's own, as it is.
     void plain(const std::string& line) { write(line + "\n"); }
 
-    /// Writes what is left. Lines that could not be written are told of on standard error.
+    /// Writes what is left. Lines that could not be written are told of on standard error. Once; later calls
+    /// do nothing. Before the report goes: the writer's thread calls it.
     void close();
+    /// Closes at the end of a scope, however that is left.
+    class closer {
+    public:
+        explicit closer(report& of) noexcept : of_(of) {}
+        ~closer() { of_.close(); }
+        closer(const closer&) = delete;
+        closer& operator=(const closer&) = delete;
+
+    private:
+        report& of_;
+    };
 
     /// Told once, and only of a server that had started.
     void stopping() final;
@@ -98,6 +110,7 @@ private:
     pace program_pace_{pace::per_second_of_program, pace::burst_of_program};
     std::atomic<bool> summary_due_ = false;
     std::atomic<bool> serving_ = false;
+    bool closed_ = false;
     std::unique_ptr<log_writer> writer_;
 };
 

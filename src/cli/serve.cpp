@@ -49,6 +49,7 @@ int run_serve(const serve_request& request) {
         {.ending = {SIGINT, SIGTERM}, .noted = {SIGHUP, SIGUSR1, SIGUSR2}, .exit_code = exit_interrupted});
     const auto told =
         report::create({.format = request.log, .messages = request.messages, .descriptor = STDOUT_FILENO});
+    const report::closer at_last(*told);
     aperto::options options = request.options;
     options.events = told.get();
     std::unique_ptr<server> serving;
@@ -67,7 +68,6 @@ int run_serve(const serve_request& request) {
     });
     serving->wait();
     told->stopped();
-    told->close();
     return exit_done;
 }
 
