@@ -59,13 +59,13 @@ int run_serve(const serve_request& request) {
         told->close();
         return tell(explain_listen(cause, options.host, options.port));
     }
-    told->started(*serving);
     const signal_watch watch(signals, [&](int signal) {
         if (signal == SIGINT || signal == SIGTERM)
             serving->stop();
         else
             told->noted(signal);
     });
+    told->started(*serving);
     serving->wait();
     told->stopped();
     return exit_done;
