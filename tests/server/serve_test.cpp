@@ -139,5 +139,16 @@ TEST_P(serve_on, a_signal_that_was_ignored_before_stays_ignored) {
     EXPECT_EQ(serving.wait_for_end(), 0);
 }
 
+TEST(Serve, SaysWhichOptionIsOutOfItsRange) {
+    testing::internal::CaptureStderr();
+    const int code =
+        serve({.port = 0, .high_water = 0}, [](std::string_view text) { return std::string(text); });
+    const std::string said = testing::internal::GetCapturedStderr();
+    EXPECT_EQ(code, 5);
+    EXPECT_NE(said.find("error: could not use the option high_water = 0"), std::string::npos) << said;
+    EXPECT_NE(said.find("high_water takes a size like 4096, 64KiB or 1MiB, at least 1"), std::string::npos)
+        << said;
+}
+
 }  // namespace
 }  // namespace aperto
