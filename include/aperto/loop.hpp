@@ -136,6 +136,9 @@ public:
         refresh_now();
         return now_;
     }
+    /// The same to within a tick of the kernel's clock (CLOCK_MONOTONIC_COARSE, 1 to 10 ms), for a fifth of
+    /// the cost: what a deadline counts from after work of unknown length.
+    time_point read_now_coarsely() noexcept;
     /// A number that changes each turn.
     std::uint64_t turn() const noexcept { return turn_; }
     /// 64 bits, for jitter and the like: seeded by the system, or by the simulation's seed. Not for secrets.
@@ -146,6 +149,11 @@ public:
     void arm(timer& alarm, time_point when) noexcept;
     void disarm(timer& alarm) noexcept;
     void at_turn_end(turn_hook& hook) noexcept;
+    /// How much later than it was set for a timer fires now. To be asked in its action.
+    duration lateness(const timer& firing) const noexcept;
+    /// Completes an operation that is not in flight, with result 0, when everything else that is ready has
+    /// had its turn: for who has more to do than its share. A cancel does not hasten it.
+    void defer(operation& more) noexcept;
 
     /// Asks that an operation in flight end early. It still completes, later, once: with -ECANCELED, or with
     /// its result where that came first.
@@ -272,6 +280,7 @@ private:
     static root_task run_root(loop& on, task<> work);
     void keep_failure(std::exception_ptr why) noexcept;
     void run_ready();
+    void run_deferred();
     bool end_own_wait(operation& waiting) noexcept;
     void drop_result(operation& ready) noexcept;
     void run_hooks();
@@ -284,6 +293,8 @@ private:
     std::uint64_t turn_ = 0;
     std::unique_ptr<timer_wheel> timers_;
     list<operation, queue_hook> ready_;
+    list<operation, queue_hook> deferred_;
+    bool ran_deferred_ = false;
     list<turn_hook> at_turn_end_;
     list<root> roots_;
     std::size_t root_count_ = 0;
@@ -333,6 +344,22 @@ public:
 
 private:
     time_point until_;
+};
+
+class yield_awaiter : public operation_awaiter<operation> {
+public:
+    explicit yield_awaiter(loop& owner) noexcept : operation_awaiter(owner, kind::event) {}
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> awaiting) {
+        return suspend(awaiting, [this] {
+            owner().defer(*this);
+            return false;
+        });
+    }
+    void await_resume() const {
+        if (scope && scope->cancelled()) throw error(errc::cancelled, "yield");
+    }
 };
 
 class aside_awaiter : public operation_awaiter<aside_operation> {
@@ -399,6 +426,15 @@ inline detail::sleep_awaiter sleep(duration how_long) {
     return {on, detail::time_after(on.read_now(), how_long)};
 }
 inline detail::sleep_awaiter sleep_until(time_point when) { return {loop::current(), when}; }
+
+/// Lets everything else that is ready on the current loop have its turn first: for a task that has long work
+/// to do, between two pieces of it. Throws `errc::cancelled` when its scope is cancelled.
+///
+///     for (const row& each : table) {
+///         add(each);
+///         co_await aperto::yield();
+///     }
+inline detail::yield_awaiter yield() { return detail::yield_awaiter(loop::current()); }
 
 /// Runs a blocking call on a helper thread and gives its result; what it throws is thrown here. A caller who
 /// is cancelled goes on at once; the call runs to its end and its result is dropped, so it must own what it

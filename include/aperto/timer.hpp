@@ -8,6 +8,8 @@
 
 namespace aperto {
 
+class loop;
+
 struct timer_hook : list_hook {};
 
 /// A point in time at which a function of yours is called on the loop's thread: `loop::arm`, `loop::disarm`.
@@ -24,6 +26,22 @@ private:
     friend class timer_wheel;
     action fire_;
     std::uint64_t tick_ = 0;
+};
+
+/// A timer for what somebody else has to do in time. Only time in which the loop could have noticed counts:
+/// where the loop comes late itself, since its process was stopped or a handler took long, what had come in
+/// time may still wait in the kernel, and is looked at first.
+class deadline : public timer {
+public:
+    using timer::timer;
+    /// A time that has passed is now.
+    void set(loop& on, time_point when) noexcept;
+    /// To be asked by the action: true where the loop came late, and the deadline is set anew: by as much as
+    /// that was, a second at most.
+    bool put_off(loop& on) noexcept;
+
+private:
+    std::uint8_t put_off_count_ = 0;
 };
 
 }  // namespace aperto

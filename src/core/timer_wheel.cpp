@@ -56,12 +56,13 @@ void timer_wheel::advance(std::uint64_t now) noexcept {
         settle(at.buckets[next->slot]);
     }
     now_ = std::max(now_, now);
+    firing_.splice_back(due_);
 }
 
-timer* timer_wheel::pop_due() noexcept { return due_.empty() ? nullptr : &due_.pop_front(); }
+timer* timer_wheel::pop_due() noexcept { return firing_.empty() ? nullptr : &firing_.pop_front(); }
 
 std::optional<std::uint64_t> timer_wheel::next() const noexcept {
-    if (!due_.empty()) return now_;
+    if (!due_.empty() || !firing_.empty()) return now_;
     const std::optional<slot_position> first = first_in_use();
     if (!first) return std::nullopt;
     return first->start;
@@ -74,6 +75,7 @@ std::size_t timer_wheel::count() noexcept {
         for (bucket& each : at.buckets)
             tally(each);
     tally(due_);
+    tally(firing_);
     return set;
 }
 

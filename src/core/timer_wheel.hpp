@@ -32,7 +32,8 @@ public:
     void clear(timer& alarm) noexcept;
 
     /// Moves the time to `now` and takes out every timer that is due, in the order of their ticks. Call
-    /// `pop_due` and `fire` until there is none: an action may set and clear any timer, also those due.
+    /// `pop_due` and `fire` until there is none: an action may set and clear any timer, also those due. One
+    /// that it sets, even to a time that has passed, is due at the next `advance`.
     void advance(std::uint64_t now) noexcept;
     timer* pop_due() noexcept;
     static void fire(timer& alarm) { alarm.fire_(alarm); }
@@ -63,7 +64,8 @@ private:
 
     std::uint64_t now_;
     mutable std::array<wheel, levels> wheels_;
-    bucket due_;
+    bucket due_;     ///< at the next `advance`
+    bucket firing_;  ///< since the last one
 };
 
 }  // namespace aperto

@@ -4,6 +4,7 @@
 #include "core/timer_wheel.hpp"
 #include "io/helper_threads.hpp"
 #include "io/mailbox.hpp"
+#include "io/turn_budget.hpp"
 
 #include <netdb.h>
 
@@ -145,10 +146,12 @@ loop& loop::current() noexcept {
 }
 bool loop::has_current() noexcept { return this_thread_loop != nullptr; }
 
-bool loop::ended() const noexcept { return root_count_ == 0 && ready_.empty() && mailbox_->count() == 0; }
+bool loop::ended() const noexcept {
+    return root_count_ == 0 && ready_.empty() && deferred_.empty() && mailbox_->count() == 0;
+}
 
 bool loop::has_work() const noexcept {
-    return !ready_.empty() || !at_turn_end_.empty() || mailbox_->count() > 0;
+    return !ready_.empty() || !deferred_.empty() || !at_turn_end_.empty() || mailbox_->count() > 0;
 }
 
 std::exception_ptr loop::take_failure() noexcept {
@@ -184,6 +187,7 @@ void loop::run_turn(bool may_wait) {
     for (std::size_t left = mailbox_->count(); left > 0; --left)
         mailbox_->run_one();
     run_ready();
+    run_deferred();
     run_hooks();
     const bool busy = !may_wait || has_work() || ended() || stopped_.load(std::memory_order_acquire);
     poll(busy ? time_point::min() : next_timer());
@@ -202,6 +206,17 @@ void loop::run_ready() {
     }
 }
 
+/// Every other turn: between two slices what has come meanwhile is served, and what it was answered is sent.
+void loop::run_deferred() {
+    if (std::exchange(ran_deferred_, false) || deferred_.empty()) return;
+    ran_deferred_ = true;
+    const time_point end = read_now() + turn_budget::slice;
+    for (unsigned left = turn_budget::stretches_max; left > 0 && !deferred_.empty(); --left) {
+        complete(deferred_.pop_front(), 0);
+        if (read_now() >= end) return;
+    }
+}
+
 void loop::run_hooks() {
     list<turn_hook> hooks;
     hooks.splice_back(at_turn_end_);
@@ -210,6 +225,10 @@ void loop::run_hooks() {
         turn_hook& next = hooks.pop_front();
         next.at_end_(next);
     }
+}
+
+void loop::at_turn_end(turn_hook& hook) noexcept {
+    if (!hook.linked()) at_turn_end_.push_back(hook);
 }
 
 void loop::complete(operation& done, int result) {
@@ -225,40 +244,16 @@ void loop::complete_later(operation& done, int result) noexcept {
     ready_.push_back(done);
 }
 
+void loop::defer(operation& more) noexcept {
+    assert(!more.in_flight());
+    more.result = 0;
+    more.state_ = operation::state::ready;
+    deferred_.push_back(more);
+}
+
 void loop::mark_pending(operation& started) noexcept {
     assert(!started.in_flight());
     started.state_ = operation::state::pending;
-}
-
-// ---- time
-
-time_point loop::read_clock() const noexcept { return clock::now(); }
-
-std::uint64_t loop::tick_at(time_point when) const noexcept {
-    using std::chrono::milliseconds;
-    // Rounded up, so that no wait ends early.
-    const auto ticks = std::chrono::ceil<milliseconds>(std::max(when, epoch_) - epoch_).count();
-    return static_cast<std::uint64_t>(ticks);
-}
-
-time_point loop::next_timer() const noexcept {
-    const std::optional<std::uint64_t> tick = timers_->next();
-    if (!tick) return time_point::max();
-    return epoch_ + std::chrono::milliseconds(*tick);
-}
-
-void loop::arm(timer& alarm, time_point when) noexcept { timers_->set(alarm, tick_at(when)); }
-void loop::disarm(timer& alarm) noexcept { timers_->clear(alarm); }
-
-void loop::fire_timers() {
-    const auto elapsed = std::chrono::floor<std::chrono::milliseconds>(now_ - epoch_).count();
-    timers_->advance(static_cast<std::uint64_t>(elapsed));
-    while (timer* due = timers_->pop_due())
-        timer_wheel::fire(*due);
-}
-
-void loop::at_turn_end(turn_hook& hook) noexcept {
-    if (!hook.linked()) at_turn_end_.push_back(hook);
 }
 
 // ---- cancelling

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "aperto/loop.hpp"
+
+#include <algorithm>
+#include <cstdint>
+
+namespace aperto {
+
+/// What one conversation may do in a turn of the loop before the others go on, and what those that had more
+/// to do may have together. A turn is what everybody waits for: nobody is to make it long alone.
+struct turn_budget {
+    /// Messages of one conversation at a stretch. More than any client pipelines that waits for its replies,
+    /// so that only who floods is put behind; 128 of the smallest take some 15 µs.
+    static constexpr unsigned messages_max = 128;
+    /// Time of one conversation at a stretch, for its second message and those after it: the first one is
+    /// answered whatever it takes. Twenty who all use it up delay an honest client by a millisecond, once.
+    static constexpr duration time_max = std::chrono::microseconds(50);
+    /// Messages between two looks at the clock, at the most; it is looked at after 1, 2 and 8, and then
+    /// every 16. A look is some 20 ns, the smallest message 100 ns.
+    static constexpr unsigned look_interval_max = 16;
+    /// Time that all who had more to do get together, in every other turn, in the order in which they came:
+    /// so long an honest client waits longer beside them, and one stretch more. Each slice costs two system
+    /// calls for nothing, some 2 µs: a hundredth.
+    static constexpr duration slice = std::chrono::microseconds(200);
+    /// Stretches in one such slice, where no clock runs (a simulation) or they are short.
+    static constexpr unsigned stretches_max = 256;
+};
+
+/// What a conversation has had of its turn.
+class turn_share {
+public:
+    /// To be asked where one more message waits: whether it has to wait until others have had their turn.
+    bool is_spent(loop& on) noexcept {
+        const auto this_turn = static_cast<std::uint32_t>(on.turn());
+        if (turn_ != this_turn) renew();
+        turn_ = this_turn;
+        if (++messages_ >= turn_budget::messages_max) return true;
+        if (messages_ == 1) end_ = on.read_now() + turn_budget::time_max;
+        if (messages_ < next_look_) return false;
+        next_look_ = static_cast<std::uint16_t>(
+            messages_ + std::min<unsigned>(3 * messages_, turn_budget::look_interval_max));
+        return on.read_now() >= end_;
+    }
+    /// It was put behind the others and has its next stretch.
+    void renew() noexcept {
+        messages_ = 0;
+        next_look_ = 2;
+    }
+
+private:
+    time_point end_{};
+    std::uint32_t turn_ = 0;
+    std::uint16_t messages_ = 0;
+    std::uint16_t next_look_ = 2;
+};
+
+}  // namespace aperto
