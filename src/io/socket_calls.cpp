@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 #include <utility>
 
 namespace aperto::io {
@@ -43,9 +44,15 @@ int whole_seconds(duration time) noexcept {
 }
 
 /// What an accepted connection inherits from its listener, tcp(7). None of it is worth failing for.
-void set_connection_options(int descriptor, bool no_delay, duration keepalive,
-                            duration user_timeout) noexcept {
-    if (no_delay) set(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
+template <class Options>
+void set_connection_options(int descriptor, const Options& options) noexcept {
+    const duration keepalive = options.keepalive;
+    const duration user_timeout = options.user_timeout;
+    constexpr std::uint32_t unsent_most = std::numeric_limits<int>::max();
+    if (options.unsent_max > 0)
+        set(descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT,
+            static_cast<int>(std::min(options.unsent_max, unsent_most)));
+    if (options.no_delay) set(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
     if (keepalive > duration::zero() && keepalive != forever) {
         set(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
         set(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, whole_seconds(keepalive));
@@ -85,7 +92,7 @@ int try_to_listen(const endpoint& where, const listen_options& options) noexcept
         !set(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, options.dual_stack ? 0 : 1))
         return -errno;
     if (options.save_syn) set(socket.get(), IPPROTO_TCP, TCP_SAVE_SYN, 1);
-    set_connection_options(socket.get(), options.no_delay, options.keepalive, options.user_timeout);
+    set_connection_options(socket.get(), options);
     sockaddr_storage address{};
     const socklen_t length = where.to_sockaddr(address);
     if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), length) < 0) return -errno;
@@ -110,7 +117,7 @@ int open_listener(const endpoint& where, const listen_options& options) {
 int open_client(const endpoint& to, const connect_options& options) noexcept {
     const int descriptor = ::socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor < 0) return -errno;
-    set_connection_options(descriptor, options.no_delay, options.keepalive, options.user_timeout);
+    set_connection_options(descriptor, options);
     return descriptor;
 }
 

@@ -17,7 +17,7 @@ namespace aperto::io {
 
 /// A bound, listening TCP socket. Throws `error` that names the address and, where it is known, the remedy: a
 /// port in use, a privileged port. The options that connections inherit (TCP_NODELAY, keepalive,
-/// TCP_USER_TIMEOUT) are set on it, so that an accepted connection costs no call.
+/// TCP_USER_TIMEOUT, TCP_NOTSENT_LOWAT) are set on it, so that an accepted connection costs no call.
 int open_listener(const endpoint& where, const listen_options& options);
 
 /// A TCP socket for a connection to `to`, not yet connected. A negative errno where there is none.

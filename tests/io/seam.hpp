@@ -71,16 +71,18 @@ private:
 
 class connecting : public detail::operation_awaiter<connect_operation> {
 public:
-    connecting(loop& on, const endpoint& to) : operation_awaiter(on), to_(to) {}
+    connecting(loop& on, const endpoint& to, const connect_options& options = {})
+        : operation_awaiter(on), to_(to), options_(options) {}
     bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> awaiting) {
-        return suspend(awaiting, [this] { return owner().start_connect(to_, {}, *this); });
+        return suspend(awaiting, [this] { return owner().start_connect(to_, options_, *this); });
     }
     int await_resume() const noexcept { return result; }
 
 private:
     endpoint to_;
+    connect_options options_;
 };
 
 class waiting_event : public detail::operation_awaiter<operation> {
