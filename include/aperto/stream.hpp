@@ -53,22 +53,23 @@ public:
     read_awaiter(connection& from, want what, std::size_t count = 0,
                  time_point until = time_point::max()) noexcept;
     ~read_awaiter();
-    bool await_ready() { return try_take(); }
+    bool await_ready();
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> awaiting) {
-        return suspend(awaiting, [this] { return receive(); });
+        return suspend(awaiting, [this] { return begin(); });
     }
     /// Empty at the end of the stream.
     std::optional<std::string_view> await_resume();
 
 private:
     friend class aperto::connection;
-    struct alarm : timer {
-        explicit alarm(read_awaiter& of) noexcept : timer(&read_awaiter::on_deadline), reader(&of) {}
+    struct alarm : deadline {
+        explicit alarm(read_awaiter& of) noexcept : deadline(&read_awaiter::on_deadline), reader(&of) {}
         read_awaiter* reader;
     };
 
     bool try_take() noexcept;
+    bool begin();
     bool receive();
     static void on_bytes(operation& done);
     static void on_deadline(timer& passed);
@@ -79,6 +80,7 @@ private:
     time_point until_;
     alarm alarm_;
     want want_;
+    bool over_share_ = false;  ///< what is wanted may be there, but others have their turn first
 };
 
 /// Waits until there is room to write, until what was written is sent, or until that and the end of the

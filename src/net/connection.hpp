@@ -2,6 +2,7 @@
 #pragma once
 
 #include "aperto/stream.hpp"
+#include "io/turn_budget.hpp"
 #include "net/outbox.hpp"
 
 #include <cstdint>
@@ -62,8 +63,14 @@ public:
     void take_in(const receive_operation& done) noexcept;
     void end_reading(int result) noexcept;
     void time_out_reading() noexcept { read_timed_out_ = true; }
-    /// Until when a wait for `what` may last, by the options; `time_point::max()` for as long as it takes.
-    time_point read_deadline(detail::want what) const noexcept;
+    /// Until when a wait for `what` that begins now may last, by the options; `time_point::max()` for as long
+    /// as it takes.
+    time_point read_deadline(detail::want what) noexcept;
+    /// There is more to read, but it has had its share of the turn (turn_budget): it is to `step_aside`. To
+    /// be asked once a message.
+    bool is_over_share() noexcept { return in_message() && share_.is_spent(*loop_); }
+    /// Others have their turn; then `waiting` completes, and there is nothing to take in.
+    void step_aside(receive_operation& waiting) noexcept;
     /// From now on a read that would wait for a new message finds the end of the stream.
     void end_when_idle() noexcept;
     /// Where the payload handed out last began, bytes from the start of the stream.
@@ -121,6 +128,7 @@ private:
     friend class outbox;
     /// Bytes from which a reply does not wait for the end of the turn.
     static constexpr std::size_t send_at_once_min = 8 * 1024;
+    static constexpr time_point not_waited_for = time_point::max();
 
     static task<> finish(connection& last);
     std::string_view unread() const noexcept {
@@ -135,6 +143,8 @@ private:
     /// Charges what the buffers hold now.
     void recount() noexcept;
     void on_sent(int result) noexcept;
+    /// What one send offered has not been taken in time.
+    void on_send_late() noexcept;
     void on_sent_now(int result) noexcept;
     void put_outbox_away() noexcept;
     /// Ends the send in flight; writing then fails with `why`, a negative errno.
@@ -151,7 +161,10 @@ private:
     std::uint64_t received_ = 0;
     std::uint64_t sent_ = 0;
     std::uint64_t message_offset_ = 0;
-    time_point message_began_{};  ///< before the first byte: when there was a connection
+    /// When the message in hand was first waited for, `not_waited_for` until then; before the first byte:
+    /// when there was a connection.
+    time_point message_began_{};
+    turn_share share_;
     std::unique_ptr<outbox> outbox_;
     std::size_t charged_ = 0;
     std::uint32_t references_ = 1;
@@ -160,6 +173,7 @@ private:
     int write_failure_ = 0;                        ///< a negative errno
     bool ended_ = false;
     bool read_timed_out_ = false;
+    bool stepped_aside_ = false;
     bool draining_ = false;
     bool carriage_return_ = false;
     bool write_shut_ = false;

@@ -76,7 +76,7 @@ bool connection::take(detail::want what, std::size_t count, std::optional<std::s
         carriage_return_ = front.carriage_return;
         taken_ += front.consumed;
         scanned_ = 0;
-        message_began_ = loop_->now();  // of the rest, if there is one
+        message_began_ = not_waited_for;  // of the rest, if there is one
         return true;
     }
     if (front.what == frame::state::too_large) {
@@ -126,7 +126,18 @@ bool connection::receive(receive_operation& into) {
     return true;
 }
 
+void connection::step_aside(receive_operation& waiting) noexcept {
+    // A lent buffer is not held for others' turns. What was kept before stays as it is: to move its rest to
+    // the front each time would cost more than to read it.
+    if (!kept_) settle();
+    stepped_aside_ = true;
+    waiting.bytes = {};
+    reader = &waiting;
+    loop_->defer(waiting);
+}
+
 void connection::take_in(const receive_operation& done) noexcept {
+    if (std::exchange(stepped_aside_, false)) return share_.renew();
     if (done.result > 0)
         absorb(done.bytes);
     else
@@ -138,7 +149,7 @@ void connection::absorb(lent_bytes bytes) noexcept {
     const bool afresh = unread().empty();
     if (afresh) {
         drop_received();
-        message_began_ = loop_->now();
+        message_began_ = not_waited_for;
         // A handler may hold what it reads for as long as it waits for something else: with most buffers in
         // such hands the rest would go without.
         if (!loop_->is_short_of_buffers()) {
@@ -175,12 +186,17 @@ void connection::end_reading(int result) noexcept {
         read_failure_ = result;
 }
 
-time_point connection::read_deadline(detail::want what) const noexcept {
+time_point connection::read_deadline(detail::want what) noexcept {
     const stream_options& limits = *options_;
+    // What was done before this wait, for this client or another, may have taken long: none of it is the
+    // peer's.
+    const time_point now = loop_->read_now_coarsely();
     // Total, from the message's first byte: more bytes of the same message do not move it.
-    if (in_message() && what != detail::want::some)
+    if (in_message() && what != detail::want::some) {
+        if (message_began_ == not_waited_for) message_began_ = now;
         return detail::time_after(message_began_, limits.message_deadline);
-    const time_point idle = detail::time_after(loop_->now(), limits.idle_timeout);
+    }
+    const time_point idle = detail::time_after(now, limits.idle_timeout);
     return received_ > 0 ? idle
                          : std::min(idle, detail::time_after(message_began_, limits.handshake_deadline));
 }

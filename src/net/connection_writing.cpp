@@ -49,7 +49,7 @@ void connection::pump() noexcept {
         if (box.offered() == 0) {
             box.offer(options_->high_water);
             const duration limit = options_->write_deadline;
-            if (limit != forever) loop_->arm(box.deadline, loop_->now() + limit);
+            if (limit != forever) box.deadline.set(*loop_, loop_->read_now_coarsely() + limit);
         } else {
             box.offer(box.offered());  // the rest of the same offer, under the same deadline
         }
@@ -74,6 +74,10 @@ void connection::on_sent_now(int result) noexcept {
         if (box.given_up == -ETIMEDOUT) box.given_up = 0;  // just in time
     }
     if (box.given_up != 0) fail_writing(box.given_up);
+}
+
+void connection::on_send_late() noexcept {
+    if (!outbox_->deadline.put_off(*loop_)) give_writing_up(-ETIMEDOUT);
 }
 
 void connection::fail_writing(int result) noexcept {

@@ -27,11 +27,7 @@ iovec part(const char* data, std::size_t size) noexcept {
 }  // namespace
 
 outbox::alarm::alarm(outbox& of) noexcept
-    : timer([](timer& due) {
-          outbox& late = *static_cast<alarm&>(due).box;
-          late.owner->give_writing_up(-ETIMEDOUT);
-      }),
-      box(&of) {}
+    : aperto::deadline([](timer& due) { static_cast<alarm&>(due).box->owner->on_send_late(); }), box(&of) {}
 
 outbox::outbox(connection& of) noexcept
     : send_operation(of.on()),

@@ -47,7 +47,7 @@ public:
     /// Bytes of the present offer that are not taken yet: the write deadline runs until there are none.
     std::size_t offered() const noexcept { return offered_; }
 
-    struct alarm : timer {
+    struct alarm : aperto::deadline {
         explicit alarm(outbox& of) noexcept;
         outbox* box;
     };

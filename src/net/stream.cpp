@@ -30,6 +30,17 @@ read_awaiter::~read_awaiter() {
     if (from_.reader == this) from_.reader = nullptr;
 }
 
+bool read_awaiter::await_ready() {
+    over_share_ = from_.is_over_share();
+    return !over_share_ && try_take();
+}
+
+bool read_awaiter::begin() {
+    if (!over_share_) return receive();
+    from_.step_aside(*this);
+    return false;
+}
+
 bool read_awaiter::try_take() noexcept { return !from_.is_open() || from_.take(want_, count_, found_); }
 
 /// Receives until what is wanted is there; false when it has to wait for it.
@@ -37,7 +48,7 @@ bool read_awaiter::receive() {
     do {
         if (!from_.receive(*this)) {
             const time_point until = until_ == time_point::max() ? from_.read_deadline(want_) : until_;
-            if (until != time_point::max()) owner().arm(alarm_, until);
+            if (until != time_point::max()) alarm_.set(owner(), until);
             return false;
         }
     } while (!try_take());
@@ -62,6 +73,7 @@ void read_awaiter::on_bytes(operation& done) {
 
 void read_awaiter::on_deadline(timer& passed) {
     read_awaiter& self = *static_cast<alarm&>(passed).reader;
+    if (self.alarm_.put_off(self.owner())) return;
     self.from_.time_out_reading();
     self.owner().cancel(self);
 }

@@ -11,7 +11,7 @@ message_conversation::message_conversation(worker& at, socket_id client, const e
                                            admission::place counted)
     : conversation(at, mine_, handling::messages),
       receive_operation(at.on()),
-      timer(&message_conversation::on_deadline),
+      deadline(&message_conversation::on_deadline),
       counted_(std::move(counted)),
       mine_(at.on(), client, remote, at.streams()) {
     on_complete = &message_conversation::on_bytes;
@@ -42,6 +42,7 @@ void message_conversation::on_bytes(operation& done) {
 
 void message_conversation::on_deadline(timer& passed) {
     auto& self = static_cast<message_conversation&>(passed);
+    if (self.put_off(self.owner())) return;
     self.mine_.time_out_reading();
     self.owner().cancel(self);
 }
@@ -55,6 +56,7 @@ message_conversation::step message_conversation::serve() noexcept {
     }
     mine_.commit();
     if (next == step::blocked) mine_.settle();  // a lent buffer is not held for as long as the client likes
+    if (next == step::aside) mine_.step_aside(*this);
     if (next != step::waiting) owner().disarm(*this);
     return next;
 }
@@ -69,6 +71,7 @@ message_conversation::step message_conversation::answer_arrived() {
             }
             if (!answer(*message)) return step::over;
             if (!mine_.has_room(0)) return step::blocked;
+            if (mine_.is_over_share()) break;
             message.reset();
         }
         if (worker_.serving().cancelled()) {
@@ -76,8 +79,17 @@ message_conversation::step message_conversation::answer_arrived() {
             mine_.throw_read_failure();
             return step::over;
         }
+        if (message) return step::aside;
     } while (mine_.receive(*this));
     return wait_for_bytes();
+}
+
+/// After a wait for the client: what it had sent before is answered in the turns of those who had more to do,
+/// lest it have two shares.
+message_conversation::step message_conversation::go_on_behind_others() noexcept {
+    if (!mine_.in_message()) return serve();
+    mine_.step_aside(*this);
+    return step::aside;
 }
 
 message_conversation::step message_conversation::wait_for_bytes() {
@@ -86,7 +98,7 @@ message_conversation::step message_conversation::wait_for_bytes() {
     if (until == time_point::max())
         owner().disarm(*this);
     else
-        owner().arm(*this, until);
+        set(owner(), until);
     return step::waiting;
 }
 
@@ -119,7 +131,7 @@ bool message_conversation::answer(std::string_view message) {
 // ---- what is rare
 
 void message_conversation::go_on(step next) noexcept {
-    if (next == step::waiting) return;
+    if (next == step::waiting || next == step::aside) return;
     if (next == step::over && mine_.is_quiet()) {
         close();
         delete this;
@@ -142,13 +154,13 @@ task<> message_conversation::carry_on(step next) {
         try {
             detail::write_awaiter taken(mine_, {}, detail::write_awaiter::until::sent);
             co_await taken;
-            next = serve();
+            next = go_on_behind_others();
         } catch (...) {
             fail();
             next = step::over;
         }
     }
-    if (next == step::waiting) {
+    if (next == step::waiting || next == step::aside) {
         static_cast<void>(self.release());  // it owns itself again
         co_return;
     }

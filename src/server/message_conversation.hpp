@@ -16,7 +16,7 @@ namespace aperto {
 /// It is the operation that receives and the timer that ends the wait, and holds its connection. What has to
 /// wait for more than bytes, room for replies or the orderly end, is rare, and a coroutine then (`carry_on`),
 /// which owns the conversation for that time. Otherwise it ends itself.
-class message_conversation final : public conversation, private receive_operation, private timer {
+class message_conversation final : public conversation, private receive_operation, private deadline {
 public:
     /// Serves the client at a socket, which is its own from then on. Throws std::bad_alloc, and has then
     /// taken nothing. `counted` is held until the end.
@@ -28,6 +28,7 @@ private:
     enum class step : std::uint8_t {
         waiting,  ///< for bytes: the loop calls
         blocked,  ///< by replies that the client does not take
+        aside,    ///< with more to answer, until others have had their turn: the loop calls
         over,
     };
 
@@ -38,6 +39,7 @@ private:
     /// Answers what has arrived, until it must wait or is over.
     step serve() noexcept;
     step answer_arrived();
+    step go_on_behind_others() noexcept;
     /// Answers one message; false when the conversation is to end.
     bool answer(std::string_view message);
     step wait_for_bytes();

@@ -90,9 +90,11 @@ class Server:
     def closed(self, reason):
         return sum(event["event"] == "closed" and event["reason"] == reason for event in self.events())
 
-    def connect(self, source=None, timeout=10):
+    def connect(self, source=None, timeout=10, receive_buffer=None):
         peer = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         peer.settimeout(timeout)
+        if receive_buffer:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         if source:
             peer.bind((source, 0))
         peer.connect(("127.0.0.1", self.port))

@@ -125,6 +125,19 @@ TEST_P(server_on, a_handler_that_throws_ends_that_conversation_alone) {
     EXPECT_EQ(other.send("still here").receive(10), "still here");
 }
 
+TEST_P(server_on, a_handler_that_throws_in_the_middle_of_an_answer_sends_none_of_it) {
+    options chosen = basic();
+    chosen.framing = framing::line;
+    server serving(chosen, [](std::string_view message, exchange& with) {
+        with.reply(message);
+        if (message == "break") throw std::runtime_error("on purpose");
+    });
+    serving.start();
+    plain_client client(serving.endpoints().front());
+    client.send("whole\nbreak\nnever\n");
+    EXPECT_EQ(client.receive_all(), "whole\n");
+}
+
 TEST_P(server_on, refuses_a_message_over_the_limit_and_says_so) {
     options chosen = basic();
     chosen.framing = framing::length;
@@ -161,6 +174,22 @@ TEST_P(server_on, an_idle_client_is_ended_by_the_idle_timeout) {
     EXPECT_FALSE(client.was_reset());
     client.close();
     EXPECT_EQ(seen.wait_for_ends(1)[0].reason, close_reason::deadline);
+}
+
+TEST_P(server_on, the_time_of_a_handler_is_no_part_of_the_next_messages_deadline) {
+    options chosen = basic();
+    chosen.framing = framing::line;
+    chosen.message_deadline = 400ms;
+    server serving(chosen, [](std::string_view message) {
+        if (message == "slow") std::this_thread::sleep_for(500ms);
+        return std::string(message);
+    });
+    serving.start();
+    plain_client client(serving.endpoints().front());
+    client.send("slow\nsec");
+    EXPECT_EQ(client.receive(5), "slow\n");
+    std::this_thread::sleep_for(250ms);
+    EXPECT_EQ(client.send("ond\n").receive(7), "second\n");
 }
 
 TEST_P(server_on, once_serves_one_client_at_a_time_with_one_reply_each) {
