@@ -26,7 +26,7 @@ complete -c aperto -n '__fish_seen_subcommand_from serve' -l deny -x -d 'these m
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l backlog -x -d 'clients that the system keeps waiting to be accepted'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l max-message -x -d 'largest message or line'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l high-water -x -d 'bytes waiting to be sent to a client, past which it is not read'
-complete -c aperto -n '__fish_seen_subcommand_from serve' -l memory-budget -x -d 'memory for all buffers; past it the newest clients that hold any are ended'
+complete -c aperto -n '__fish_seen_subcommand_from serve' -l memory-budget -x -d 'memory for all buffers; past it clients that hold much and move little are ended'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l handshake-deadline -x -d 'from the connection to a client'\''s first byte'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l idle-timeout -x -d 'how long a client may stay silent between messages'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l message-deadline -x -d 'from a message'\''s first byte to its last'

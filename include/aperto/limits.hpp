@@ -20,7 +20,7 @@ enum class limit : std::uint8_t {
     idle_timeout,        ///< ended: silent between messages
     message_deadline,    ///< ended: a message that does not end
     write_deadline,      ///< ended: it does not read
-    memory_budget,       ///< ended: the newest, for the memory that it held
+    memory_budget,       ///< ended: for the memory that it held while it made no progress
     drain_deadline,      ///< ended: still there when the time to stop was over
 };
 inline constexpr std::size_t limit_count = static_cast<std::size_t>(limit::drain_deadline) + 1;

@@ -94,17 +94,6 @@ public:
         }
     }
 
-    /// Calls `visit(T&)` on each, the last first, while it gives true; `visit` may unlink or destroy the
-    /// element it is given.
-    template <class Visit>
-    void for_each_backwards(Visit&& visit) {
-        for (list_hook* at = head_.previous_; at != &head_;) {
-            list_hook* before = at->previous_;
-            if (!visit(as_item(*at))) return;
-            at = before;
-        }
-    }
-
 private:
     static list_hook& as_hook(T& item) noexcept { return static_cast<Hook&>(item); }
     static T& as_item(list_hook& hook) noexcept { return static_cast<T&>(static_cast<Hook&>(hook)); }

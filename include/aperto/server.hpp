@@ -43,8 +43,9 @@ struct options {
     /// From being accepted to the first byte: who connects and says nothing goes sooner than who pauses.
     duration handshake_deadline = std::chrono::seconds(30);
     std::size_t high_water = 256 * 1024;  ///< bytes, at least 1
-    /// Bytes in buffers of incomplete messages and of replies not yet taken, over all connections; each
-    /// worker has its share. Past it the newest connections that hold any are ended. At least 64 KiB; 0: a
+    /// Bytes in buffers of incomplete messages and of replies not yet taken, over all connections, and in the
+    /// kernel for clients that take nothing; each worker has its share. Past it those are ended that hold
+    /// much and have long made no progress: no message completed, no reply taken. At least 64 KiB; 0: a
     /// quarter of the memory that this process may use (cgroups(7); a simulated loop's has 1 GiB).
     std::size_t memory_budget = 0;
     /// Connections at once, over all workers, 1 to 10 million. 0: as many as RLIMIT_NOFILE leaves room for;

@@ -13,7 +13,12 @@ namespace aperto {
 
 connection::connection(loop& on, socket_id socket, const endpoint& remote,
                        std::shared_ptr<const stream_options> options) noexcept
-    : loop_(&on), socket_(socket), remote_(remote), options_(std::move(options)), message_began_(on.now()) {
+    : loop_(&on),
+      socket_(socket),
+      remote_(remote),
+      options_(std::move(options)),
+      message_began_(on.now()),
+      progressed_(on.now()) {
     if (options_->account) loop_->charge(socket_, options_->account.get());
 }
 
@@ -70,13 +75,15 @@ tcp_facts connection::facts() const {
 void connection::recount() noexcept {
     memory_account* const account = options_->account.get();
     if (!account) return;
-    const std::size_t holds = (kept_ ? kept_->capacity() : 0) + (outbox_ ? outbox_->capacity() : 0);
+    const std::size_t holds =
+        (kept_ ? kept_->capacity() : 0) + (outbox_ ? outbox_->capacity() + outbox_->in_kernel : 0);
     if (holds == charged_) return;
     account->change(charged_, holds, *loop_);
     charged_ = holds;
 }
 
 void connection::shed() noexcept {
+    shed_ = true;
     if (read_failure_ == 0) read_failure_ = read_failure_of(errc::refused_by_policy);
     if (outbox_ && outbox_->in_flight())
         give_writing_up(-ENOBUFS);

@@ -105,11 +105,15 @@ public:
 
     // ---- memory
 
-    /// Bytes of memory in buffers of its own, and of what the loop received for it ahead of its reader, as
-    /// charged to the account of its options.
-    std::size_t held() const noexcept { return charged_ + loop_->held(socket_); }
+    /// Bytes of memory that its end would free: in buffers of its own, of what the loop received for it ahead of
+    /// its reader, and in the kernel's where the peer does not take what is sent, as charged to the account of its
+    /// options.
+    std::size_t held() const noexcept { return shed_ ? 0 : charged_ + loop_->held(socket_); }
+    /// When a message was complete, or something written was taken, for the last time.
+    time_point progressed() const noexcept { return progressed_; }
     /// Ends it for the memory it holds: every read and write in progress, or still to come, fails.
     void shed() noexcept;
+    bool was_shed() const noexcept { return shed_; }
 
     // ---- ending
 
@@ -167,6 +171,7 @@ private:
     turn_share share_;
     std::unique_ptr<outbox> outbox_;
     std::size_t charged_ = 0;
+    time_point progressed_;
     std::uint32_t references_ = 1;
     mutable std::optional<syn_facts> client_syn_;  ///< the kernel tells it once and forgets it
     int read_failure_ = 0;                         ///< a negative errno, or -(10,000 + errc)
@@ -174,6 +179,7 @@ private:
     bool ended_ = false;
     bool read_timed_out_ = false;
     bool stepped_aside_ = false;
+    bool shed_ = false;
     bool draining_ = false;
     bool carriage_return_ = false;
     bool write_shut_ = false;

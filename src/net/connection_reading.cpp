@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "net/connection.hpp"
 #include "net/read_failure.hpp"
+#include "net/shrink.hpp"
 
 #include <algorithm>
 #include <cassert>
@@ -77,6 +78,7 @@ bool connection::take(detail::want what, std::size_t count, std::optional<std::s
         taken_ += front.consumed;
         scanned_ = 0;
         message_began_ = not_waited_for;  // of the rest, if there is one
+        progressed_ = loop_->now();
         return true;
     }
     if (front.what == frame::state::too_large) {
@@ -100,6 +102,8 @@ bool connection::settle() noexcept {
     }
     if (kept_) {
         if (taken_ > 0) kept_->erase(0, taken_);
+        shrink(*kept_);
+        recount();
     } else {
         try {
             std::unique_ptr<std::string> moved = take_string();

@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "net/connection.hpp"
 
+#include <algorithm>
 #include <cerrno>
 
 namespace aperto {
+namespace {
+
+/// Who takes nothing of what one send offers for so long is slow: what the kernel holds for it is counted.
+constexpr duration slow_after = std::chrono::seconds(1);
+
+}  // namespace
 
 std::string& connection::reply_buffer() {
     if (!outbox_) outbox_ = outbox::take(*this);
@@ -48,8 +55,9 @@ void connection::pump() noexcept {
         outbox& box = *outbox_;
         if (box.offered() == 0) {
             box.offer(options_->high_water);
-            const duration limit = options_->write_deadline;
-            if (limit != forever) box.deadline.set(*loop_, loop_->read_now_coarsely() + limit);
+            const duration first =
+                options_->account ? std::min(slow_after, options_->write_deadline) : options_->write_deadline;
+            if (first != forever) box.deadline.set(*loop_, loop_->read_now_coarsely() + first);
         } else {
             box.offer(box.offered());  // the rest of the same offer, under the same deadline
         }
@@ -68,16 +76,32 @@ void connection::on_sent_now(int result) noexcept {
     outbox& box = *outbox_;
     if (result < 0) return fail_writing(box.given_up != 0 ? box.given_up : result);
     sent_ += static_cast<std::uint64_t>(result);
+    if (result > 0) progressed_ = loop_->now();
     box.taken(static_cast<std::size_t>(result));
     if (box.offered() == 0) {
         loop_->disarm(box.deadline);
+        box.in_kernel = 0;
+        box.is_slow = false;
         if (box.given_up == -ETIMEDOUT) box.given_up = 0;  // just in time
     }
+    recount();
     if (box.given_up != 0) fail_writing(box.given_up);
 }
 
 void connection::on_send_late() noexcept {
-    if (!outbox_->deadline.put_off(*loop_)) give_writing_up(-ETIMEDOUT);
+    outbox& box = *outbox_;
+    if (box.deadline.put_off(*loop_)) return;
+    const duration limit = options_->write_deadline;
+    if (box.is_slow || !options_->account || limit <= slow_after) return give_writing_up(-ETIMEDOUT);
+    // What it has not taken waits in the kernel, and counts as held for it.
+    box.is_slow = true;
+    try {
+        box.in_kernel = facts().bytes_not_sent.value_or(0);
+    } catch (const std::exception&) {
+        box.in_kernel = 0;  // without the memory to ask
+    }
+    recount();
+    if (limit != forever) box.deadline.set(*loop_, loop_->now() + (limit - slow_after));
 }
 
 void connection::fail_writing(int result) noexcept {

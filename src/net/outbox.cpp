@@ -2,6 +2,7 @@
 #include "net/outbox.hpp"
 
 #include "net/connection.hpp"
+#include "net/shrink.hpp"
 
 #include <algorithm>
 #include <cassert>
@@ -72,6 +73,8 @@ void outbox::drop_all() noexcept {
     direct_ = {};
     offered_ = 0;
     given_up = 0;
+    is_slow = false;
+    in_kernel = 0;
 }
 
 void outbox::offer(std::size_t limit) noexcept {
@@ -106,6 +109,13 @@ void outbox::taken(std::size_t bytes) noexcept {
         sending_.clear();
         offset_ = 0;
     }
+    // What is empty goes to the store; a steady stream of large replies needs the room again at once. A rest
+    // of one, or a few small ones behind it, do not hold it.
+    const std::size_t in_use = std::max(sending_.size() - offset_, filling_.size());
+    if (pending() == 0 || !is_oversized(sending_.capacity(), in_use)) return;
+    sending_.erase(0, offset_);
+    offset_ = 0;
+    shrink(sending_);
 }
 
 }  // namespace aperto

@@ -55,6 +55,9 @@ public:
     /// Why the send in flight was given up, a negative errno; 0 where it was not. A send that is cancelled
     /// after the kernel took a part tells that part, not that it was cancelled.
     int given_up = 0;
+    /// The present offer is not taken for long, and so many bytes of what was sent before wait in the kernel.
+    bool is_slow = false;
+    std::size_t in_kernel = 0;
     connection* owner;
 
 private:

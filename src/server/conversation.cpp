@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "server/conversation.hpp"
 
+#include "server/session.hpp"
 #include "server/worker.hpp"
 
+#include <algorithm>
 #include <new>
 
 namespace aperto {
@@ -41,9 +43,18 @@ void conversation::leave() noexcept {
     worker_.ended();
 }
 
+double conversation::weight(time_point now) const noexcept {
+    // Of those who move all the time the one that holds most.
+    constexpr duration idle_min = std::chrono::milliseconds(1);
+    const duration idle = std::max(now - peer_.progressed(), idle_min);
+    return static_cast<double>(peer_.held()) * static_cast<double>(idle.count());
+}
+
 std::size_t conversation::shed() noexcept {
     const std::size_t held = peer_.held();
-    if (held > 0) peer_.shed();
+    peer_.shed();
+    // A handler that waits for something else, with what it read in hand, is told too.
+    if (handling_ == handling::session) static_cast<session*>(this)->cancel();
     return held;
 }
 
@@ -53,6 +64,7 @@ void conversation::fail() noexcept {
 }
 
 std::optional<limit> conversation::limit_that_struck() const noexcept {
+    if (peer_.was_shed()) return limit::memory_budget;
     try {
         std::rethrow_exception(failure_);
     } catch (const std::system_error& failed) {
@@ -91,6 +103,10 @@ void conversation::report_end() noexcept {
         }
     } else if (worker_.is_stopping() && !peer_.ended()) {
         how.reason = close_reason::drain;
+    }
+    if (peer_.was_shed()) {
+        how.reason = close_reason::limit;
+        struck_ = limit::memory_budget;  // also where the handler took it well
     }
     if (struck_) worker_.shared().strike(*struck_, peer_.remote(), how.error);
     try {

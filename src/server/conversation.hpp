@@ -19,8 +19,10 @@ public:
     /// The server is stopping: the next time this conversation would wait for a message, it is over.
     void end_when_idle() noexcept { peer_.end_when_idle(); }
 
-    /// Ends it for the memory it holds; gives how many bytes that will free, 0 where there is nothing to
-    /// gain.
+    /// How much there is to gain by ending it: the bytes it holds, by how long it has made no progress. 0
+    /// where there is nothing.
+    double weight(time_point now) const noexcept;
+    /// Ends it for the memory it holds; gives how many bytes that will free.
     std::size_t shed() noexcept;
 
 protected:

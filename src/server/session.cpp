@@ -5,7 +5,8 @@
 
 namespace aperto {
 
-session::session(worker& at, connection& peer) : conversation(at, peer, handling::session) {
+session::session(worker& at, connection& peer)
+    : conversation(at, peer, handling::session), scope_(&at.serving()) {
     peer.hold();  // for the last event, though the handler may end its stream before
     begin();
 }
@@ -20,6 +21,7 @@ task<> session::run(worker& at, stream peer, admission::place counted) {
     session self(at, *peer.connection_);
     try {
         task<> handling = at.shared().what.on_session()(std::move(peer));
+        handling.in(self.scope_);
         co_await handling;
         self.ended_by_us_ = !self.peer_.ended();
     } catch (...) {

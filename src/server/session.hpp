@@ -12,9 +12,15 @@ public:
     session(worker& at, connection& peer);
     ~session();
 
+    /// Ends whatever its handler waits for.
+    void cancel() noexcept { scope_.cancel(); }
+
     /// Serves `peer` to the end and reports it. Throws nothing that a peer or a handler can cause. `counted`
     /// is held until the end.
     static task<> run(worker& at, stream peer, admission::place counted);
+
+private:
+    cancel_scope scope_;
 };
 
 }  // namespace aperto

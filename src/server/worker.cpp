@@ -14,6 +14,8 @@ constexpr duration scarcity_pause = std::chrono::milliseconds(100);
 /// Refused clients that get the time to take the end in order, lest a reset destroy what they have yet to
 /// read of their own; those past that are closed at once.
 constexpr std::size_t refusals_max = 16;
+/// Connections that one look through all of them finds to be ended for the memory they hold.
+constexpr std::size_t shed_at_once = 32;
 
 std::shared_ptr<const stream_options> stream_options_of(const options& chosen,
                                                         std::shared_ptr<memory_account> account) {
@@ -298,14 +300,32 @@ void worker::on_budget_spent(turn_hook& spent) {
     if (worker* const owner = static_cast<ledger&>(spent).owner) owner->shed();
 }
 
-/// Ends the newest connections that hold memory, until an eighth of the budget will be free again.
+/// Ends the connections that hold much and move little, the worst first, until an eighth of the budget will
+/// be free again. It needs no memory: it finds the worst few in one pass through all, as often as it has to.
 void worker::shed() noexcept {
+    struct candidate {
+        conversation* who = nullptr;
+        double weight = 0;
+        bool operator<(const candidate& other) const noexcept { return weight > other.weight; }
+    };
     std::size_t left = memory_->used();
     const std::size_t enough = memory_->budget() / 8 * 7;
-    conversations_.for_each_backwards([&](conversation& each) {
-        left -= each.shed();
-        return left > enough;
-    });
+    while (left > enough) {
+        std::array<candidate, shed_at_once> worst{};  // a heap, the least of them first
+        conversations_.for_each([&](conversation& each) {
+            const double weight = each.weight(loop_.now());
+            if (weight <= worst.front().weight) return;
+            std::pop_heap(worst.begin(), worst.end());
+            worst.back() = {&each, weight};
+            std::push_heap(worst.begin(), worst.end());
+        });
+        std::sort_heap(worst.begin(), worst.end());
+        if (!worst.front().who) return;
+        for (const candidate& each : worst) {
+            if (!each.who || left <= enough) break;
+            left -= std::min(left, each.who->shed());
+        }
+    }
 }
 
 void worker::began(conversation& one) noexcept {

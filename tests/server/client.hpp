@@ -49,6 +49,11 @@ public:
         }
         return *this;
     }
+    /// As much of it as the kernels on the way take, without waiting.
+    plain_client& send_what_fits(std::string_view bytes) {
+        static_cast<void>(::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
+        return *this;
+    }
     plain_client& half_close() {
         ::shutdown(descriptor_, SHUT_WR);
         return *this;

@@ -167,7 +167,7 @@ TEST_P(limits_on, a_message_over_the_limit_leaves_the_earlier_reply_whole) {
     EXPECT_EQ(serving.counters().of(limit::max_message), 20U);
 }
 
-TEST_P(limits_on, past_the_memory_budget_the_newest_that_hold_memory_are_ended) {
+TEST_P(limits_on, past_the_memory_budget_those_that_hold_memory_and_do_not_move_are_ended) {
     options chosen = basic();
     chosen.framing = framing::line;
     chosen.memory_budget = 1024 * 1024;
@@ -186,8 +186,11 @@ TEST_P(limits_on, past_the_memory_budget_the_newest_that_hold_memory_are_ended) 
         each.send(std::string(200'000, 'y'));
     const auto ends = seen.wait_for_ends(1);
     EXPECT_EQ(ends[0].reason, close_reason::limit);
-    EXPECT_EQ(clients.front().send("z\n").receive(200'002), std::string(200'000, 'Y') + "Z\n");
     EXPECT_EQ(idle.send("b\n").receive(2), "B\n");
+    std::size_t spared = 0;
+    for (plain_client& each : clients)
+        spared += each.send("z\n").receive(200'002) == std::string(200'000, 'Y') + "Z\n" ? 1U : 0U;
+    EXPECT_GE(spared, 1U);
     EXPECT_GE(serving.counters().of(limit::memory_budget), 1U);
     EXPECT_LE(serving.counters().of(limit::memory_budget), 7U);
 }

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// What one send is offered: in the order in which it was written, and never more than the limit.
+#include "net/outbox.hpp"
+
+#include "net/connection.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+
+namespace aperto {
+namespace {
+
+class Outbox : public testing::Test {
+protected:
+    /// What the kernel would be given.
+    std::string offered() const {
+        std::string bytes;
+        for (const iovec& each : box.parts)
+            bytes.append(static_cast<const char*>(each.iov_base), each.iov_len);
+        return bytes;
+    }
+
+    std::unique_ptr<loop> on = loop::create({.which = engine::epoll});
+    connection owner{*on, {}, {}, std::make_shared<const stream_options>()};
+    outbox box{owner};
+};
+
+TEST_F(Outbox, OffersInTheOrderOfWriting) {
+    box.filling() = "first ";
+    box.offer(100);
+    box.taken(2);  // "rst " is still to be sent
+    box.filling() = "second ";
+    box.set_direct("third");
+    box.offer(100);
+    EXPECT_EQ(offered(), "rst ") << "what is direct was written after the second";
+    box.taken(4);
+    box.offer(100);
+    EXPECT_EQ(offered(), "second third");
+    box.taken(8);
+    box.offer(100);
+    EXPECT_EQ(offered(), "hird");
+}
+
+TEST_F(Outbox, OffersNoMoreThanTheLimit) {
+    const std::string large(1000, 'd');
+    box.filling() = std::string(150, 'f');
+    box.set_direct(large);
+    std::string all;
+    while (box.pending() > 0) {
+        box.offer(100);
+        EXPECT_LE(offered().size(), 100U);
+        EXPECT_EQ(box.offered(), offered().size());
+        all += offered();
+        box.taken(offered().size());
+    }
+    EXPECT_EQ(all, std::string(150, 'f') + large);
+}
+
+TEST_F(Outbox, DoesNotHoldTheMemoryOfALargeReplyForTheRestOfIt) {
+    constexpr std::size_t large = 1024 * 1024;
+    box.filling() = std::string(large, 'x');
+    for (std::size_t left = large; left > 100; left = box.pending()) {
+        box.offer(std::min<std::size_t>(left - 100, 128 * 1024));
+        box.taken(box.offered());
+    }
+    EXPECT_LT(box.capacity(), 64U * 1024);
+    box.filling() += "and a small one";
+    box.offer(large);
+    EXPECT_EQ(offered(), std::string(100, 'x'));
+}
+
+TEST_F(Outbox, DoesNotHoldTheMemoryOfALargeReplyForSmallOnesBehindIt) {
+    constexpr std::size_t large = 1024 * 1024;
+    box.filling() = std::string(large, 'x');
+    box.offer(2 * large);
+    box.filling() += "small";
+    box.taken(large);
+    EXPECT_LT(box.capacity(), 64U * 1024);
+    EXPECT_EQ(box.pending(), 5U);
+}
+
+}  // namespace
+}  // namespace aperto
