@@ -192,6 +192,21 @@ TEST_P(server_on, the_time_of_a_handler_is_no_part_of_the_next_messages_deadline
     EXPECT_EQ(client.send("ond\n").receive(7), "second\n");
 }
 
+TEST_P(server_on, the_time_of_a_handler_is_no_part_of_the_silence_after_it) {
+    options chosen = basic();
+    chosen.framing = framing::line;
+    chosen.idle_timeout = 400ms;
+    server serving(chosen, [](std::string_view message) {
+        if (message == "slow") std::this_thread::sleep_for(500ms);
+        return std::string(message);
+    });
+    serving.start();
+    plain_client client(serving.endpoints().front());
+    EXPECT_EQ(client.send("slow\n").receive(5), "slow\n");
+    std::this_thread::sleep_for(250ms);
+    EXPECT_EQ(client.send("next\n").receive(5), "next\n");
+}
+
 TEST_P(server_on, once_serves_one_client_at_a_time_with_one_reply_each) {
     options chosen = basic();
     chosen.once = true;
