@@ -52,6 +52,9 @@ void set_connection_options(int descriptor, const Options& options) noexcept {
     if (options.unsent_max > 0)
         set(descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT,
             static_cast<int>(std::min(options.unsent_max, unsent_most)));
+    // Urgent bytes stay in the stream, whose order is promised: aside, the next one would replace them (RFC
+    // 6093, 3.2).
+    set(descriptor, SOL_SOCKET, SO_OOBINLINE, 1);
     if (options.no_delay) set(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
     if (keepalive > duration::zero() && keepalive != forever) {
         set(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
