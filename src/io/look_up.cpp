@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include "io/look_up.hpp"
+
 #include "aperto/loop.hpp"
 #include "core/log_safe.hpp"
 
@@ -28,7 +30,7 @@ namespace {
 
 }  // namespace
 
-std::vector<endpoint> loop::look_up(const std::string& name, std::uint16_t port) {
+std::vector<endpoint> io::look_up(const std::string& name, std::uint16_t port) {
     addrinfo hints{};
     hints.ai_family = AF_UNSPEC;
     hints.ai_socktype = SOCK_STREAM;
@@ -53,6 +55,10 @@ std::vector<endpoint> loop::look_up(const std::string& name, std::uint16_t port)
     }
     if (addresses.empty()) refuse(EAI_NONAME, 0, name);
     return addresses;
+}
+
+std::vector<endpoint> loop::look_up(const std::string& name, std::uint16_t port) {
+    return io::look_up(name, port);
 }
 
 }  // namespace aperto

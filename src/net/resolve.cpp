@@ -2,6 +2,7 @@
 #include "aperto/resolve.hpp"
 
 #include "aperto/loop.hpp"
+#include "io/look_up.hpp"
 
 #include <atomic>
 #include <memory>
@@ -9,8 +10,7 @@
 namespace aperto {
 namespace {
 
-/// Whether somebody still waits for an answer; the helper thread asks before it touches the loop, which may
-/// be gone once nobody waits.
+/// Whether somebody still waits for an answer: else the helper thread does not ask for one.
 class interest {
 public:
     interest() : flag_(std::make_shared<std::atomic<bool>>(true)) {}
@@ -31,8 +31,13 @@ task<std::vector<endpoint>> resolve(host_port where) {
         co_return one;
     }
     const interest mine;
-    auto look_up = [&on = loop::current(), wanted = mine.flag(), where] {
-        return wanted->load() ? on.look_up(where.host, where.port) : std::vector<endpoint>();
+    // A simulated network's names are its loop's to tell, which runs what is aside on its own thread. The
+    // system's are asked for on another thread, past the end of a loop that does not wait for the answer.
+    loop& on = loop::current();
+    loop* const simulated = on.which() == engine::simulated ? &on : nullptr;
+    auto look_up = [simulated, wanted = mine.flag(), where] {
+        if (!wanted->load()) return std::vector<endpoint>();
+        return simulated ? simulated->look_up(where.host, where.port) : io::look_up(where.host, where.port);
     };
     task<std::vector<endpoint>> asking = aside(std::move(look_up));
     co_return co_await asking;
