@@ -64,7 +64,18 @@ void connect_race::begin_next() {
     if (is_over()) on.notify(*this);
 }
 
+/// Where no server has a port from which this machine's own connections may begin, Linux may give that port
+/// to the socket that is to reach it, which then meets itself (a simultaneous open, RFC 9293, 3.5).
+bool connect_race::has_met_itself(const attempt& ended) const noexcept {
+    const endpoint local = owner().local(ended.connected);
+    return local.port() == ended.where.port() && local == owner().remote(ended.connected);
+}
+
 void connect_race::settle(attempt& ended) noexcept {
+    if (ended.result >= 0 && has_met_itself(ended)) {
+        owner().close(std::exchange(ended.connected, {}), true);
+        ended.result = -ECONNREFUSED;  // nobody else is there
+    }
     if (ended.result < 0) {
         log_.failures.push_back({ended.where, ended.result});
     } else if (winner_) {

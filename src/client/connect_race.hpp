@@ -66,6 +66,7 @@ private:
         return winner_ || (running_ == 0 && log_.begun == log_.addresses.size());
     }
     void begin_next();
+    bool has_met_itself(const attempt& ended) const noexcept;
     void settle(attempt& ended) noexcept;
     static void on_attempt_end(operation& done);
 
