@@ -15,8 +15,8 @@ struct client_options {
     duration attempt_delay = std::chrono::milliseconds(250);
     /// `ask` only: how long the whole exchange may take after the connection is there.
     duration reply_deadline = std::chrono::seconds(30);
-    /// `ask` with framing stream: a reply is whole when the peer ends the stream, or when it has been quiet
-    /// for so long.
+    /// `ask` with framing stream or raw: a reply is whole when the peer ends the stream, or when it has been
+    /// quiet for so long.
     duration quiet = std::chrono::milliseconds(250);
     aperto::engine engine = engine::automatic;  ///< for the blocking `ask` alone
     connect_options socket{};
@@ -29,8 +29,9 @@ struct client_options {
 task<stream> connect(std::string_view where, client_options options = {});
 task<stream> connect(host_port where, client_options options = {});
 
-/// Connects, sends `message`, half-closes (framing stream), gives the reply, closes. Blocks; needs no loop;
-/// not to be called on a thread that runs one. Throws `error`; `errc::cut_short` where the reply broke off.
+/// Connects, sends `message`, half-closes (framing stream or raw), gives the reply, closes. Blocks; needs no
+/// loop; not to be called on a thread that runs one. Throws `error`; `errc::cut_short` where the reply broke
+/// off.
 std::string ask(std::string_view where, std::string_view message, client_options options = {});
 /// The same for coroutines; any number at once.
 task<std::string> async_ask(std::string_view where, std::string_view message, client_options options = {});

@@ -10,7 +10,8 @@ namespace aperto {
 /// Conditions that TCP services meet and that errno has no name for.
 ///
 /// They are `std::error_code`s of `aperto_category()`. Everything the kernel reports keeps its own errno in
-/// `std::system_category()`; a deadline of ours that passed is `std::errc::timed_out`, like the kernel's.
+/// `std::system_category()`. A deadline of ours that passed is `deadline`, which compares equal to
+/// `std::errc::timed_out` as the kernel's own time-outs do.
 enum class errc {
     cancelled = 1,      ///< The wait was given up because its scope was cancelled or its loop is ending.
     cut_short,          ///< The peer closed in the middle of a message or a reply.
@@ -20,6 +21,8 @@ enum class errc {
     name_try_again,     ///< The resolver could not answer now.
     refused_by_policy,  ///< A limit or an access list of this server turned the connection away.
     closed,             ///< The stream was used after it had been closed on this side.
+    deadline,           ///< A deadline of this side passed.
+    misuse,             ///< Two reads or two writes of one stream at once, or its end beside one that waits.
 };
 
 const std::error_category& aperto_category() noexcept;
@@ -37,6 +40,8 @@ public:
           std::string_view advice = {});
     error(errc code, std::string_view tried, std::string_view whom = {}, std::string_view advice = {});
 
+    /// The code of a negative errno as the loop's operations return it; `-ECANCELED` is `errc::cancelled`.
+    static std::error_code code_of(int negative_errno) noexcept;
     /// From a negative errno as the loop's operations return it.
     static error from_result(int negative_errno, std::string_view tried, std::string_view whom = {},
                              std::string_view advice = {});

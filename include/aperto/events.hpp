@@ -37,6 +37,7 @@ enum class close_reason : std::uint8_t {
     client,     ///< the client ended it
     server,     ///< the handler ended it
     reset,      ///< the client reset it
+    lost,       ///< its machine or the network between was gone: the kernel gave the connection up
     deadline,   ///< a deadline of ours passed: idle, message or write
     too_large,  ///< a message over the limit
     cut_short,  ///< the client ended in the middle of a message

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -12,13 +13,23 @@ namespace aperto {
 /// Where a message ends. TCP carries a stream of bytes and knows no messages (RFC 9293, 3.7): a framing draws
 /// the line.
 enum class framing : std::uint8_t {
-    stream,  ///< what has arrived, never cutting a UTF-8 character in two
+    stream,  ///< what has arrived, not cutting a UTF-8 character in two whose rest is there in 50 ms
     line,    ///< up to a line feed, which is not part of the message, nor is a carriage return before it
     length,  ///< a 32-bit big-endian length, then so many bytes
+    raw,     ///< what has arrived, any bytes: for what is no text
 };
 std::string_view to_string(framing which) noexcept;
-/// "stream", "line", "length"; empty for anything else.
+/// "stream", "line", "length", "raw"; empty for anything else.
 std::optional<framing> framing_from_string(std::string_view name) noexcept;
+
+/// Whether messages have an end of their own; in the other framings only the end of the stream is one.
+constexpr bool is_delimited(framing which) noexcept {
+    return which == framing::line || which == framing::length;
+}
+
+/// How long the beginning of a UTF-8 character is held back in framing `stream` for the rest of it. Then it
+/// is handed out as the bytes it is: what comes late is no text, or no single write.
+inline constexpr std::chrono::milliseconds character_wait{50};
 
 /// Bytes before the payload in framing `length`.
 inline constexpr std::size_t length_header_size = 4;
@@ -40,9 +51,10 @@ struct frame {
 };
 
 /// Finds the first frame of `bytes`. `ended`: the stream ends after them, so what is left is the last message
-/// (framing stream: even a cut character; line: a last line without its line feed; length: an incomplete
-/// frame stays incomplete, it was cut short). `scanned`: so many bytes are known to hold no end of line.
-/// `message_max` in bytes, of payload. Pure: no state, no allocation, any bytes.
+/// (framing stream: even a cut character, so it serves, too, where the wait for its rest is over; line: a
+/// last line without its line feed; length: an incomplete frame stays incomplete, it was cut short).
+/// `scanned`: so many bytes are known to hold no end of line. `message_max` in bytes, of payload. Pure: no
+/// state, no allocation, any bytes.
 frame find_frame(framing which, std::string_view bytes, std::size_t message_max, bool ended,
                  std::size_t scanned = 0) noexcept;
 

@@ -47,7 +47,7 @@ namespace detail {
 task<bool> run_limited(task<> work, duration limit);
 }  // namespace detail
 
-/// Runs `work` for at most `limit`: past it, its waits are cancelled and this throws `std::errc::timed_out`.
+/// Runs `work` for at most `limit`: past it, its waits are cancelled and this throws `errc::deadline`.
 /// The work is always over when this returns.
 template <class T>
 task<T> with_timeout(duration limit, task<T> work) {
@@ -60,7 +60,7 @@ task<T> with_timeout(duration limit, task<T> work) {
     };
     task<> wrapped = kept(std::move(work), result);
     const bool late = co_await detail::run_limited(std::move(wrapped), limit);
-    if (late) throw error(std::make_error_code(std::errc::timed_out), "finish in time");
+    if (late) throw error(errc::deadline, "finish in time");
     if constexpr (!std::is_void_v<T>) co_return std::move(*result.value);
 }
 

@@ -15,6 +15,7 @@ enum class limit : std::uint8_t {
     max_connections_per_address,  ///< refused
     accept_rate,                  ///< refused
     descriptors,         ///< accepting pauses: the system has no descriptor, or no memory, for one more
+    accept_errors,       ///< accepting pauses: the system refuses it for another reason
     max_message,         ///< ended: a message over the limit
     handshake_deadline,  ///< ended: it connected and said nothing
     idle_timeout,        ///< ended: silent between messages

@@ -61,6 +61,10 @@ public:
     /// Empty at the end of the stream.
     std::optional<std::string_view> await_resume();
 
+protected:
+    /// What kept it from its end; none where `await_resume` would not throw.
+    std::error_code outcome() noexcept;
+
 private:
     friend class aperto::connection;
     struct alarm : deadline {
@@ -68,6 +72,8 @@ private:
         read_awaiter* reader;
     };
 
+    bool is_misused() noexcept;
+    void end_misused() noexcept;
     bool try_take() noexcept;
     bool begin();
     bool receive();
@@ -81,6 +87,7 @@ private:
     alarm alarm_;
     want want_;
     bool over_share_ = false;  ///< what is wanted may be there, but others have their turn first
+    bool misused_ = false;  ///< beside another read, or its stream went while it waited
 };
 
 /// Waits until there is room to write, until what was written is sent, or until that and the end of the
@@ -97,14 +104,20 @@ public:
     }
     void await_resume();
 
+protected:
+    /// As `await_resume`, giving what that throws.
+    std::error_code outcome();
+
 private:
     friend class aperto::connection;
+    void end_misused() noexcept;
     bool begin();
     bool satisfied() const noexcept;
 
     connection& to_;
     std::string_view data_;
     until until_;
+    bool misused_ = false;  ///< beside another write, or its stream went while it waited
 };
 
 }  // namespace detail
@@ -117,13 +130,15 @@ private:
 ///     }
 ///
 /// Movable, not copyable; used on its loop's thread. At most one read and one write wait at a time; a read
-/// and a write may wait together. Destroying it ends the connection in order, in the background: what was
+/// and a write may wait together. A second one, and a `close` beside one that waits, throws `errc::misuse`.
+/// Destroying it ends the connection in order, in the background, also after a read that failed: what was
 /// written is sent, the end of the stream is announced, and the peer gets the time to read it
-/// (`close_deadline`).
+/// (`close_deadline`). A read or write that still waits then throws `errc::misuse`.
 ///
 /// Every read gives an empty optional at the end of the stream: that the peer has finished is not an error. A
-/// broken connection is an `error`: `std::errc::connection_reset`, `std::errc::timed_out` where a deadline
-/// passed, `errc::message_too_large`, `errc::cut_short`, `errc::cancelled`.
+/// broken connection is an `error`: `std::errc::connection_reset`, `errc::deadline` where a deadline passed,
+/// `std::errc::timed_out` or `host_unreachable` where the kernel gave it up, `errc::message_too_large`,
+/// `errc::cut_short`, `errc::cancelled`.
 ///
 /// A view that a read gives is good until the next read on the same stream, across any writes between.
 class stream {

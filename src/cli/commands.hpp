@@ -7,6 +7,7 @@
 #include "cli/services.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,8 @@ namespace aperto::cli {
 
 struct serve_request {
     service what = service::upper;
+    /// None: what suits the service. Capitals are for text, the others for any bytes.
+    std::optional<aperto::framing> framing;
     aperto::options options;
     message_detail messages = message_detail::automatic;
     log_format log = log_format::text;

@@ -66,7 +66,7 @@ task<> conversation::transmit() {
 
 task<> conversation::transmit_text() {
     const std::string text = joined(request_.words);
-    if (request_.framing != framing::stream) {
+    if (is_delimited(request_.framing)) {
         auto writing = peer_.write_message(text);
         co_await std::move(writing);
         co_return;

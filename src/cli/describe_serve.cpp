@@ -48,6 +48,16 @@ void set_service(std::vector<std::string> words, service& target) {
     }
 }
 
+option_description framing_of_service(serve_request& request) {
+    auto option = framing_option(_("where a message ends: as it arrives, whole characters (stream) or any "
+                                   "bytes (raw); at a line feed; "
+                                   "or by a 4-byte length before it"),
+                                 request.options.framing);
+    option.fallback = _("stream; raw for echo and discard");
+    option.set = [&request](const std::string& text) { request.framing = framing_from_string(text); };
+    return option;
+}
+
 }  // namespace
 
 command_description describe_serve(serve_request& request) {
@@ -65,9 +75,7 @@ command_description describe_serve(serve_request& request) {
         text_option("--host", "HOST", _("listen on this address or name only"),
                     _("every address, IPv6 and IPv4"), options.host),
         port_option(_("the port to listen on; 0 takes any free one"), options.port, 0),
-        framing_option(
-            _("where a message ends: as it arrives, at a line feed, or by a 4-byte length before it"),
-            options.framing),
+        framing_of_service(request),
         flag_option("--once", _("one client at a time, one reply each, then close and accept again"),
                     options.once),
         number_option("--workers", _("threads, each with a loop of its own"), _("one a core"), 1,

@@ -57,7 +57,7 @@ option_description port_option(std::string help, std::uint16_t& target, std::uin
 option_description framing_option(std::string help, framing& target) {
     return {
         .name = "--framing",
-        .value = "stream|line|length",
+        .value = "stream|line|length|raw",
         .help = std::move(help),
         .fallback = std::string(to_string(target)),
         .set = [&target](const std::string& text) { target = framing_from_string(text).value_or(target); }};

@@ -163,7 +163,7 @@ task<> prompt_session::await_reply(std::uint64_t before) {
 task<> prompt_session::receive() {
     try {
         while (true) {
-            auto reading = request_.framing == framing::stream ? peer_.read_some() : peer_.read_message();
+            auto reading = is_delimited(request_.framing) ? peer_.read_message() : peer_.read_some();
             const std::optional<std::string_view> piece = co_await reading;
             if (!piece) break;
             ++pieces_;

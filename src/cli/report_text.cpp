@@ -25,6 +25,8 @@ std::string ending_phrase(close_reason reason) {
         return _("closed by the server");
     case close_reason::reset:
         return _("broken off by the client (reset)");
+    case close_reason::lost:
+        return _("lost: its machine, or the network between, is gone");
     case close_reason::deadline:
         return _("closed: a deadline passed");
     case close_reason::too_large:

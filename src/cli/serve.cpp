@@ -52,6 +52,8 @@ int run_serve(const serve_request& request) {
     const report::closer at_last(*told);
     aperto::options options = request.options;
     options.events = told.get();
+    options.framing =
+        request.framing.value_or(request.what == service::upper ? framing::stream : framing::raw);
     std::unique_ptr<server> serving;
     try {
         serving = start_server(options, request.what, *told);

@@ -8,8 +8,8 @@ namespace aperto::cli {
 
 namespace {
 
-/// A message never ends inside a character, but where the client itself ended there: so each is a text of its
-/// own, and a connection that sends clean text costs no state.
+/// A message never ends inside a character, but where the client itself ended or paused there: so each is a
+/// text of its own, and a connection that sends clean text costs no state.
 void answer_upper(std::string_view message, exchange& with, report& told) {
     upper_stream upper;
     upper.feed(message, with.out());

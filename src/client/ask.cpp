@@ -22,7 +22,7 @@ task<> send_question(inquiry& asked) {
     task<> writing = asked.peer.write_message(asked.question);
     co_await writing;
     // The end of the stream is how a peer without framing knows that the question is whole.
-    if (asked.peer.options().framing == framing::stream)
+    if (!is_delimited(asked.peer.options().framing))
         co_await asked.peer.shutdown_write();
     else
         co_await asked.peer.flush();
@@ -54,7 +54,7 @@ task<> receive_text(inquiry& asked) {
 }
 
 task<> receive_answer(inquiry& asked) {
-    if (asked.peer.options().framing == framing::stream) {
+    if (!is_delimited(asked.peer.options().framing)) {
         task<> receiving = receive_text(asked);
         co_await receiving;
         co_return;
@@ -101,9 +101,9 @@ task<std::string> async_ask(host_port where, std::string message, client_options
     const bool late = co_await detail::run_limited(std::move(exchanging), options.reply_deadline);
     if (late)
         throw error(
-            std::make_error_code(std::errc::timed_out), "get a reply of", asked.whom,
+            errc::deadline, "get a reply of", asked.whom,
             "It is connected, but silent. Does it know that the message is whole? Compare the framing.");
-    if (options.stream.framing != framing::stream) co_await peer.shutdown_write();
+    if (is_delimited(options.stream.framing)) co_await peer.shutdown_write();
     co_return std::move(asked.answer);
 }
 

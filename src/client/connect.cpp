@@ -82,7 +82,7 @@ task<> try_addresses(const host_port& where, const client_options& options, atte
 }
 
 [[noreturn]] void explain(const host_port& where, const attempts& log, bool late) {
-    const auto timed_out = std::make_error_code(std::errc::timed_out);
+    const std::error_code timed_out = errc::deadline;
     if (late && log.addresses.empty())
         throw error(timed_out, "find the address of", where.host, "The name service does not answer.");
     if (late) throw error(timed_out, "connect to", describe(where, log, timed_out), causes[2].advice);

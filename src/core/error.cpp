@@ -28,6 +28,10 @@ public:
             return "a limit or an access list refused it";
         case errc::closed:
             return "the stream is already closed on this side";
+        case errc::deadline:
+            return "the time for it is over";
+        case errc::misuse:
+            return "the stream is used twice at once";
         }
         return "unknown";
     }
@@ -40,6 +44,8 @@ public:
             return std::errc::message_size;
         case errc::malformed:
             return std::errc::invalid_argument;
+        case errc::deadline:
+            return std::errc::timed_out;
         default:
             return {code, *this};
         }
@@ -71,10 +77,14 @@ error::error(std::error_code code, std::string_view tried, std::string_view whom
 error::error(errc code, std::string_view tried, std::string_view whom, std::string_view advice)
     : error(make_error_code(code), tried, whom, advice) {}
 
+std::error_code error::code_of(int negative_errno) noexcept {
+    if (negative_errno == -ECANCELED) return make_error_code(errc::cancelled);
+    return {-negative_errno, std::system_category()};
+}
+
 error error::from_result(int negative_errno, std::string_view tried, std::string_view whom,
                          std::string_view advice) {
-    if (negative_errno == -ECANCELED) return {errc::cancelled, tried, whom, advice};
-    return {std::error_code(-negative_errno, std::system_category()), tried, whom, advice};
+    return {code_of(negative_errno), tried, whom, advice};
 }
 
 }  // namespace aperto

@@ -4,7 +4,7 @@
 #include "net/connection.hpp"
 
 #include "io/memory_account.hpp"
-#include "net/read_failure.hpp"
+#include "net/quietly.hpp"
 
 #include <cassert>
 #include <cerrno>
@@ -33,7 +33,7 @@ void connection::release() noexcept {
         delete this;
         return;
     }
-    const bool in_order = !closing_ && write_failure_ == 0 && read_failure_ == 0;
+    const bool in_order = !closing_ && !write_failure_;
     if (!in_order || is_quiet()) {
         close_now(false);
         delete this;
@@ -48,11 +48,21 @@ void connection::release() noexcept {
     }
 }
 
+void connection::let_go() noexcept {
+    // A close in progress goes on: it holds the connection itself.
+    if (is_waited_on() && !closing_) end_waits();
+    release();
+}
+
+void connection::end_waits() noexcept {
+    // Whoever has a stream to let go has no other readers than its own.
+    if (reader) static_cast<detail::read_awaiter*>(reader)->end_misused();
+    if (writer) writer->end_misused();
+}
+
 task<> connection::finish(connection& last) {
-    struct reference {
-        connection& held;
-        ~reference() { held.release(); }
-    } const keep{last};
+    const reference keep(last);
+    last.release();  // the one that was left, which `keep` has taken over
     try {
         co_await last.close_orderly();
     } catch (...) {  // no memory for the orderly end
@@ -84,11 +94,11 @@ void connection::recount() noexcept {
 
 void connection::shed() noexcept {
     shed_ = true;
-    if (read_failure_ == 0) read_failure_ = read_failure_of(errc::refused_by_policy);
+    if (!read_failure_) read_failure_ = errc::refused_by_policy;
     if (outbox_ && outbox_->in_flight())
-        give_writing_up(-ENOBUFS);
+        give_writing_up(errc::refused_by_policy);
     else if (outbox_ && outbox_->pending() > 0)
-        fail_writing(-ENOBUFS);
+        fail_writing(errc::refused_by_policy);
     loop_->drop_held(socket_);
     if (!reader) return;  // somebody may be looking at what was received
     drop_received();
@@ -100,18 +110,16 @@ void connection::shed() noexcept {
 task<> connection::wind_down() {
     if (is_quiet()) co_return;
     closing_ = true;
-    read_failure_ = 0;  // what ended the reading of messages; there may be more input to read away
-    try {
-        detail::write_awaiter sent(*this, {}, detail::write_awaiter::until::shut_down);
-        co_await sent;
-        const std::uint64_t read_max = received_ + options_->close_drain_max;
-        const time_point until = detail::time_after(loop_->now(), options_->close_deadline);
-        while (!ended_ && received_ < read_max) {
-            detail::read_awaiter more(*this, detail::want::some, 0, until);
-            co_await more;
-        }
-    } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
-        // The peer has gone, or does not end, or memory has: nobody is left to tell.
+    read_failure_.clear();  // what ended the reading of messages; there may be more input to read away
+    // Where the peer has gone, or does not end, or memory has: nobody is left to tell.
+    detail::quietly<detail::write_awaiter> sent(*this, std::string_view(),
+                                                detail::write_awaiter::until::shut_down);
+    std::error_code failed = co_await sent;
+    const std::uint64_t read_max = received_ + options_->close_drain_max;
+    const time_point until = detail::time_after(loop_->now(), options_->close_deadline);
+    while (!failed && !ended_ && received_ < read_max) {
+        detail::quietly<detail::read_awaiter> more(*this, detail::want::some, std::size_t{0}, until);
+        failed = co_await more;
     }
 }
 
@@ -125,9 +133,9 @@ void connection::close_now(bool reset) noexcept {
     if (!socket_) return;
     closing_ = true;
     // A stream that lacks its rest must not end as if it were whole.
-    reset = reset || write_failure_ != 0;
+    reset = reset || write_failure_;
     if (reader) {
-        read_failure_ = read_failure_of(errc::closed);
+        read_failure_ = errc::closed;
         loop_->cancel(*reader);
     }
     if (outbox_) {

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace aperto {
 
@@ -28,8 +29,21 @@ public:
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
 
+    /// A counted reference.
+    class reference {
+    public:
+        explicit reference(connection& to) noexcept : to_(to) { to_.hold(); }
+        ~reference() { to_.release(); }
+        reference(const reference&) = delete;
+        reference& operator=(const reference&) = delete;
+
+    private:
+        connection& to_;
+    };
     void hold() noexcept { ++references_; }
     void release() noexcept;
+    /// As `release`, for its stream: a read or write that still waits is ended with `errc::misuse`.
+    void let_go() noexcept;
     /// Somebody besides the caller holds it.
     bool is_shared() const noexcept { return references_ > 1; }
 
@@ -52,7 +66,7 @@ public:
     // ---- reading
 
     /// Takes what `what` asks for out of the received bytes; false where more are needed. At the end of the
-    /// stream `found` stays empty. A failure is kept for `throw_read_failure`.
+    /// stream `found` stays empty. A failure is kept for `take_read_failure`.
     bool take(detail::want what, std::size_t count, std::optional<std::string_view>& found) noexcept;
     /// Makes room for more: what is left of a message leaves the lent buffer; without such a rest nothing is
     /// held. False without the memory for it: reading has failed.
@@ -61,8 +75,11 @@ public:
     bool receive(receive_operation& into);
     /// Takes in what a completed operation received.
     void take_in(const receive_operation& done) noexcept;
-    void end_reading(int result) noexcept;
-    void time_out_reading() noexcept { read_timed_out_ = true; }
+    void end_reading(int result) noexcept { end_reading(result, passed::nothing); }
+    /// The deadline of the present wait for `what` has passed; the caller cancels it.
+    void time_out_reading(detail::want what) noexcept {
+        passed_ = waits_for_character(what) ? passed::wait_for_rest : passed::deadline;
+    }
     /// Until when a wait for `what` that begins now may last, by the options; `time_point::max()` for as long
     /// as it takes.
     time_point read_deadline(detail::want what) noexcept;
@@ -77,7 +94,13 @@ public:
     std::uint64_t message_offset() const noexcept { return message_offset_; }
     /// The last line handed out ended in CR LF.
     bool line_had_carriage_return() const noexcept { return carriage_return_; }
-    void throw_read_failure();
+    /// What reading failed by, none where it did not. A cancelled wait leaves the connection as it was;
+    /// everything else is for good.
+    std::error_code take_read_failure() noexcept;
+    /// This is how reading or writing here failed, rather than something else of the handler's.
+    bool has_failed_by(const std::error_code& why) const noexcept {
+        return why && (why == read_failure_ || why == write_failure_);
+    }
     bool in_message() const noexcept { return !unread().empty(); }
     receive_operation* reader = nullptr;  ///< waits for bytes
 
@@ -97,9 +120,8 @@ public:
     void set_direct(std::string_view data);
     bool has_direct() const noexcept { return outbox_ && outbox_->has_direct(); }
     void drop_direct() noexcept;
-    int write_failure() const noexcept { return write_failure_; }
-    void throw_write_failure() const;
-    int shut_write() noexcept;
+    const std::error_code& write_failure() const noexcept { return write_failure_; }
+    std::error_code shut_write() noexcept;
     bool write_is_shut() const noexcept { return write_shut_; }
     detail::write_awaiter* writer = nullptr;  ///< waits for room, or for the end of what is pending
 
@@ -117,9 +139,13 @@ public:
 
     // ---- ending
 
-    /// All that was written is sent, the end of the stream too, and the peer's end has come: nothing to wait
-    /// for.
-    bool is_quiet() const noexcept { return !is_open() || (ended_ && pending() == 0); }
+    /// There is nothing to wait for: all that was written is sent and the peer's end has come, or the kernel
+    /// has no connection any more.
+    bool is_quiet() const noexcept {
+        return !is_open() || (ended_ && pending() == 0) || is_broken(read_failure_);
+    }
+    /// Somebody waits to read or to write.
+    bool is_waited_on() const noexcept { return reader || writer; }
     /// Sends what is left and the end of the stream, then reads on until the peer's end, within the options'
     /// bounds, so that no reset destroys the last reply. The socket stays, for its facts. The caller keeps a
     /// reference. Throws nothing for what the peer does meanwhile.
@@ -130,6 +156,8 @@ public:
 
 private:
     friend class outbox;
+    /// What ended a wait for bytes besides the bytes. It belongs to one wait.
+    enum class passed : std::uint8_t { nothing, deadline, wait_for_rest };
     /// Bytes from which a reply does not wait for the end of the turn.
     static constexpr std::size_t send_at_once_min = 8 * 1024;
     static constexpr time_point not_waited_for = time_point::max();
@@ -139,10 +167,18 @@ private:
         if (kept_) return std::string_view(*kept_).substr(taken_);
         return {lent_.data + taken_, lent_.size - taken_};
     }
+    void end_waits() noexcept;
     void drop_received() noexcept;
+    /// What is missing is the rest of a character.
+    bool waits_for_character(detail::want what) const noexcept {
+        return what == detail::want::message && options_->framing == framing::stream && in_message();
+    }
+    void end_reading(int result, passed by) noexcept;
+    /// Whether a failure says that the kernel has given the connection up.
+    static bool is_broken(const std::error_code& why) noexcept;
     /// Without the memory for it reading has failed, since the stream would have a gap.
     void absorb(lent_bytes bytes) noexcept;
-    void fail_writing(int result) noexcept;
+    void fail_writing(const std::error_code& why) noexcept;
     void settle_outbox() noexcept;
     /// Charges what the buffers hold now.
     void recount() noexcept;
@@ -151,8 +187,8 @@ private:
     void on_send_late() noexcept;
     void on_sent_now(int result) noexcept;
     void put_outbox_away() noexcept;
-    /// Ends the send in flight; writing then fails with `why`, a negative errno.
-    void give_writing_up(int why) noexcept;
+    /// Ends the send in flight; writing then fails with `why`.
+    void give_writing_up(const std::error_code& why) noexcept;
 
     loop* loop_;
     socket_id socket_;
@@ -174,10 +210,11 @@ private:
     time_point progressed_;
     std::uint32_t references_ = 1;
     mutable std::optional<syn_facts> client_syn_;  ///< the kernel tells it once and forgets it
-    int read_failure_ = 0;                         ///< a negative errno, or -(10,000 + errc)
-    int write_failure_ = 0;                        ///< a negative errno
+    std::error_code read_failure_;
+    std::error_code write_failure_;
+    passed passed_ = passed::nothing;
+    bool as_it_is_ = false;  ///< what was received is handed out next, even the beginning of a character
     bool ended_ = false;
-    bool read_timed_out_ = false;
     bool stepped_aside_ = false;
     bool shed_ = false;
     bool draining_ = false;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include "aperto/error.hpp"
 #include "net/connection.hpp"
-#include "net/read_failure.hpp"
 #include "net/shrink.hpp"
 
 #include <algorithm>
@@ -68,9 +68,10 @@ bool connection::take(detail::want what, std::size_t count, std::optional<std::s
         front = find_frame(framing::line, bytes, options_->max_message, ended_, scanned_);
         break;
     case detail::want::message:
-        front = find_frame(options_->framing, bytes, options_->max_message, ended_, scanned_);
+        front = find_frame(options_->framing, bytes, options_->max_message, ended_ || as_it_is_, scanned_);
         break;
     }
+    as_it_is_ = false;
     if (front.what == frame::state::complete) {
         found = front.message;
         message_offset_ = consumed() + static_cast<std::uint64_t>(front.message.data() - bytes.data());
@@ -82,15 +83,15 @@ bool connection::take(detail::want what, std::size_t count, std::optional<std::s
         return true;
     }
     if (front.what == frame::state::too_large) {
-        read_failure_ = read_failure_of(errc::message_too_large);
+        read_failure_ = errc::message_too_large;
         return true;
     }
     const bool by_line =
         what == detail::want::line || (what == detail::want::message && options_->framing == framing::line);
     scanned_ = by_line ? bytes.size() : 0;
     if (draining_ && !closing_ && bytes.empty()) return true;
-    if (!ended_ && read_failure_ == 0) return false;
-    if (ended_ && read_failure_ == 0 && !bytes.empty()) read_failure_ = read_failure_of(errc::cut_short);
+    if (!ended_ && !read_failure_) return false;
+    if (ended_ && !read_failure_ && !bytes.empty()) read_failure_ = errc::cut_short;
     return true;
 }
 
@@ -142,10 +143,13 @@ void connection::step_aside(receive_operation& waiting) noexcept {
 
 void connection::take_in(const receive_operation& done) noexcept {
     if (std::exchange(stepped_aside_, false)) return share_.renew();
+    const passed by = std::exchange(passed_, passed::nothing);
     if (done.result > 0)
         absorb(done.bytes);
+    else if (done.result == -ECANCELED && by == passed::wait_for_rest)
+        as_it_is_ = true;
     else
-        end_reading(done.result);
+        end_reading(done.result, by);
 }
 
 void connection::absorb(lent_bytes bytes) noexcept {
@@ -172,22 +176,21 @@ void connection::absorb(lent_bytes bytes) noexcept {
     loop_->give_back(bytes);
 }
 
-void connection::end_reading(int result) noexcept {
+void connection::end_reading(int result, passed by) noexcept {
     // The kernel tells that a connection broke once. Where a send was told, a receive sees only an end of the
     // stream, and what came before it may lack its rest. (EPIPE says that the peer's end had come.)
-    const bool broke = write_failure_ == -ECONNRESET || write_failure_ == -ETIMEDOUT ||
-                       write_failure_ == -EHOSTUNREACH || write_failure_ == -ENETUNREACH;
-    if (result == 0 && broke && !ended_) result = write_failure_;
-    if (result == 0) ended_ = true;
-    if (result == 0 || read_failure_ != 0) return;
+    const bool unheard = result == 0 && is_broken(write_failure_) && !ended_;
+    if (result == 0 && !unheard) ended_ = true;
+    if ((result == 0 && !unheard) || read_failure_) return;
     // Our own deadlines end a wait by cancelling it.
-    const bool late =
-        result == -ECANCELED && (std::exchange(read_timed_out_, false) || write_failure_ == -ETIMEDOUT);
-    const bool idle_drain = result == -ECANCELED && draining_ && !closing_ && unread().empty();
-    if (late)
-        read_failure_ = -ETIMEDOUT;
+    const bool stopped = result == -ECANCELED;
+    const bool idle_drain = stopped && draining_ && !closing_ && unread().empty();
+    if (stopped && by == passed::deadline)
+        read_failure_ = errc::deadline;
+    else if (unheard || (stopped && write_failure_ == std::errc::timed_out))
+        read_failure_ = write_failure_;
     else if (!idle_drain)
-        read_failure_ = result;
+        read_failure_ = error::code_of(result);
 }
 
 time_point connection::read_deadline(detail::want what) noexcept {
@@ -195,6 +198,11 @@ time_point connection::read_deadline(detail::want what) noexcept {
     // What was done before this wait, for this client or another, may have taken long: none of it is the
     // peer's.
     const time_point now = loop_->read_now_coarsely();
+    if (waits_for_character(what)) {
+        if (message_began_ == not_waited_for) message_began_ = now;
+        return detail::time_after(message_began_,
+                                  std::min<duration>(character_wait, limits.message_deadline));
+    }
     // Total, from the message's first byte: more bytes of the same message do not move it.
     if (in_message() && what != detail::want::some) {
         if (message_began_ == not_waited_for) message_began_ = now;
@@ -210,14 +218,16 @@ void connection::end_when_idle() noexcept {
     if (reader && unread().empty()) loop_->cancel(*reader);
 }
 
-void connection::throw_read_failure() {
-    if (read_failure_ == 0) return;
-    const int failure = read_failure_;
-    // A cancelled wait leaves the connection as it was; everything else is for good.
-    if (failure == -ECANCELED) read_failure_ = 0;
-    if (failure <= -read_failure_base)
-        throw error(static_cast<errc>(-failure - read_failure_base), "receive from", whom());
-    throw error::from_result(failure, "receive from", whom());
+std::error_code connection::take_read_failure() noexcept {
+    const std::error_code failure = read_failure_;
+    if (failure == errc::cancelled) read_failure_.clear();
+    return failure;
+}
+
+bool connection::is_broken(const std::error_code& why) noexcept {
+    if (why.category() != std::system_category()) return false;
+    const int code = why.value();
+    return code == ECONNRESET || code == ETIMEDOUT || code == EHOSTUNREACH || code == ENETUNREACH;
 }
 
 }  // namespace aperto

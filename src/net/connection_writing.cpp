@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "aperto/error.hpp"
 #include "net/connection.hpp"
 
 #include <algorithm>
@@ -47,11 +48,11 @@ void connection::drop_direct() noexcept {
     // Part of it may be sent: what would follow could not be told from it.
     if (outbox_->in_flight()) loop_->abandon(*outbox_);
     outbox_->drop_all();
-    fail_writing(-ECANCELED);
+    fail_writing(errc::cancelled);
 }
 
 void connection::pump() noexcept {
-    while (outbox_ && !outbox_->in_flight() && write_failure_ == 0 && outbox_->pending() > 0) {
+    while (outbox_ && !outbox_->in_flight() && !write_failure_ && outbox_->pending() > 0) {
         outbox& box = *outbox_;
         if (box.offered() == 0) {
             box.offer(options_->high_water);
@@ -74,7 +75,7 @@ void connection::on_sent(int result) noexcept {
 
 void connection::on_sent_now(int result) noexcept {
     outbox& box = *outbox_;
-    if (result < 0) return fail_writing(box.given_up != 0 ? box.given_up : result);
+    if (result < 0) return fail_writing(box.given_up ? box.given_up : error::code_of(result));
     sent_ += static_cast<std::uint64_t>(result);
     if (result > 0) progressed_ = loop_->now();
     box.taken(static_cast<std::size_t>(result));
@@ -82,17 +83,17 @@ void connection::on_sent_now(int result) noexcept {
         loop_->disarm(box.deadline);
         box.in_kernel = 0;
         box.is_slow = false;
-        if (box.given_up == -ETIMEDOUT) box.given_up = 0;  // just in time
+        if (box.given_up == errc::deadline) box.given_up.clear();  // just in time
     }
     recount();
-    if (box.given_up != 0) fail_writing(box.given_up);
+    if (box.given_up) fail_writing(box.given_up);
 }
 
 void connection::on_send_late() noexcept {
     outbox& box = *outbox_;
     if (box.deadline.put_off(*loop_)) return;
     const duration limit = options_->write_deadline;
-    if (box.is_slow || !options_->account || limit <= slow_after) return give_writing_up(-ETIMEDOUT);
+    if (box.is_slow || !options_->account || limit <= slow_after) return give_writing_up(errc::deadline);
     // What it has not taken waits in the kernel, and counts as held for it.
     box.is_slow = true;
     try {
@@ -104,13 +105,13 @@ void connection::on_send_late() noexcept {
     if (limit != forever) box.deadline.set(*loop_, loop_->now() + (limit - slow_after));
 }
 
-void connection::fail_writing(int result) noexcept {
-    if (write_failure_ == 0) write_failure_ = result;
+void connection::fail_writing(const std::error_code& why) noexcept {
+    if (!write_failure_) write_failure_ = why;
     if (outbox_) {
         loop_->disarm(outbox_->deadline);
         outbox_->drop_all();
     }
-    if (result == -ETIMEDOUT && reader) loop_->cancel(*reader);
+    if (write_failure_ == std::errc::timed_out && reader) loop_->cancel(*reader);
 }
 
 /// Wakes the writer when it has what it waits for; puts an empty outbox away.
@@ -124,20 +125,17 @@ void connection::put_outbox_away() noexcept {
     recount();
 }
 
-void connection::give_writing_up(int why) noexcept {
+void connection::give_writing_up(const std::error_code& why) noexcept {
     outbox_->given_up = why;
     loop_->cancel(*outbox_);
 }
 
-void connection::throw_write_failure() const {
-    if (write_failure_ != 0) throw error::from_result(write_failure_, "send to", whom());
-}
-
-int connection::shut_write() noexcept {
-    if (std::exchange(write_shut_, true)) return 0;
+std::error_code connection::shut_write() noexcept {
+    if (std::exchange(write_shut_, true)) return {};
     const int result = loop_->shutdown_send(socket_);
+    if (result >= 0) return {};
     // After the peer's reset shutdown(2) finds no connection left: to the caller that is the reset.
-    return result == -ENOTCONN ? -ECONNRESET : result;
+    return error::code_of(result == -ENOTCONN ? -ECONNRESET : result);
 }
 
 }  // namespace aperto

@@ -17,7 +17,7 @@ std::size_t character_size(char lead) noexcept {
     return byte >= 0xE0 ? 3 : 2;
 }
 
-frame find_text(std::string_view bytes, std::size_t message_max, bool ended) noexcept {
+frame find_raw(std::string_view bytes, std::size_t message_max) noexcept {
     frame found;
     if (bytes.empty()) return found;
     if (message_max == 0) {
@@ -25,19 +25,24 @@ frame find_text(std::string_view bytes, std::size_t message_max, bool ended) noe
         found.needed = bytes.size();
         return found;
     }
-    const std::string_view first = bytes.substr(0, message_max);
-    const bool last = ended && first.size() == bytes.size();
-    std::size_t size = last ? first.size() : utf8::complete_prefix(first);
+    found.what = frame::state::complete;
+    found.message = bytes.substr(0, message_max);
+    found.consumed = found.message.size();
+    return found;
+}
+
+frame find_text(std::string_view bytes, std::size_t message_max, bool ended) noexcept {
+    frame found = find_raw(bytes, message_max);
+    const std::string_view first = found.message;
+    if (found.what != frame::state::complete || (ended && first.size() == bytes.size())) return found;
+    std::size_t size = utf8::complete_prefix(first);
     if (size == 0) {
         // A limit below one character's size cuts it: the limit is a promise too, and a stream must go on.
-        if (first.size() < bytes.size() || first.size() == message_max) {
-            size = first.size();
-        } else {
-            found.needed = character_size(first.front());
-            return found;
-        }
+        if (first.size() < bytes.size() || first.size() == message_max) return found;
+        found = {};
+        found.needed = character_size(first.front());
+        return found;
     }
-    found.what = frame::state::complete;
     found.message = first.substr(0, size);
     found.consumed = size;
     return found;
@@ -109,12 +114,14 @@ std::string_view to_string(framing which) noexcept {
         return "line";
     case framing::length:
         return "length";
+    case framing::raw:
+        return "raw";
     }
     return "unknown";
 }
 
 std::optional<framing> framing_from_string(std::string_view name) noexcept {
-    for (const framing which : {framing::stream, framing::line, framing::length})
+    for (const framing which : {framing::stream, framing::line, framing::length, framing::raw})
         if (name == to_string(which)) return which;
     return std::nullopt;
 }
@@ -127,9 +134,11 @@ frame find_frame(framing which, std::string_view bytes, std::size_t message_max,
     case framing::length:
         return find_length(bytes, message_max);
     case framing::stream:
+        return find_text(bytes, message_max, ended);
+    case framing::raw:
         break;
     }
-    return find_text(bytes, message_max, ended);
+    return find_raw(bytes, message_max);
 }
 
 void append_frame(framing which, std::string_view message, std::string& out, bool carriage_return) {

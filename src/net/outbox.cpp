@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "net/outbox.hpp"
 
+#include "aperto/error.hpp"
 #include "net/connection.hpp"
 #include "net/shrink.hpp"
 
@@ -72,7 +73,7 @@ void outbox::drop_all() noexcept {
     offset_ = 0;
     direct_ = {};
     offered_ = 0;
-    given_up = 0;
+    given_up.clear();
     is_slow = false;
     in_kernel = 0;
 }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace aperto {
 
@@ -52,9 +53,9 @@ public:
         outbox* box;
     };
     alarm deadline;
-    /// Why the send in flight was given up, a negative errno; 0 where it was not. A send that is cancelled
-    /// after the kernel took a part tells that part, not that it was cancelled.
-    int given_up = 0;
+    /// Why the send in flight was given up; none where it was not. A send that is cancelled after the kernel
+    /// took a part tells that part, not that it was cancelled.
+    std::error_code given_up;
     /// The present offer is not taken for long, and so many bytes of what was sent before wait in the kernel.
     bool is_slow = false;
     std::size_t in_kernel = 0;

@@ -16,21 +16,44 @@ namespace {
 /// are.
 constexpr std::size_t copy_max = 32 * 1024;
 
+[[noreturn]] void raise(const std::error_code& failed, std::string_view tried, const connection& with) {
+    if (failed == errc::misuse)
+        throw error(
+            failed, tried, with.whom(),
+            "One read and one write of a stream may wait, and the stream stays for as long as they do.");
+    throw error(failed, tried, with.whom());
+}
+
 }  // namespace
 
 // ---- read_awaiter
 
+// An awaiter holds its connection: the stream may go while it waits.
+
 read_awaiter::read_awaiter(connection& from, want what, std::size_t count, time_point until) noexcept
     : operation_awaiter(from.on()), from_(from), count_(count), until_(until), alarm_(*this), want_(what) {
-    assert(!from.reader && "one read waits at a time");
+    from.hold();
     on_complete = &read_awaiter::on_bytes;
 }
 
 read_awaiter::~read_awaiter() {
+    if (in_flight()) owner().abandon(*this);
     if (from_.reader == this) from_.reader = nullptr;
+    from_.release();
+}
+
+bool read_awaiter::is_misused() noexcept {
+    if (from_.reader) misused_ = true;
+    return misused_;
+}
+
+void read_awaiter::end_misused() noexcept {
+    misused_ = true;
+    owner().cancel(*this);
 }
 
 bool read_awaiter::await_ready() {
+    if (is_misused()) return true;
     over_share_ = from_.is_over_share();
     return !over_share_ && try_take();
 }
@@ -59,7 +82,7 @@ void read_awaiter::on_bytes(operation& done) {
     auto& self = static_cast<read_awaiter&>(done);
     self.from_.reader = nullptr;
     self.from_.take_in(self);
-    if (!self.try_take()) {
+    if (!self.misused_ && !self.try_take()) {
         if (self.scope && self.scope->cancelled())
             self.from_.end_reading(-ECANCELED);
         else if (!self.receive()) {
@@ -74,14 +97,19 @@ void read_awaiter::on_bytes(operation& done) {
 void read_awaiter::on_deadline(timer& passed) {
     read_awaiter& self = *static_cast<alarm&>(passed).reader;
     if (self.alarm_.put_off(self.owner())) return;
-    self.from_.time_out_reading();
+    self.from_.time_out_reading(self.want_);
     self.owner().cancel(self);
 }
 
-std::optional<std::string_view> read_awaiter::await_resume() {
-    if (!from_.is_open()) throw error(errc::closed, "receive from", "the peer");
+std::error_code read_awaiter::outcome() noexcept {
+    if (misused_) return errc::misuse;
+    if (!from_.is_open()) return errc::closed;
     if (!found_ && result == -ECANCELED) from_.end_reading(result);
-    if (!found_) from_.throw_read_failure();
+    return found_ ? std::error_code() : from_.take_read_failure();
+}
+
+std::optional<std::string_view> read_awaiter::await_resume() {
+    if (const std::error_code failed = outcome()) raise(failed, "receive from", from_);
     return found_;
 }
 
@@ -89,23 +117,32 @@ std::optional<std::string_view> read_awaiter::await_resume() {
 
 write_awaiter::write_awaiter(connection& to, std::string_view data, until when) noexcept
     : operation_awaiter(to.on(), kind::event), to_(to), data_(data), until_(when) {
-    assert(!to.writer && "one write waits at a time");
+    to.hold();
 }
 
 write_awaiter::~write_awaiter() {
-    if (to_.writer != this) return;
-    to_.writer = nullptr;
-    to_.drop_direct();
+    if (in_flight()) owner().abandon(*this);
+    if (to_.writer == this) {
+        to_.writer = nullptr;
+        to_.drop_direct();
+    }
+    to_.release();
+}
+
+void write_awaiter::end_misused() noexcept {
+    misused_ = true;
+    owner().notify(*this, -ECANCELED);
 }
 
 bool write_awaiter::satisfied() const noexcept {
-    if (to_.write_failure() != 0) return true;
+    if (to_.write_failure()) return true;
     if (until_ != until::accepted) return to_.pending() == 0;
     return data_.size() > copy_max ? !to_.has_direct() : to_.has_room(data_.size());
 }
 
 bool write_awaiter::await_ready() {
-    if (!to_.is_open() || to_.write_failure() != 0) return true;
+    if (to_.writer) return misused_ = true;
+    if (!to_.is_open() || to_.write_failure()) return true;
     if (until_ != until::accepted) return to_.pending() == 0;
     if (data_.size() > copy_max || !to_.has_room(data_.size())) return data_.empty();
     return true;
@@ -120,17 +157,24 @@ bool write_awaiter::begin() {
     return false;
 }
 
-void write_awaiter::await_resume() {
+std::error_code write_awaiter::outcome() {
     if (to_.writer == this) to_.writer = nullptr;
-    if (!to_.is_open() || to_.write_is_shut()) throw error(errc::closed, "send to", to_.whom());
+    if (misused_) {
+        if (result == -ECANCELED) to_.drop_direct();
+        return errc::misuse;
+    }
+    if (!to_.is_open() || to_.write_is_shut()) return errc::closed;
     if (result == -ECANCELED) {
         to_.drop_direct();
-        throw error(errc::cancelled, "send to", to_.whom());
+        return errc::cancelled;
     }
-    to_.throw_write_failure();
+    if (to_.write_failure()) return to_.write_failure();
     if (until_ == until::accepted && data_.size() <= copy_max && !data_.empty()) to_.append(data_);
-    if (until_ != until::shut_down) return;
-    if (const int shut = to_.shut_write(); shut < 0) throw error::from_result(shut, "send to", to_.whom());
+    return until_ == until::shut_down ? to_.shut_write() : std::error_code();
+}
+
+void write_awaiter::await_resume() {
+    if (const std::error_code failed = outcome()) raise(failed, "send to", to_);
 }
 
 }  // namespace detail
@@ -139,14 +183,14 @@ void write_awaiter::await_resume() {
 
 stream& stream::operator=(stream&& other) noexcept {
     if (this != &other) {
-        if (connection_) connection_->release();
+        if (connection_) connection_->let_go();
         connection_ = std::exchange(other.connection_, nullptr);
     }
     return *this;
 }
 
 stream::~stream() {
-    if (connection_) connection_->release();
+    if (connection_) connection_->let_go();
 }
 
 stream stream::adopt(loop& on, socket_id socket, std::shared_ptr<const stream_options> options,
@@ -174,8 +218,10 @@ task<> stream::write_message(std::string_view message) {
 }
 
 task<> stream::close() {
-    connection& ending = *connection_;
-    co_await ending.close_orderly();
+    const connection::reference ending(*connection_);  // the stream may go meanwhile
+    if (connection_->is_waited_on()) detail::raise(errc::misuse, "close the stream with", *connection_);
+    task<> closing = connection_->close_orderly();
+    co_await closing;
 }
 
 void stream::abort() noexcept { connection_->close_now(true); }

@@ -10,13 +10,17 @@
 namespace aperto {
 namespace {
 
+/// What a failure of the conversation's own connection means.
 close_reason reason_of(const std::error_code& code) noexcept {
-    if (code == std::errc::timed_out) return close_reason::deadline;
+    if (code == errc::deadline) return close_reason::deadline;
     if (code == errc::message_too_large) return close_reason::too_large;
     if (code == errc::cut_short) return close_reason::cut_short;
-    if (code == errc::refused_by_policy || code == std::errc::no_buffer_space) return close_reason::limit;
+    if (code == errc::refused_by_policy) return close_reason::limit;
     if (code == errc::cancelled) return close_reason::drain;
     if (code == std::errc::connection_reset || code == std::errc::broken_pipe) return close_reason::reset;
+    if (code == std::errc::timed_out || code == std::errc::host_unreachable ||
+        code == std::errc::network_unreachable)
+        return close_reason::lost;
     return close_reason::failure;
 }
 
@@ -58,62 +62,91 @@ std::size_t conversation::shed() noexcept {
     return held;
 }
 
-void conversation::fail() noexcept {
-    failure_ = std::current_exception();
+void conversation::fail(const std::error_code& why, close_reason reason) noexcept {
+    broken_by_ = why;
+    failed_ = reason;
     struck_ = limit_that_struck();
+}
+
+void conversation::fail(const std::error_code& why, std::string_view tried) noexcept {
+    tried_ = tried;
+    fail(why, reason_of(why));
+}
+
+void conversation::fail() noexcept {
+    thrown_ = std::current_exception();
+    try {
+        std::rethrow_exception(thrown_);
+    } catch (const std::system_error& failed) {
+        // A handler may throw the end of another connection of its own: that is no end of this client's.
+        const std::error_code& code = failed.code();
+        const bool ours = code == errc::cancelled || code == errc::deadline || peer_.has_failed_by(code);
+        fail(code, ours ? reason_of(code) : close_reason::failure);
+    } catch (const std::bad_alloc&) {
+        fail(std::make_error_code(std::errc::not_enough_memory), close_reason::failure);
+    } catch (...) {
+        failed_ = close_reason::failure;
+    }
 }
 
 std::optional<limit> conversation::limit_that_struck() const noexcept {
     if (peer_.was_shed()) return limit::memory_budget;
-    try {
-        std::rethrow_exception(failure_);
-    } catch (const std::system_error& failed) {
-        if (failed.code() == errc::message_too_large) return limit::max_message;
-        if (failed.code() == errc::cancelled && worker_.is_stopping()) return limit::drain_deadline;
-        if (reason_of(failed.code()) == close_reason::limit) return limit::memory_budget;
-        if (failed.code() == std::errc::not_enough_memory) return limit::memory_budget;
-        if (failed.code() != std::errc::timed_out) return {};
-    } catch (const std::bad_alloc&) {
+    if (broken_by_ == std::errc::not_enough_memory) return limit::memory_budget;
+    switch (*failed_) {
+    case close_reason::too_large:
+        return limit::max_message;
+    case close_reason::limit:
         return limit::memory_budget;
-    } catch (...) {
+    case close_reason::drain:
+        if (worker_.is_stopping()) return limit::drain_deadline;
+        return {};
+    case close_reason::deadline:
+        if (!peer_.has_failed_by(broken_by_)) return {};  // the handler's own
+        if (peer_.write_failure()) return limit::write_deadline;
+        if (peer_.in_message()) return limit::message_deadline;
+        return peer_.received() == 0 ? limit::handshake_deadline : limit::idle_timeout;
+    default:
         return {};
     }
-    if (peer_.write_failure() != 0) return limit::write_deadline;
-    if (peer_.in_message()) return limit::message_deadline;
-    return peer_.received() == 0 ? limit::handshake_deadline : limit::idle_timeout;
 }
 
 void conversation::report_end() noexcept {
     closing how{.reason = ended_by_us_ ? close_reason::server : close_reason::client,
+                .error = broken_by_,
                 .lifetime = worker_.on().now() - began_};
-    if (failure_) {
-        // What was thrown lives as long as `failure_`, and its text with it.
-        try {
-            std::rethrow_exception(failure_);
-        } catch (const std::system_error& failed) {
-            how.error = failed.code();
-            how.reason = reason_of(failed.code());
-            how.detail = failed.what();
-        } catch (const std::exception& failed) {
-            how.reason = close_reason::failure;
-            how.detail = failed.what();
-        } catch (...) {
-            how.reason = close_reason::failure;
-            how.detail = "the handler threw something that is no std::exception";
-        }
-    } else if (worker_.is_stopping() && !peer_.ended()) {
+    if (failed_)
+        how.reason = *failed_;
+    else if (worker_.is_stopping() && !peer_.ended())
         how.reason = close_reason::drain;
-    }
     if (peer_.was_shed()) {
         how.reason = close_reason::limit;
         struck_ = limit::memory_budget;  // also where the handler took it well
     }
     if (struck_) worker_.shared().strike(*struck_, peer_.remote(), how.error);
+    if (!worker_.shared().options.events) return;
     try {
-        worker_.shared().events.closed(view(), how);
+        tell_end(how);
     } catch (...) {  // NOLINT(bugprone-empty-catch)
         // Untold, for want of memory; closed it is.
     }
+}
+
+void conversation::tell_end(closing& how) {
+    server_events& events = worker_.shared().events;
+    if (!thrown_) {
+        std::optional<error> told;
+        if (broken_by_) how.detail = told.emplace(broken_by_, tried_, peer_.whom()).what();
+        return events.closed(view(), how);
+    }
+    // What was thrown lives as long as `thrown_`, and its text with it.
+    try {
+        std::rethrow_exception(thrown_);
+    } catch (const std::exception& failed) {
+        how.detail = failed.what();
+    } catch (...) {
+        how.detail = "the handler threw something that is no std::exception";
+    }
+    events.closed(view(), how);
 }
 
 }  // namespace aperto

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <exception>
 #include <optional>
+#include <string_view>
+#include <system_error>
 
 namespace aperto {
 
@@ -36,8 +38,10 @@ protected:
     /// Leaves it.
     void leave() noexcept;
     connection_view view() const noexcept { return {id_, peer_}; }
-    /// To be called in a handler that catches: keeps what was thrown, and which limit it means, which has to
-    /// be asked before what is left is read away.
+    /// Keeps by what it failed, and which limit that means, which has to be asked before what is left is read
+    /// away. `tried` reads on from "could not".
+    void fail(const std::error_code& why, std::string_view tried) noexcept;
+    /// The same for what was thrown: to be called in a handler that catches.
     void fail() noexcept;
     /// The last event.
     void report_end() noexcept;
@@ -47,11 +51,16 @@ protected:
 
 private:
     friend class worker;
+    void fail(const std::error_code& why, close_reason reason) noexcept;
     std::optional<limit> limit_that_struck() const noexcept;
+    void tell_end(closing& how);
 
     std::uint64_t id_;
     time_point began_;
-    std::exception_ptr failure_;
+    std::error_code broken_by_;
+    std::string_view tried_;
+    std::exception_ptr thrown_;
+    std::optional<close_reason> failed_;
     std::optional<limit> struck_;
     const handling handling_;
 

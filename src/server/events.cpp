@@ -21,6 +21,8 @@ std::string_view to_string(close_reason reason) noexcept {
         return "server";
     case close_reason::reset:
         return "reset";
+    case close_reason::lost:
+        return "lost";
     case close_reason::deadline:
         return "deadline";
     case close_reason::too_large:

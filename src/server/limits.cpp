@@ -15,6 +15,8 @@ std::string_view to_string(limit which) noexcept {
         return "accept-rate";
     case limit::descriptors:
         return "descriptors";
+    case limit::accept_errors:
+        return "accept-errors";
     case limit::max_message:
         return "max-message";
     case limit::handshake_deadline:

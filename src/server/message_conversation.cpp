@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "server/message_conversation.hpp"
 
+#include "net/quietly.hpp"
 #include "server/worker.hpp"
 
 #include <cerrno>
@@ -43,7 +44,7 @@ void message_conversation::on_bytes(operation& done) {
 void message_conversation::on_deadline(timer& passed) {
     auto& self = static_cast<message_conversation&>(passed);
     if (self.put_off(self.owner())) return;
-    self.mine_.time_out_reading();
+    self.mine_.time_out_reading(detail::want::message);
     self.owner().cancel(self);
 }
 
@@ -65,10 +66,7 @@ message_conversation::step message_conversation::answer_arrived() {
     do {
         std::optional<std::string_view> message;
         while (mine_.take(detail::want::message, 0, message)) {
-            if (!message) {
-                mine_.throw_read_failure();
-                return step::over;
-            }
+            if (!message) return end_by_reading();
             if (!answer(*message)) return step::over;
             if (!mine_.has_room(0)) return step::blocked;
             if (mine_.is_over_share()) break;
@@ -76,8 +74,7 @@ message_conversation::step message_conversation::answer_arrived() {
         }
         if (worker_.serving().cancelled()) {
             mine_.end_reading(-ECANCELED);
-            mine_.throw_read_failure();
-            return step::over;
+            return end_by_reading();
         }
         if (message) return step::aside;
     } while (mine_.receive(*this));
@@ -92,6 +89,11 @@ message_conversation::step message_conversation::go_on_behind_others() noexcept 
     return step::aside;
 }
 
+message_conversation::step message_conversation::end_by_reading() noexcept {
+    if (const std::error_code failed = mine_.take_read_failure()) fail(failed, "receive from");
+    return step::over;
+}
+
 message_conversation::step message_conversation::wait_for_bytes() {
     worker_.serving().enter(*this);
     const time_point until = mine_.read_deadline(detail::want::message);
@@ -103,9 +105,12 @@ message_conversation::step message_conversation::wait_for_bytes() {
 }
 
 bool message_conversation::answer(std::string_view message) {
+    if (mine_.write_failure()) {
+        fail(mine_.write_failure(), "send to");
+        return false;
+    }
     const server_shared& shared = worker_.shared();
     const connection_view who = view();
-    mine_.throw_write_failure();
     shared.events.message(who, message, mine_.message_offset());
     std::string& out = mine_.reply_buffer();
     const std::size_t begin = begin_frame(shared.options.framing, out);
@@ -151,14 +156,11 @@ void message_conversation::go_on(step next) noexcept {
 task<> message_conversation::carry_on(step next) {
     std::unique_ptr<message_conversation> self(this);
     while (next == step::blocked) {
-        try {
-            detail::write_awaiter taken(mine_, {}, detail::write_awaiter::until::sent);
-            co_await taken;
-            next = go_on_behind_others();
-        } catch (...) {
-            fail();
-            next = step::over;
-        }
+        detail::quietly<detail::write_awaiter> taken(mine_, std::string_view(),
+                                                     detail::write_awaiter::until::sent);
+        const std::error_code failed = co_await taken;
+        if (failed) fail(failed, "send to");
+        next = failed ? step::over : go_on_behind_others();
     }
     if (next == step::waiting || next == step::aside) {
         static_cast<void>(self.release());  // it owns itself again

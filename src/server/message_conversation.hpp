@@ -43,6 +43,8 @@ private:
     /// Answers one message; false when the conversation is to end.
     bool answer(std::string_view message);
     step wait_for_bytes();
+    /// Keeps by what reading failed, if it did.
+    step end_by_reading() noexcept;
     void go_on(step next) noexcept;
     task<> carry_on(step next);
     void close() noexcept;

@@ -9,8 +9,8 @@
 namespace aperto {
 namespace {
 
-/// How long accepting rests when descriptors or memory have run out.
-constexpr duration scarcity_pause = std::chrono::milliseconds(100);
+/// How long accepting rests when descriptors or memory have run out, or the system refuses it otherwise.
+constexpr duration accept_pause = std::chrono::milliseconds(100);
 /// Refused clients that get the time to take the end in order, lest a reset destroy what they have yet to
 /// read of their own; those past that are closed at once.
 constexpr std::size_t refusals_max = 16;
@@ -45,6 +45,12 @@ struct socket_awaiter : listener::accept_awaiter {
 bool is_scarcity(const std::error_code& code) noexcept {
     return code == std::errc::too_many_files_open || code == std::errc::too_many_files_open_in_system ||
            code == std::errc::no_buffer_space || code == std::errc::not_enough_memory;
+}
+
+/// The errno values of accept(2) that say that there is no listener any more. Every other one may pass.
+bool is_end_of_listener(const std::error_code& code) noexcept {
+    return code == std::errc::bad_file_descriptor || code == std::errc::invalid_argument ||
+           code == std::errc::not_a_socket || code == std::errc::operation_not_supported;
 }
 
 }  // namespace
@@ -204,7 +210,7 @@ void worker::on_room() noexcept {
 
 task<> worker::accept_from(door& from) {
     for (;;) {
-        std::error_code scarce;
+        std::error_code refused;
         try {
             task<> possible = wait_for_room(from);
             co_await possible;
@@ -212,18 +218,18 @@ task<> worker::accept_from(door& from) {
             co_await one;
         } catch (const error& failed) {
             if (failed.code() == errc::cancelled) co_return;
-            if (!is_scarcity(failed.code())) {
+            if (is_end_of_listener(failed.code())) {
                 deaf_ = true;  // a server that cannot accept any more ends, rather than seem to serve
                 stop_.notify();
                 throw;
             }
-            scarce = failed.code();
+            refused = failed.code();
         } catch (const std::bad_alloc&) {
-            scarce = std::make_error_code(std::errc::not_enough_memory);
+            refused = std::make_error_code(std::errc::not_enough_memory);
         }
-        if (!scarce) continue;
-        shared_.strike(limit::descriptors, {}, scarce);
-        detail::sleep_awaiter pause = sleep(scarcity_pause);
+        if (!refused) continue;
+        shared_.strike(is_scarcity(refused) ? limit::descriptors : limit::accept_errors, {}, refused);
+        detail::sleep_awaiter pause = sleep(accept_pause);
         co_await pause;
     }
 }

@@ -41,6 +41,8 @@ public:
             bytes.remove_prefix(static_cast<std::size_t>(sent));
         }
     }
+    /// As urgent data (MSG_OOB, send(2)).
+    void send_urgent(char byte) { EXPECT_EQ(::send(descriptor_, &byte, 1, MSG_OOB | MSG_NOSIGNAL), 1); }
     /// What has arrived, without waiting for more.
     std::string take(std::size_t size_max = std::string::npos) { return receive(MSG_DONTWAIT, size_max); }
     /// Everything up to the end of the stream, or to `failure()`.

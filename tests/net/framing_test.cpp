@@ -165,7 +165,7 @@ TEST(Framing, IsReadBackAsItWasWritten) {
 }
 
 TEST(Framing, HasNames) {
-    for (const framing which : {framing::stream, framing::line, framing::length})
+    for (const framing which : {framing::stream, framing::line, framing::length, framing::raw})
         EXPECT_EQ(framing_from_string(to_string(which)), which);
     EXPECT_EQ(framing_from_string("lines"), std::nullopt);
 }

@@ -31,11 +31,13 @@ private:
     std::thread reading_;
 };
 
-enum class ending { destroyed, closed };
+enum class ending { destroyed, closed, destroyed_after_a_failed_read };
 
 /// The server answers and ends while the client has sent much that nobody reads.
 task<plain_socket> end_with_unread_input(ending how, std::string_view answer) {
-    task<pair> meeting = meet();
+    stream_options options;
+    options.max_message = 100'000;
+    task<pair> meeting = meet(options);
     pair both = co_await meeting;
     both.peer.send("question\n" + std::string(200'000, 'x'));
     EXPECT_EQ(co_await both.ours.read_line(), "question");
@@ -45,6 +47,10 @@ task<plain_socket> end_with_unread_input(ending how, std::string_view answer) {
         task<> closing = both.ours.close();
         co_await closing;
     }
+    if (how == ending::destroyed_after_a_failed_read) {
+        task<std::error_code> failing = failure_of(read_line(both.ours));
+        EXPECT_EQ(co_await failing, errc::message_too_large);
+    }
     co_return std::move(both.peer);
 }
 
@@ -53,6 +59,7 @@ TEST_P(StreamEnd, NeverDestroysTheReplyInFlight) {
         const std::string answer(100'000, 'A');
         task<plain_socket> conversing = end_with_unread_input(how, answer);
         plain_socket peer = co_await conversing;
+        if (how == ending::destroyed_after_a_failed_read) peer.send("and more");
         // The stream is gone; its end goes on in the background while this thread's loop runs.
         reader client(peer);
         const auto end_when_read = [](reader& by, std::string_view expected, plain_socket& from) -> task<> {
@@ -68,6 +75,7 @@ TEST_P(StreamEnd, NeverDestroysTheReplyInFlight) {
     };
     play(story(ending::destroyed));
     play(story(ending::closed));
+    play(story(ending::destroyed_after_a_failed_read));
 }
 
 TEST_P(StreamEnd, WaitsNoLongerThanTheCloseDeadlineForAPeerThatNeverEnds) {

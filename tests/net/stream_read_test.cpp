@@ -78,6 +78,66 @@ TEST_P(StreamRead, NeverCutsACharacter) {
     play(story());
 }
 
+TEST_P(StreamRead, HandsOutTheBeginningOfACharacterWhoseRestDoesNotCome) {
+    const auto story = []() -> task<> {
+        stream_options options;
+        options.message_deadline = 10s;
+        task<pair> meeting = meet(options);
+        pair both = co_await meeting;
+        both.peer.send("a\xC3");
+        EXPECT_EQ(co_await both.ours.read_message(), "a");
+        const time_point before = loop::current().read_now();
+        EXPECT_EQ(co_await both.ours.read_message(), "\xC3");
+        EXPECT_GE(loop::current().read_now() - before, character_wait - 20ms);
+        EXPECT_LT(loop::current().read_now() - before, 5s);
+        both.peer.send("\xA9");
+        EXPECT_EQ(co_await both.ours.read_message(), "\xA9") << "what comes late";
+        const auto rest_later = [](plain_socket& peer) -> task<> {
+            co_await sleep(5ms);
+            peer.send("\xA9");
+        };
+        both.peer.send("\xC3");
+        task_group group;
+        group.spawn(rest_later(both.peer));
+        EXPECT_EQ(co_await both.ours.read_message(), "é") << "what comes in time";
+        task<> joining = group.join();
+        co_await joining;
+    };
+    play(story());
+}
+
+TEST_P(StreamRead, GivesRawBytesAsTheyCome) {
+    const auto story = []() -> task<> {
+        stream_options options;
+        options.framing = framing::raw;
+        options.max_message = 4;
+        task<pair> meeting = meet(options);
+        pair both = co_await meeting;
+        both.peer.send(std::string_view("\0\xC3", 2));
+        EXPECT_EQ(co_await both.ours.read_message(), std::string_view("\0\xC3", 2));
+        both.peer.send("abc\xC3\xA9");
+        EXPECT_EQ(co_await both.ours.read_message(), "abc\xC3") << "no more than the limit, at any byte";
+        EXPECT_EQ(co_await both.ours.read_message(), "\xA9");
+    };
+    play(story());
+}
+
+TEST_P(StreamRead, HasUrgentBytesInTheirPlace) {
+    const auto story = []() -> task<> {
+        task<pair> meeting = meet();
+        pair both = co_await meeting;
+        both.peer.send("a");
+        both.peer.send_urgent('b');
+        both.peer.send("c");
+        task<std::optional<std::string_view>> reading = with_timeout<std::optional<std::string_view>>(
+            5s, [](stream& from) -> task<std::optional<std::string_view>> {
+                co_return co_await from.read_exactly(3);
+            }(both.ours));
+        EXPECT_EQ(co_await reading, "abc");
+    };
+    play(story());
+}
+
 TEST_P(StreamRead, GivesPipelinedLinesOneByOne) {
     const auto story = []() -> task<> {
         constexpr int lines = 100'000;

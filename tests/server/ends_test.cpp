@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: MIT
+// How conversations end, and how accepting does, in simulated time and with faults that no test can have of a
+// kernel at the moment it wants them.
+#include "aperto/client.hpp"
+#include "aperto/group.hpp"
+#include "aperto/listener.hpp"
+#include "aperto/server.hpp"
+#include "aperto/sim.hpp"
+#include "server/recorder.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <string>
+
+namespace aperto {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct stage {
+    stage() {
+        chosen.host = "office";
+        chosen.framing = framing::line;
+        chosen.events = &seen;
+    }
+
+    sim::world world;
+    sim::host& office = world.add_host("office");
+    sim::host& laptop = world.add_host("laptop");
+    options chosen;
+    recorder seen;
+};
+
+class ends : public testing::Test, public stage {};
+
+void echo(std::string_view message, exchange& with) { with.reply(message); }
+
+task<> line_session(stream peer) {
+    while (auto line = co_await peer.read_line())
+        co_await peer.write(std::string(*line) + "\n");
+}
+
+client_options patient() {
+    client_options chosen;
+    chosen.stream.idle_timeout = chosen.stream.message_deadline = forever;
+    chosen.stream.framing = framing::line;
+    return chosen;
+}
+
+// ---- what the kernel gives up is lost; our own deadlines have nothing to do with it
+
+/// Speaks once, and is then where nothing is heard of it any more.
+task<> visit_and_vanish(stage& in, server& of) {
+    task<stream> connecting = connect("office:9999", patient());
+    stream peer = co_await connecting;
+    co_await peer.write("a\n");
+    co_await peer.read_line();
+    in.world.cut(in.office, in.laptop);
+    co_await sleep(24h - 1min);
+    of.stop();
+}
+
+void expect_lost(stage& in, server& serving, int code, std::string_view told) {
+    const auto all = in.seen.wait_for_ends(1);
+    EXPECT_EQ(all[0].reason, close_reason::lost);
+    EXPECT_EQ(all[0].error, std::error_code(code, std::system_category()));
+    EXPECT_EQ(all[0].detail.substr(0, told.size()), told);
+    for (const limit each : {limit::idle_timeout, limit::message_deadline, limit::write_deadline})
+        EXPECT_EQ(serving.counters().of(each), 0U) << to_string(each);
+}
+
+TEST_F(ends, a_client_whose_machine_vanishes_is_lost_and_struck_by_no_deadline) {
+    for (const bool by_message : {true, false}) {
+        stage in;
+        in.chosen.idle_timeout = forever;
+        server serving(in.chosen, by_message ? handler(&echo) : handler(&line_session));
+        in.office.spawn(serving.run_on(in.office.loop()));
+        in.laptop.spawn(visit_and_vanish(in, serving));
+        in.world.run();
+        expect_lost(in, serving, ETIMEDOUT, "could not receive from ");
+    }
+}
+
+TEST_F(ends, a_client_to_whom_no_way_leads_any_more_is_lost) {
+    server serving(chosen, &echo);
+    world.add_rule([this](const sim::event& of) {
+        const bool cut =
+            of.what == sim::happening::send && of.host == office.index() && world.elapsed() > 500ms;
+        return cut ? sim::verdict::fail(EHOSTUNREACH) : sim::verdict::pass();
+    });
+    office.spawn(serving.run_on(office.loop()));
+    laptop.spawn([](server& of) -> task<> {
+        task<stream> connecting = connect("office:9999", patient());
+        stream peer = co_await connecting;
+        for (const std::string_view word : {"a\n", "b\n", "c\n"}) {
+            co_await peer.write(word);
+            co_await sleep(1s);
+        }
+        of.stop();
+    }(serving));
+    world.run();
+    expect_lost(*this, serving, EHOSTUNREACH, "could not send to ");
+}
+
+TEST_F(ends, what_befell_another_connection_of_the_handlers_is_no_end_of_its_client) {
+    const auto relay = [](stream peer) -> task<> {
+        co_await peer.read_line();
+        throw error(std::make_error_code(std::errc::connection_reset), "receive from", "elsewhere");
+    };
+    server serving(chosen, relay);
+    office.spawn(serving.run_on(office.loop()));
+    laptop.spawn([](server& of) -> task<> {
+        task<stream> connecting = connect("office:9999", patient());
+        stream peer = co_await connecting;
+        co_await peer.write("a\n");
+        EXPECT_EQ(co_await peer.read_line(), std::nullopt);
+        of.stop();
+    }(serving));
+    world.run();
+    const auto all = seen.wait_for_ends(1);
+    EXPECT_EQ(all[0].reason, close_reason::failure);
+    EXPECT_EQ(all[0].error, std::errc::connection_reset);
+}
+
+// ---- a wait and its deadline
+
+TEST_F(ends, a_deadline_that_lost_its_race_says_nothing_of_a_later_wait) {
+    world.faults().lost_cancel = 1;  // what comes within 5 ms of the deadline wins
+    stream_options hasty;
+    hasty.idle_timeout = 20ms;
+    listener door(office.loop(), endpoint::any(9999), {}, std::make_shared<const stream_options>(hasty));
+    int won = 0;
+    const auto read = [](stream& from) -> task<> { co_await from.read_some(); };
+    const auto serve = [](listener& at, auto& reading, int& count) -> task<> {
+        for (int i = 0; i < 20; ++i) {
+            stream peer = co_await at.accept();
+            try {
+                co_await peer.read_some();
+            } catch (const error&) {
+                continue;
+            }
+            ++count;
+            task<> waiting = reading(peer);
+            std::error_code code;
+            try {
+                task<bool> limited = detail::run_limited(std::move(waiting), 1ms);
+                EXPECT_TRUE(co_await limited) << "cancelled, not late";
+            } catch (const error& why) {
+                code = why.code();
+            }
+            EXPECT_EQ(code, std::error_code());
+        }
+    };
+    office.spawn(serve(door, read, won));
+    laptop.spawn([]() -> task<> {
+        for (int i = 0; i < 20; ++i) {
+            task<stream> connecting = connect("office:9999");
+            stream peer = co_await connecting;
+            co_await sleep(20ms + std::chrono::microseconds(100 * i));
+            co_await peer.write("x");
+            co_await sleep(100ms);
+        }
+    }());
+    world.run();
+    EXPECT_GE(won, 5) << "of 20 that came about at the deadline";
+}
+
+TEST_F(ends, a_stream_dropped_after_a_read_that_failed_ends_in_order) {
+    stream_options hasty;
+    hasty.message_deadline = 1s;
+    listener door(office.loop(), endpoint::any(9999), {}, std::make_shared<const stream_options>(hasty));
+    office.spawn([](listener& at) -> task<> {
+        stream peer = co_await at.accept();
+        co_await peer.read_line();
+        const std::string reply(50'000, 'A');
+        co_await peer.write(reply);
+        co_await peer.write("\n");
+        std::error_code late;
+        try {
+            co_await peer.read_line();
+        } catch (const error& why) {
+            late = why.code();
+        }
+        EXPECT_EQ(late, errc::deadline);
+    }(door));
+    laptop.spawn([]() -> task<> {
+        task<stream> connecting = connect("office:9999", patient());
+        stream peer = co_await connecting;
+        co_await peer.write("question\nhalf a li");
+        co_await sleep(1100ms);
+        co_await peer.write("and more");  // a reset would answer it
+        co_await sleep(100ms);
+        const auto reply = co_await peer.read_line();
+        EXPECT_EQ(reply ? reply->size() : 0, 50'000U);
+        EXPECT_EQ(co_await peer.read_line(), std::nullopt);
+    }());
+    world.run();
+}
+
+// ---- accepting
+
+struct refusal {
+    int code;
+    limit counted;
+};
+
+TEST_F(ends, accepting_rests_whatever_the_system_refuses_it_for_and_goes_on) {
+    for (const refusal each : {refusal{EPERM, limit::accept_errors}, refusal{ENETDOWN, limit::accept_errors},
+                               refusal{ENOSR, limit::accept_errors}, refusal{ENFILE, limit::descriptors}}) {
+        SCOPED_TRACE(std::strerror(each.code));
+        stage in;
+        server serving(in.chosen, &echo);
+        int attempts = 0;
+        in.world.add_rule([&](const sim::event& of) {
+            if (of.what != sim::happening::accept || in.world.elapsed() > 2s) return sim::verdict::pass();
+            ++attempts;
+            return sim::verdict::fail(each.code);
+        });
+        in.office.spawn(serving.run_on(in.office.loop()));
+        in.laptop.spawn([](server& of) -> task<> {
+            task<stream> connecting = connect("office:9999", patient());
+            stream peer = co_await connecting;
+            co_await peer.write("a\n");
+            EXPECT_EQ(co_await peer.read_line(), "a");
+            of.stop();
+        }(serving));
+        in.world.run();
+        EXPECT_GE(attempts, 10);
+        EXPECT_LE(attempts, 25) << "one in 100 ms";
+        EXPECT_EQ(serving.counters().of(each.counted), static_cast<std::uint64_t>(attempts));
+        EXPECT_EQ(in.seen.limits().size(), static_cast<std::size_t>(attempts));
+    }
+}
+
+TEST_F(ends, a_listener_that_is_gone_ends_the_server_with_the_reason) {
+    for (const duration from : {0ms, 1000ms}) {
+        stage in;
+        server serving(in.chosen, &echo);
+        in.world.add_rule([&](const sim::event& of) {
+            const bool gone = of.what == sim::happening::accept && in.world.elapsed() >= from;
+            return gone ? sim::verdict::fail(EINVAL) : sim::verdict::pass();
+        });
+        std::error_code told;
+        in.office.spawn([](server& one, loop& on, std::error_code& code) -> task<> {
+            try {
+                task<> running = one.run_on(on);
+                co_await running;
+            } catch (const error& why) {
+                code = why.code();
+            }
+        }(serving, in.office.loop(), told));
+        in.laptop.spawn([]() -> task<> {
+            for (int i = 0; i < 2; ++i) {
+                try {
+                    task<stream> connecting = connect("office:9999", patient());
+                    const stream peer = co_await connecting;
+                } catch (const error&) {  // NOLINT(bugprone-empty-catch)
+                    // Nobody listens there any more.
+                }
+                co_await sleep(2s);
+            }
+        }());
+        in.world.run();
+        EXPECT_EQ(told, std::errc::invalid_argument);
+    }
+}
+
+}  // namespace
+}  // namespace aperto
