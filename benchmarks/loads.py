@@ -55,6 +55,8 @@ LOADS = [
          buffer=64 * 1024, unit="GB", rounds_max=3),
     Load("7", "ping-pong, 64 B on 100 connections among 18,000 idle ones", ("--size", "64"), connections=100,
          idle=IDLE_CONNECTIONS, tags=frozenset({"many"}), rounds_max=3),
+    Load("10", "a connection for each message of 64 B, and a reset in place of its end",
+         ("--size", "64", "--per-message-connection", "--reset"), tags=frozenset({"short"})),
     Load("8", "start: from exec to the first reply", special="start", tags=frozenset({"short"})),
 ]
 
@@ -64,7 +66,7 @@ def choose(names):
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     unknown = [w for w in wanted if w != "9" and not any(w in (load.key, str(load.number)) for load in LOADS)]
     if unknown:
-        raise SystemExit(f"error: there is no load {', '.join(unknown)}; there are 1 to 9")
+        raise SystemExit(f"error: there is no load {', '.join(unknown)}; there are 1 to 10")
     if not wanted or "9" in wanted:
         return list(LOADS)
     return [load for load in LOADS if load.key in wanted or str(load.number) in wanted]

@@ -82,6 +82,7 @@ void add_options(CLI::App& app, request& into) {
         ->option_text("stream|line|length");
     app.add_flag("--per-message-connection", plan.per_message_connection,
                  _("connect, send, receive and close for each message"));
+    app.add_flag("--reset", plan.reset, _("with it, a reset (RST) in place of each close"));
     app.add_option("--expect", plan.expect,
                    _("what has to come back: the text in capitals, the same, or anything"))
         ->transform(CLI::Transformer(

@@ -34,6 +34,7 @@ ordered_json plan_json(const load::plan& what) {
             {"pipeline", what.pipeline},
             {"framing", framings[static_cast<std::size_t>(what.framing)]},
             {"per_message_connection", what.per_message_connection},
+            {"reset", what.reset},
             {"expect", expectations[static_cast<std::size_t>(what.expect)]}};
 }
 

@@ -106,6 +106,7 @@ string bench_headline(const load::plan& what, const string& target) {
     string text = sentence(_("bench        {} · {} connections"), target, grouped(what.connections));
     if (what.idle_connections > 0) text += sentence(_(" and {} idle ones"), grouped(what.idle_connections));
     if (what.per_message_connection) text += _(", one for each message");
+    if (what.reset) text += _(", each ended by a reset");
     text += " · " + size_text(what.size);
     if (what.pipeline > 1) text += sentence(_(" · {} in flight on each"), grouped(what.pipeline));
     text += " · ";

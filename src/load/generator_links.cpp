@@ -31,6 +31,12 @@ const char* advice_for(int code) noexcept {
     }
 }
 
+/// Makes close(2) send RST (SO_LINGER of zero, socket(7)).
+void reset_on_close(int descriptor) noexcept {
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
 }  // namespace
 
 void generator::open(std::size_t index) {
@@ -208,6 +214,7 @@ bool generator::take(std::size_t index, std::string_view bytes) {
         complete(index);
     }
     if (plan_.per_message_connection) {
+        if (plan_.reset) reset_on_close(which.descriptor);
         close(which);
         begin_requests(index);
         return false;

@@ -25,6 +25,8 @@ void check(const plan& what) {
             "framed messages can have at most 64 MB (framing stream knows no limit)");
     require(!what.per_message_connection || what.pipeline == 1,
             "a connection for each message leaves nothing to pipeline");
+    require(!what.reset || what.per_message_connection,
+            "only a connection for each message ends with a reset");
     require(what.expect != expectation::none || what.framing != framing::stream || what.pipeline == 1,
             "with framing stream and nothing expected, replies can only be told apart one at a time");
 }

@@ -42,6 +42,8 @@ struct plan {
     load::framing framing = framing::stream;
     /// A connection for each message: connect, send, receive, close.
     bool per_message_connection = false;
+    /// With `per_message_connection`: each ends with a reset (RST) in place of the orderly end.
+    bool reset = false;
     expectation expect = expectation::upper;
 
     /// The measured window. 0: until `requests` are answered.

@@ -64,7 +64,7 @@ TEST(arguments, every_option_of_serve_reaches_its_place) {
     EXPECT_EQ(asked.serve.what, service::echo);
     EXPECT_EQ(options.host, "::1");
     EXPECT_EQ(options.port, 0);
-    EXPECT_EQ(options.framing, framing::line);
+    EXPECT_EQ(asked.serve.framing, framing::line);
     EXPECT_TRUE(options.once);
     EXPECT_EQ(options.workers, 3u);
     EXPECT_EQ(options.engine, engine::epoll);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`aperto serve` as an operator meets it: what it says, what it survives, how it ends."""
 
+import ctypes
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import resource
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import tempfile
 import unittest
@@ -243,7 +245,33 @@ class Log(unittest.TestCase):
         self.end(process)
 
 
+PIDFD_GETFD = 438  # pidfd_getfd(2), the same on every machine
+
+
+def shut_listeners_of(pid):
+    """Takes the listening sockets of a process away from it, as no system does by itself (shutdown(2))."""
+    process = os.pidfd_open(pid)
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        copy = ctypes.CDLL(None, use_errno=True).syscall(PIDFD_GETFD, process, int(name), 0)
+        if copy < 0:
+            raise OSError(ctypes.get_errno(), "pidfd_getfd")
+        if stat.S_ISSOCK(os.fstat(copy).st_mode):
+            with socket.socket(fileno=copy) as there:
+                if there.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                    there.shutdown(socket.SHUT_RDWR)
+        else:
+            os.close(copy)
+    os.close(process)
+
+
 class Ending(unittest.TestCase):
+    def test_a_listener_that_is_gone_ends_it_with_the_reason(self):
+        for engine in ("uring", "epoll"):
+            told = self.assertRaisesRegex(AssertionError, "ended with 1: .*could not accept a client on")
+            with self.subTest(engine), told, Server("upper", engine) as server:
+                shut_listeners_of(server._process.pid)
+                self.assertEqual(server._process.wait(LIMIT_S), 1)
+
     def test_each_signal_ends_it_cleanly(self):
         for engine in ("uring", "epoll"):
             for number in (signal.SIGINT, signal.SIGTERM):

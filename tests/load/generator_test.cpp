@@ -184,6 +184,9 @@ TEST(generator, a_plan_that_cannot_be_says_why) {
     what.per_message_connection = true;
     EXPECT_THROW(generator load(what), aperto::error);
     what = {};
+    what.reset = true;
+    EXPECT_THROW(generator load(what), aperto::error);
+    what = {};
     what.connections = 100'000'000;
     EXPECT_THROW(generator load(what), aperto::error);
 }

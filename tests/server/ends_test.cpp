@@ -202,6 +202,38 @@ TEST_F(ends, a_stream_dropped_after_a_read_that_failed_ends_in_order) {
 
 // ---- accepting
 
+TEST_F(ends, a_client_that_comes_as_its_server_is_cancelled_leaves_nothing_behind) {
+    for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+        sim::world brief({.seed = seed, .faults = {.late_completion = 0.5, .lost_cancel = 0.5}});
+        sim::host& home = brief.add_host("office");
+        sim::host& street = brief.add_host("street");
+        server serving(chosen, &echo);
+        home.spawn([](server& one, loop& on) -> task<> {
+            task_group group;
+            group.spawn(one.run_on(on));
+            co_await sleep(10ms);
+            group.cancel();
+            task<> joining = group.join();
+            co_await joining;
+        }(serving, home.loop()));
+        for (int i = 0; i < 20; ++i) {
+            street.spawn([](int number) -> task<> {
+                co_await sleep(std::chrono::microseconds(5000 + 500 * number));
+                try {
+                    task<stream> connecting = connect("office:9999", patient());
+                    stream peer = co_await connecting;
+                    co_await peer.read_line();
+                } catch (const error&) {  // NOLINT(bugprone-empty-catch)
+                    // Refused or reset, as the server is ending.
+                }
+            }(i));
+        }
+        brief.run();
+        brief.expect_nothing_left();
+        EXPECT_EQ(serving.connections(), 0U);
+    }
+}
+
 struct refusal {
     int code;
     limit counted;
