@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -77,6 +78,10 @@ public:
             }
             bytes.append(chunk, static_cast<std::size_t>(got));
         }
+    }
+    /// Makes a receive end without its bytes after so long.
+    void wait_at_most(timeval patience) {
+        ::setsockopt(descriptor_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     }
     bool was_reset() const noexcept { return reset_; }
     void reset() {

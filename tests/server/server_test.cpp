@@ -271,18 +271,6 @@ TEST_P(server_on, two_workers_share_a_port_that_no_second_server_gets) {
 
 // ---- the end
 
-TEST_P(server_on, accepts_on_every_address_of_its_name) {
-    options chosen = basic();
-    chosen.host = "localhost";
-    server serving(chosen, capitals);
-    serving.start();
-    if (serving.endpoints().size() < 2) GTEST_SKIP() << "this machine's name has one address";
-    for (const endpoint& where : serving.endpoints()) {
-        plain_client client(where);
-        EXPECT_EQ(client.send("x").receive(1), "X") << where.to_string();
-    }
-}
-
 TEST_P(server_on, stop_lets_a_message_in_progress_finish) {
     options chosen = basic();
     chosen.framing = framing::line;
