@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <new>
+#include <string>
 
 namespace aperto {
 namespace {
@@ -134,8 +135,13 @@ void conversation::report_end() noexcept {
 void conversation::tell_end(closing& how) {
     server_events& events = worker_.shared().events;
     if (!thrown_) {
-        std::optional<error> told;
-        if (broken_by_) how.detail = told.emplace(broken_by_, tried_, peer_.whom()).what();
+        std::string told;
+        if (broken_by_) {
+            // As aperto::error says it.
+            told.append("could not ").append(tried_).append(" ").append(peer_.whom());
+            told.append(": ").append(broken_by_.message());
+            how.detail = told;
+        }
         return events.closed(view(), how);
     }
     // What was thrown lives as long as `thrown_`, and its text with it.
