@@ -2,13 +2,8 @@
 #include "aperto/client.hpp"
 #include "client/connect_race.hpp"
 #include "net/duet.hpp"
+#include "support/own_network.hpp"
 
-#include <net/if.h>
-#include <sched.h>
-#include <sys/ioctl.h>
-
-#include <cstring>
-#include <fstream>
 #include <thread>
 #include <vector>
 
@@ -224,27 +219,13 @@ TEST_P(Connect, IsDroppedInTheMiddleWithItsLoop) {
     on.reset();  // TearDown counts the descriptors
 }
 
-/// A network of this thread's own, whose connections begin at `port` alone. False where that is not allowed.
-bool leave_for_a_network_with_one_port(std::uint16_t port) {
-    if (::unshare(CLONE_NEWNET) != 0) return false;
-    const int any = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    ifreq loopback{};
-    std::strcpy(loopback.ifr_name, "lo");
-    loopback.ifr_flags = IFF_UP;
-    const bool up = ::ioctl(any, SIOCSIFFLAGS, &loopback) == 0;
-    ::close(any);
-    std::ofstream range("/proc/sys/net/ipv4/ip_local_port_range");
-    range << port << ' ' << port << std::endl;
-    return up && range.good();
-}
-
 TEST_P(Connect, IsRefusedWhereASocketWouldMeetItself) {
     constexpr std::uint16_t port = 40'000;
     bool possible = false;
     std::error_code plain;
     std::error_code raced;
     std::thread elsewhere([&] {
-        possible = leave_for_a_network_with_one_port(port);
+        possible = own_network::enter() && own_network::begin_connections_at(port);
         if (!possible) return;
         const std::unique_ptr<loop> here = loop::create({.which = GetParam()});
         plain = here->run(failure_to_connect({"127.0.0.1", port})).code();
