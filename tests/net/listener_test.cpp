@@ -5,6 +5,9 @@
 #include "net/duet.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -79,6 +82,45 @@ TEST_P(Listener, AcceptsOnAfterAWaitThatWasCancelled) {
         EXPECT_EQ(co_await server.read_some(), "still there?");
     };
     play(story());
+}
+
+TEST_P(Listener, LetsGoOfWhomItAcceptedForNobody) {
+    const auto story = []() -> task<> {
+        std::optional<listener> door(std::in_place, endpoint::parse("127.0.0.1:0"));
+        plain_socket first(door->local());
+        const stream taken = co_await door->accept();
+        // io_uring goes on accepting by itself.
+        std::vector<plain_socket> others;
+        for (int i = 0; i < 5; ++i)
+            others.emplace_back(door->local());
+        co_await sleep(20ms);
+        door.reset();
+        co_await sleep(20ms);
+        for (plain_socket& each : others) {
+            each.take();
+            EXPECT_NE(each.failure(), EAGAIN) << "nobody has it, and yet it is open";
+        }
+    };
+    play(story());
+}
+
+TEST_P(Resolve, MayBeLeftWithItsLoop) {
+    // The name service answers when the loop has gone; what it is asked through must not be the loop's.
+    for (int i = 0; i < 20; ++i) {
+        std::unique_ptr<loop> brief = loop::create({.which = GetParam()});
+        const auto ask = [](loop& of) -> task<> {
+            const auto look = []() -> task<> {
+                task<std::vector<endpoint>> resolving = resolve({"localhost", 1});
+                co_await resolving;
+            };
+            of.spawn(look());
+            of.stop();
+            co_return;
+        };
+        brief->spawn(ask(*brief));
+        brief->run();
+        brief.reset();
+    }
 }
 
 TEST_P(Resolve, AnswersANumericAddressAtOnce) {
