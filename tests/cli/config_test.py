@@ -83,7 +83,7 @@ class Config(unittest.TestCase):
                          'FILE:2:1: there is no key "idel-timeout"; did you mean idle-timeout?',
                          'FILE:4:27: --deny takes ranges of addresses',
                          "The address has bits set past the length",
-                         'FILE:5:11: --framing takes one of stream|line|length, not "lines"',
+                         'FILE:5:11: --framing takes one of stream|line|length|raw, not "lines"',
                          "FILE:6:8: once is either true or false",
                          'FILE:7:1: there is no key "config"',
                          'FILE:8:2: there is no key "limits"'):

@@ -2,6 +2,7 @@
 """`aperto serve` as an operator meets it: what it says, what it survives, how it ends."""
 
 import ctypes
+import errno
 import json
 import os
 import re
@@ -253,6 +254,8 @@ def shut_listeners_of(pid):
     process = os.pidfd_open(pid)
     for name in os.listdir(f"/proc/{pid}/fd"):
         copy = ctypes.CDLL(None, use_errno=True).syscall(PIDFD_GETFD, process, int(name), 0)
+        if copy < 0 and ctypes.get_errno() == errno.EBADF:
+            continue  # closed meanwhile
         if copy < 0:
             raise OSError(ctypes.get_errno(), "pidfd_getfd")
         if stat.S_ISSOCK(os.fstat(copy).st_mode):
