@@ -254,8 +254,8 @@ def shut_listeners_of(pid):
     process = os.pidfd_open(pid)
     for name in os.listdir(f"/proc/{pid}/fd"):
         copy = ctypes.CDLL(None, use_errno=True).syscall(PIDFD_GETFD, process, int(name), 0)
-        if copy < 0 and ctypes.get_errno() == errno.EBADF:
-            continue  # closed meanwhile
+        if copy < 0 and ctypes.get_errno() in (errno.EBADF, errno.ESRCH):
+            continue  # it has closed it meanwhile, or has ended
         if copy < 0:
             raise OSError(ctypes.get_errno(), "pidfd_getfd")
         if stat.S_ISSOCK(os.fstat(copy).st_mode):
