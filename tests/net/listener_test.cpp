@@ -114,8 +114,8 @@ TEST_P(Resolve, MayBeLeftWithItsLoop) {
                 co_await resolving;
             };
             of.spawn(look());
+            co_await sleep(1ms);
             of.stop();
-            co_return;
         };
         brief->spawn(ask(*brief));
         brief->run();
