@@ -46,6 +46,9 @@ public:
     /// The next client. co_await it; one at a time.
     accept_awaiter accept() noexcept { return accept_awaiter(*this); }
 
+    /// As `loop::accept_queued`: for who is about to close it. No accept may be waiting.
+    bool accept_queued(accept_operation& into) { return loop_->accept_queued(socket_, into); }
+
     endpoint local() const;
     loop& owner() const noexcept { return *loop_; }
     /// Stops listening; clients not yet accepted are reset by the kernel. No accept may be waiting.

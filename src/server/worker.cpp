@@ -181,10 +181,11 @@ task<> worker::run() {
 task<> worker::serve_until_drained(task_group& accepting) {
     task<> asked = wait_for_stop();
     co_await asked;
-    stopping_ = true;
     accepting.cancel();
     task<> closed = accepting.join();
     co_await closed;
+    accept_queued();
+    stopping_ = true;
     doors_.clear();
     task<> drained = drain();
     co_await drained;
@@ -252,10 +253,31 @@ struct worker::arrival {
     endpoint who;
 };
 
+/// Serves those whose connection the kernel has completed already: closing the listener would reset them. As
+/// many as its queue holds, lest those who come meanwhile keep it open.
+void worker::accept_queued() noexcept {
+    for (const auto& each : doors_) {
+        for (int left = shared_.options.socket.backlog; left > 0 && !is_full(); --left) {
+            accept_operation next(loop_);
+            if (!each->socket.accept_queued(next) || next.result < 0) break;
+            try {
+                arrival client(loop_, next.accepted, next.peer);
+                admit(client);
+            } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
+                // No memory to serve it: its arrival has closed it.
+            }
+        }
+    }
+}
+
 task<> worker::accept_one(door& from) {
     socket_awaiter next(from.socket);
     const socket_id socket = co_await next;
     arrival client(loop_, socket, next.peer);
+    admit(client);
+}
+
+void worker::admit(arrival& client) {
     admission::answer answer = shared_.door->ask(client.who, loop_.now());
     if (answer.refused)
         refuse(client, *answer.refused);
@@ -293,10 +315,9 @@ task<> worker::turn_away(stream peer) {
 }
 
 task<> worker::wait_for_room(door& at) {
-    const auto full = [this] { return shared_.connections.load() >= shared_.connections_max; };
-    if (!full()) co_return;
+    if (!is_full()) co_return;
     if (!shared_.options.once) shared_.strike(limit::max_connections, {}, errc::refused_by_policy);
-    while (full()) {
+    while (is_full()) {
         event::awaiter freed = at.room.wait();
         co_await freed;
     }

@@ -129,7 +129,10 @@ private:
     task<> cut(task_group& accepting, task<> closed, task<> ended);
     task<> accept_from(door& from);
     task<> accept_one(door& from);
+    void accept_queued() noexcept;
+    bool is_full() const noexcept { return shared_.connections.load() >= shared_.connections_max; }
     struct arrival;
+    void admit(arrival& client);
     void serve(arrival& client, admission::place counted);
     /// Ends a connection that a limit refused, in order, without serving it.
     void refuse(arrival& client, limit why);
