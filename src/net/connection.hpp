@@ -3,6 +3,7 @@
 
 #include "aperto/stream.hpp"
 #include "io/turn_budget.hpp"
+#include "net/failure.hpp"
 #include "net/outbox.hpp"
 
 #include <cstdint>
@@ -99,7 +100,7 @@ public:
     std::error_code take_read_failure() noexcept;
     /// This is how reading or writing here failed, rather than something else of the handler's.
     bool has_failed_by(const std::error_code& why) const noexcept {
-        return why && (why == read_failure_ || why == write_failure_);
+        return why && (why == read_failure_.code() || why == write_failure_.code());
     }
     bool in_message() const noexcept { return !unread().empty(); }
     receive_operation* reader = nullptr;  ///< waits for bytes
@@ -120,7 +121,7 @@ public:
     void set_direct(std::string_view data);
     bool has_direct() const noexcept { return outbox_ && outbox_->has_direct(); }
     void drop_direct() noexcept;
-    const std::error_code& write_failure() const noexcept { return write_failure_; }
+    std::error_code write_failure() const noexcept { return write_failure_.code(); }
     std::error_code shut_write() noexcept;
     bool write_is_shut() const noexcept { return write_shut_; }
     detail::write_awaiter* writer = nullptr;  ///< waits for room, or for the end of what is pending
@@ -142,7 +143,7 @@ public:
     /// There is nothing to wait for: all that was written is sent and the peer's end has come, or the kernel
     /// has no connection any more.
     bool is_quiet() const noexcept {
-        return !is_open() || (ended_ && pending() == 0) || is_broken(read_failure_);
+        return !is_open() || (ended_ && pending() == 0) || is_broken(read_failure_.code());
     }
     /// Somebody waits to read or to write.
     bool is_waited_on() const noexcept { return reader || writer; }
@@ -210,8 +211,8 @@ private:
     time_point progressed_;
     std::uint32_t references_ = 1;
     mutable std::optional<syn_facts> client_syn_;  ///< the kernel tells it once and forgets it
-    std::error_code read_failure_;
-    std::error_code write_failure_;
+    failure read_failure_;
+    failure write_failure_;
     passed passed_ = passed::nothing;
     bool as_it_is_ = false;  ///< what was received is handed out next, even the beginning of a character
     bool ended_ = false;

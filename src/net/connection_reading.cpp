@@ -179,7 +179,7 @@ void connection::absorb(lent_bytes bytes) noexcept {
 void connection::end_reading(int result, passed by) noexcept {
     // The kernel tells that a connection broke once. Where a send was told, a receive sees only an end of the
     // stream, and what came before it may lack its rest. (EPIPE says that the peer's end had come.)
-    const bool unheard = result == 0 && is_broken(write_failure_) && !ended_;
+    const bool unheard = result == 0 && is_broken(write_failure_.code()) && !ended_;
     if (result == 0 && !unheard) ended_ = true;
     if ((result == 0 && !unheard) || read_failure_) return;
     // Our own deadlines end a wait by cancelling it.
@@ -187,7 +187,7 @@ void connection::end_reading(int result, passed by) noexcept {
     const bool idle_drain = stopped && draining_ && !closing_ && unread().empty();
     if (stopped && by == passed::deadline)
         read_failure_ = errc::deadline;
-    else if (unheard || (stopped && write_failure_ == std::errc::timed_out))
+    else if (unheard || (stopped && write_failure_.code() == std::errc::timed_out))
         read_failure_ = write_failure_;
     else if (!idle_drain)
         read_failure_ = error::code_of(result);
@@ -219,9 +219,9 @@ void connection::end_when_idle() noexcept {
 }
 
 std::error_code connection::take_read_failure() noexcept {
-    const std::error_code failure = read_failure_;
-    if (failure == errc::cancelled) read_failure_.clear();
-    return failure;
+    const std::error_code why = read_failure_.code();
+    if (why == errc::cancelled) read_failure_.clear();
+    return why;
 }
 
 bool connection::is_broken(const std::error_code& why) noexcept {

@@ -111,7 +111,7 @@ void connection::fail_writing(const std::error_code& why) noexcept {
         loop_->disarm(outbox_->deadline);
         outbox_->drop_all();
     }
-    if (write_failure_ == std::errc::timed_out && reader) loop_->cancel(*reader);
+    if (write_failure_.code() == std::errc::timed_out && reader) loop_->cancel(*reader);
 }
 
 /// Wakes the writer when it has what it waits for; puts an empty outbox away.

@@ -25,6 +25,16 @@ close_reason reason_of(const std::error_code& code) noexcept {
     return close_reason::failure;
 }
 
+std::error_code code_of(const std::exception_ptr& thrown) noexcept {
+    try {
+        std::rethrow_exception(thrown);
+    } catch (const std::system_error& failed) {
+        return failed.code();
+    } catch (...) {
+        return {};
+    }
+}
+
 }  // namespace
 
 conversation::conversation(worker& at, connection& peer, handling how)
@@ -64,13 +74,12 @@ std::size_t conversation::shed() noexcept {
 }
 
 void conversation::fail(const std::error_code& why, close_reason reason) noexcept {
-    broken_by_ = why;
     failed_ = reason;
-    struck_ = limit_that_struck();
+    struck_ = limit_that_struck(why);
 }
 
-void conversation::fail(const std::error_code& why, std::string_view tried) noexcept {
-    tried_ = tried;
+void conversation::fail(const std::error_code& why) noexcept {
+    broken_by_ = why;
     fail(why, reason_of(why));
 }
 
@@ -90,9 +99,9 @@ void conversation::fail() noexcept {
     }
 }
 
-std::optional<limit> conversation::limit_that_struck() const noexcept {
+std::optional<limit> conversation::limit_that_struck(const std::error_code& by) const noexcept {
     if (peer_.was_shed()) return limit::memory_budget;
-    if (broken_by_ == std::errc::not_enough_memory) return limit::memory_budget;
+    if (by == std::errc::not_enough_memory) return limit::memory_budget;
     switch (*failed_) {
     case close_reason::too_large:
         return limit::max_message;
@@ -102,7 +111,7 @@ std::optional<limit> conversation::limit_that_struck() const noexcept {
         if (worker_.is_stopping()) return limit::drain_deadline;
         return {};
     case close_reason::deadline:
-        if (!peer_.has_failed_by(broken_by_)) return {};  // the handler's own
+        if (!peer_.has_failed_by(by)) return {};  // the handler's own
         if (peer_.write_failure()) return limit::write_deadline;
         if (peer_.in_message()) return limit::message_deadline;
         return peer_.received() == 0 ? limit::handshake_deadline : limit::idle_timeout;
@@ -113,7 +122,7 @@ std::optional<limit> conversation::limit_that_struck() const noexcept {
 
 void conversation::report_end() noexcept {
     closing how{.reason = ended_by_us_ ? close_reason::server : close_reason::client,
-                .error = broken_by_,
+                .error = thrown_ ? code_of(thrown_) : broken_by_.code(),
                 .lifetime = worker_.on().now() - began_};
     if (failed_)
         how.reason = *failed_;
@@ -138,8 +147,9 @@ void conversation::tell_end(closing& how) {
         std::string told;
         if (broken_by_) {
             // As aperto::error says it.
-            told.append("could not ").append(tried_).append(" ").append(peer_.whom());
-            told.append(": ").append(broken_by_.message());
+            const bool sending = peer_.write_failure() == how.error;
+            told.append("could not ").append(sending ? "send to " : "receive from ").append(peer_.whom());
+            told.append(": ").append(how.error.message());
             how.detail = told;
         }
         return events.closed(view(), how);

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <exception>
 #include <optional>
-#include <string_view>
 #include <system_error>
 
 namespace aperto {
@@ -39,8 +38,8 @@ protected:
     void leave() noexcept;
     connection_view view() const noexcept { return {id_, peer_}; }
     /// Keeps by what it failed, and which limit that means, which has to be asked before what is left is read
-    /// away. `tried` reads on from "could not".
-    void fail(const std::error_code& why, std::string_view tried) noexcept;
+    /// away.
+    void fail(const std::error_code& why) noexcept;
     /// The same for what was thrown: to be called in a handler that catches.
     void fail() noexcept;
     /// The last event.
@@ -52,14 +51,13 @@ protected:
 private:
     friend class worker;
     void fail(const std::error_code& why, close_reason reason) noexcept;
-    std::optional<limit> limit_that_struck() const noexcept;
+    std::optional<limit> limit_that_struck(const std::error_code& by) const noexcept;
     void tell_end(closing& how);
 
     std::uint64_t id_;
     time_point began_;
-    std::error_code broken_by_;
-    std::string_view tried_;
     std::exception_ptr thrown_;
+    failure broken_by_;  ///< where nothing was thrown
     std::optional<close_reason> failed_;
     std::optional<limit> struck_;
     const handling handling_;

@@ -90,7 +90,7 @@ message_conversation::step message_conversation::go_on_behind_others() noexcept 
 }
 
 message_conversation::step message_conversation::end_by_reading() noexcept {
-    if (const std::error_code failed = mine_.take_read_failure()) fail(failed, "receive from");
+    if (const std::error_code failed = mine_.take_read_failure()) fail(failed);
     return step::over;
 }
 
@@ -106,7 +106,7 @@ message_conversation::step message_conversation::wait_for_bytes() {
 
 bool message_conversation::answer(std::string_view message) {
     if (mine_.write_failure()) {
-        fail(mine_.write_failure(), "send to");
+        fail(mine_.write_failure());
         return false;
     }
     const server_shared& shared = worker_.shared();
@@ -159,7 +159,7 @@ task<> message_conversation::carry_on(step next) {
         detail::quietly<detail::write_awaiter> taken(mine_, std::string_view(),
                                                      detail::write_awaiter::until::sent);
         const std::error_code failed = co_await taken;
-        if (failed) fail(failed, "send to");
+        if (failed) fail(failed);
         next = failed ? step::over : go_on_behind_others();
     }
     if (next == step::waiting || next == step::aside) {
