@@ -18,7 +18,7 @@ connection::connection(loop& on, socket_id socket, const endpoint& remote,
       remote_(remote),
       options_(std::move(options)),
       message_began_(on.now()),
-      progressed_(on.now()) {
+      progressed_(short_time(on.now())) {
     if (options_->account) loop_->charge(socket_, options_->account.get());
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "aperto/stream.hpp"
-#include "io/turn_budget.hpp"
 #include "net/failure.hpp"
 #include "net/outbox.hpp"
 
@@ -86,7 +85,7 @@ public:
     time_point read_deadline(detail::want what) noexcept;
     /// There is more to read, but it has had its share of the turn (turn_budget): it is to `step_aside`. To
     /// be asked once a message.
-    bool is_over_share() noexcept { return in_message() && share_.is_spent(*loop_); }
+    bool is_over_share() noexcept;
     /// Others have their turn; then `waiting` completes, and there is nothing to take in.
     void step_aside(receive_operation& waiting) noexcept;
     /// From now on a read that would wait for a new message finds the end of the stream.
@@ -132,8 +131,10 @@ public:
     /// its reader, and in the kernel's where the peer does not take what is sent, as charged to the account of its
     /// options.
     std::size_t held() const noexcept { return shed_ ? 0 : charged_ + loop_->held(socket_); }
-    /// When a message was complete, or something written was taken, for the last time.
-    time_point progressed() const noexcept { return progressed_; }
+    /// For how long no message has been complete, and nothing written taken: up to 52 days, to a millisecond.
+    duration without_progress() const noexcept {
+        return duration(std::int64_t{short_time(loop_->now()) - progressed_} << short_time_shift);
+    }
     /// Ends it for the memory it holds: every read and write in progress, or still to come, fails.
     void shed() noexcept;
     bool was_shed() const noexcept { return shed_; }
@@ -162,6 +163,11 @@ private:
     /// Bytes from which a reply does not wait for the end of the turn.
     static constexpr std::size_t send_at_once_min = 8 * 1024;
     static constexpr time_point not_waited_for = time_point::max();
+    /// Of an idle client every byte counts: a time in units of 2^20 ns, which wraps.
+    static constexpr int short_time_shift = 20;
+    static std::uint32_t short_time(time_point when) noexcept {
+        return static_cast<std::uint32_t>(when.time_since_epoch().count() >> short_time_shift);
+    }
 
     static task<> finish(connection& last);
     std::string_view unread() const noexcept {
@@ -205,11 +211,10 @@ private:
     /// When the message in hand was first waited for, `not_waited_for` until then; before the first byte:
     /// when there was a connection.
     time_point message_began_{};
-    turn_share share_;
     std::unique_ptr<outbox> outbox_;
     std::size_t charged_ = 0;
-    time_point progressed_;
     std::uint32_t references_ = 1;
+    std::uint32_t progressed_;                     ///< a `short_time`
     mutable std::optional<syn_facts> client_syn_;  ///< the kernel tells it once and forgets it
     failure read_failure_;
     failure write_failure_;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/error.hpp"
+#include "io/turn_budget.hpp"
 #include "net/connection.hpp"
 #include "net/shrink.hpp"
 
@@ -37,6 +38,13 @@ void put_away(std::unique_ptr<std::string> used) noexcept {
         // Then it is not kept.
     }
 }
+
+/// One conversation at a time is served on a thread, so one share does for all of them, and an idle one has
+/// none.
+struct {
+    const connection* owner = nullptr;
+    turn_share share;
+} thread_local share_in_hand;
 
 }  // namespace
 
@@ -79,7 +87,7 @@ bool connection::take(detail::want what, std::size_t count, std::optional<std::s
         taken_ += front.consumed;
         scanned_ = 0;
         message_began_ = not_waited_for;  // of the rest, if there is one
-        progressed_ = loop_->now();
+        progressed_ = short_time(loop_->now());
         return true;
     }
     if (front.what == frame::state::too_large) {
@@ -131,6 +139,12 @@ bool connection::receive(receive_operation& into) {
     return true;
 }
 
+bool connection::is_over_share() noexcept {
+    if (!in_message()) return false;
+    if (std::exchange(share_in_hand.owner, this) != this) share_in_hand.share.renew();
+    return share_in_hand.share.is_spent(*loop_);
+}
+
 void connection::step_aside(receive_operation& waiting) noexcept {
     // A lent buffer is not held for others' turns. What was kept before stays as it is: to move its rest to
     // the front each time would cost more than to read it.
@@ -142,7 +156,7 @@ void connection::step_aside(receive_operation& waiting) noexcept {
 }
 
 void connection::take_in(const receive_operation& done) noexcept {
-    if (std::exchange(stepped_aside_, false)) return share_.renew();
+    if (std::exchange(stepped_aside_, false)) return share_in_hand.share.renew();
     const passed by = std::exchange(passed_, passed::nothing);
     if (done.result > 0)
         absorb(done.bytes);

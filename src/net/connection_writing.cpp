@@ -77,7 +77,7 @@ void connection::on_sent_now(int result) noexcept {
     outbox& box = *outbox_;
     if (result < 0) return fail_writing(box.given_up ? box.given_up : error::code_of(result));
     sent_ += static_cast<std::uint64_t>(result);
-    if (result > 0) progressed_ = loop_->now();
+    if (result > 0) progressed_ = short_time(loop_->now());
     box.taken(static_cast<std::size_t>(result));
     if (box.offered() == 0) {
         loop_->disarm(box.deadline);

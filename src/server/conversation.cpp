@@ -58,10 +58,10 @@ void conversation::leave() noexcept {
     worker_.ended();
 }
 
-double conversation::weight(time_point now) const noexcept {
+double conversation::weight() const noexcept {
     // Of those who move all the time the one that holds most.
     constexpr duration idle_min = std::chrono::milliseconds(1);
-    const duration idle = std::max(now - peer_.progressed(), idle_min);
+    const duration idle = std::max(peer_.without_progress(), idle_min);
     return static_cast<double>(peer_.held()) * static_cast<double>(idle.count());
 }
 

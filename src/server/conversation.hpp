@@ -22,7 +22,7 @@ public:
 
     /// How much there is to gain by ending it: the bytes it holds, by how long it has made no progress. 0
     /// where there is nothing.
-    double weight(time_point now) const noexcept;
+    double weight() const noexcept;
     /// Ends it for the memory it holds; gives how many bytes that will free.
     std::size_t shed() noexcept;
 

@@ -340,7 +340,7 @@ void worker::shed() noexcept {
     while (left > enough) {
         std::array<candidate, shed_at_once> worst{};  // a heap, the least of them first
         conversations_.for_each([&](conversation& each) {
-            const double weight = each.weight(loop_.now());
+            const double weight = each.weight();
             if (weight <= worst.front().weight) return;
             std::pop_heap(worst.begin(), worst.end());
             worst.back() = {&each, weight};
