@@ -17,8 +17,8 @@ struct turn_budget {
     /// Time of one conversation at a stretch, for its second message and those after it: the first one is
     /// answered whatever it takes. Twenty who all use it up delay an honest client by a millisecond, once.
     static constexpr duration time_max = std::chrono::microseconds(50);
-    /// Messages between two looks at the clock, at the most; it is looked at after 1, 2 and 8, and then
-    /// every 16. A look is some 20 ns, the smallest message 100 ns.
+    /// Messages between two looks at the clock, where so many more fit into what is left at the pace so far;
+    /// elsewhere it is looked at after each one. A look is some 20 ns, the smallest message 100 ns.
     static constexpr unsigned look_interval_max = 16;
     /// Time that all who had more to do get together, in every other turn, in the order in which they came:
     /// so long an honest client waits longer beside them, and one stretch more. Each slice costs two system
@@ -36,24 +36,31 @@ public:
         const auto this_turn = static_cast<std::uint32_t>(on.turn());
         if (turn_ != this_turn) renew();
         turn_ = this_turn;
-        if (++messages_ >= turn_budget::messages_max) return true;
-        if (messages_ == 1) end_ = on.read_now() + turn_budget::time_max;
-        if (messages_ < next_look_) return false;
-        next_look_ = static_cast<std::uint16_t>(
-            messages_ + std::min<unsigned>(3 * messages_, turn_budget::look_interval_max));
-        return on.read_now() >= end_;
+        return ++messages_ >= next_look_ && look(on);
     }
     /// It was put behind the others and has its next stretch.
     void renew() noexcept {
         messages_ = 0;
-        next_look_ = 2;
+        next_look_ = 1;
     }
 
 private:
+    bool look(loop& on) noexcept {
+        if (messages_ >= turn_budget::messages_max) return true;
+        const time_point now = on.read_now();
+        if (messages_ == 1) end_ = now + turn_budget::time_max;
+        const duration left = end_ - now;
+        const duration used = turn_budget::time_max - left;
+        const bool quick = messages_ > 1 && used * turn_budget::look_interval_max <= left * (messages_ - 1);
+        next_look_ = static_cast<std::uint16_t>(
+            std::min(messages_ + (quick ? turn_budget::look_interval_max : 1U), turn_budget::messages_max));
+        return left <= duration::zero();
+    }
+
     time_point end_{};
     std::uint32_t turn_ = 0;
     std::uint16_t messages_ = 0;
-    std::uint16_t next_look_ = 2;
+    std::uint16_t next_look_ = 1;
 };
 
 }  // namespace aperto
