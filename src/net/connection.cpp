@@ -24,6 +24,7 @@ connection::connection(loop& on, socket_id socket, const endpoint& remote,
 
 connection::~connection() {
     assert(!socket_ && !reader && !writer);
+    forget_share();
     drop_received();
 }
 

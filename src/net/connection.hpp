@@ -127,9 +127,9 @@ public:
 
     // ---- memory
 
-    /// Bytes of memory that its end would free: in buffers of its own, of what the loop received for it ahead of
-    /// its reader, and in the kernel's where the peer does not take what is sent, as charged to the account of its
-    /// options.
+    /// Bytes of memory that its end would free: in buffers of its own, of what the loop received for it ahead
+    /// of its reader, and in the kernel's where the peer does not take what is sent, as charged to the
+    /// account of its options.
     std::size_t held() const noexcept { return shed_ ? 0 : charged_ + loop_->held(socket_); }
     /// For how long no message has been complete, and nothing written taken: up to 52 days, to a millisecond.
     duration without_progress() const noexcept {
@@ -175,6 +175,7 @@ private:
         return {lent_.data + taken_, lent_.size - taken_};
     }
     void end_waits() noexcept;
+    void forget_share() noexcept;
     void drop_received() noexcept;
     /// What is missing is the rest of a character.
     bool waits_for_character(detail::want what) const noexcept {

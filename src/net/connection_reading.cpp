@@ -48,10 +48,18 @@ struct {
 
 }  // namespace
 
+/// Whoever is made in this one's place has a share of its own.
+void connection::forget_share() noexcept {
+    if (share_in_hand.owner == this) share_in_hand.owner = nullptr;
+}
+
 void connection::drop_received() noexcept {
     if (lent_) loop_->give_back(std::exchange(lent_, {}));
     if (kept_) {
-        put_away(std::move(kept_));
+        if (keeps_memory(*loop_))
+            put_away(std::move(kept_));
+        else
+            kept_.reset();
         recount();
     }
     taken_ = 0;

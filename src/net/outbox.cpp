@@ -58,7 +58,7 @@ void outbox::put_away(std::unique_ptr<outbox> emptied) noexcept {
     emptied->drop_all();
     const bool large =
         emptied->filling_.capacity() > kept_capacity_max || emptied->sending_.capacity() > kept_capacity_max;
-    if (large || store().size() >= stored_max) return;
+    if (large || store().size() >= stored_max || !keeps_memory(emptied->send_operation::owner())) return;
     try {
         if (store().capacity() == 0) store().reserve(stored_max);
         store().push_back(std::move(emptied));

@@ -143,6 +143,7 @@ void program::wait(std::int64_t nanoseconds) {
 
 void program::kill() noexcept {
     net_.at(host_).os->close_all();
+    if (sim_ring* const ring = net_.at(host_).ring) ring->drop_requests();
     drop_all_tasks();
     awake_ = false;
     wakes_at_ = duration::max();

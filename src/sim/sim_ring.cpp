@@ -170,6 +170,12 @@ void sim_ring::cancel_now(std::uint64_t user_data) noexcept {
     }
 }
 
+void sim_ring::drop_requests() noexcept {
+    work_.clear();
+    // Out of the map first: the end of a file may lead back here.
+    const auto dropped = std::exchange(requests_, {});
+}
+
 void sim_ring::reach_with_cancel(std::uint64_t number) noexcept {
     const auto there = requests_.find(number);
     if (there == requests_.end()) return;

@@ -38,6 +38,8 @@ public:
     void unregister_buffers(std::uint16_t group) noexcept override;
     void provide(char* memory, std::uint32_t size, std::uint16_t id) noexcept override;
 
+    /// The program has died: its requests are no more.
+    void drop_requests() noexcept;
     /// A cancel that was long on its way reaches the request with this number, unless that has ended.
     void reach_with_cancel(std::uint64_t number) noexcept;
 

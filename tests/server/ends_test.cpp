@@ -125,49 +125,6 @@ TEST_F(ends, what_befell_another_connection_of_the_handlers_is_no_end_of_its_cli
     EXPECT_EQ(all[0].error, std::errc::connection_reset);
 }
 
-// ---- a wait and its deadline
-
-TEST_F(ends, a_deadline_that_lost_its_race_says_nothing_of_a_later_wait) {
-    world.faults().lost_cancel = 1;  // what comes within 5 ms of the deadline wins
-    stream_options hasty;
-    hasty.idle_timeout = 20ms;
-    listener door(office.loop(), endpoint::any(9999), {}, std::make_shared<const stream_options>(hasty));
-    int won = 0;
-    const auto read = [](stream& from) -> task<> { co_await from.read_some(); };
-    const auto serve = [](listener& at, auto& reading, int& count) -> task<> {
-        for (int i = 0; i < 20; ++i) {
-            stream peer = co_await at.accept();
-            try {
-                co_await peer.read_some();
-            } catch (const error&) {
-                continue;
-            }
-            ++count;
-            task<> waiting = reading(peer);
-            std::error_code code;
-            try {
-                task<bool> limited = detail::run_limited(std::move(waiting), 1ms);
-                EXPECT_TRUE(co_await limited) << "cancelled, not late";
-            } catch (const error& why) {
-                code = why.code();
-            }
-            EXPECT_EQ(code, std::error_code());
-        }
-    };
-    office.spawn(serve(door, read, won));
-    laptop.spawn([]() -> task<> {
-        for (int i = 0; i < 20; ++i) {
-            task<stream> connecting = connect("office:9999");
-            stream peer = co_await connecting;
-            co_await sleep(20ms + std::chrono::microseconds(100 * i));
-            co_await peer.write("x");
-            co_await sleep(100ms);
-        }
-    }());
-    world.run();
-    EXPECT_GE(won, 5) << "of 20 that came about at the deadline";
-}
-
 TEST_F(ends, a_stream_dropped_after_a_read_that_failed_ends_in_order) {
     stream_options hasty;
     hasty.message_deadline = 1s;
@@ -237,11 +194,13 @@ TEST_F(ends, a_client_that_comes_as_its_server_is_cancelled_leaves_nothing_behin
 struct refusal {
     int code;
     limit counted;
+    int calls = 1;  ///< of accept4(2), one after the other: the first may be one client's own misfortune
 };
 
 TEST_F(ends, accepting_rests_whatever_the_system_refuses_it_for_and_goes_on) {
-    for (const refusal each : {refusal{EPERM, limit::accept_errors}, refusal{ENETDOWN, limit::accept_errors},
-                               refusal{ENOSR, limit::accept_errors}, refusal{ENFILE, limit::descriptors}}) {
+    for (const refusal each :
+         {refusal{EPERM, limit::accept_errors, 16}, refusal{ENETDOWN, limit::accept_errors, 16},
+          refusal{ENOSR, limit::accept_errors}, refusal{ENFILE, limit::descriptors}}) {
         SCOPED_TRACE(std::strerror(each.code));
         stage in;
         server serving(in.chosen, &echo);
@@ -260,6 +219,7 @@ TEST_F(ends, accepting_rests_whatever_the_system_refuses_it_for_and_goes_on) {
             of.stop();
         }(serving));
         in.world.run();
+        attempts /= each.calls;
         EXPECT_GE(attempts, 10);
         EXPECT_LE(attempts, 25) << "one in 100 ms";
         EXPECT_EQ(serving.counters().of(each.counted), static_cast<std::uint64_t>(attempts));

@@ -21,7 +21,8 @@ class QueuedClients : public testing::TestWithParam<engine> {};
 TEST_P(QueuedClients, AreServedThoughTheServerStops) {
     std::atomic<bool> busy = false;
     std::atomic<bool> go_on = false;
-    options chosen{.host = "127.0.0.1", .port = 0, .workers = 1, .engine = GetParam(), .framing = framing::line};
+    options chosen{
+        .host = "127.0.0.1", .port = 0, .workers = 1, .engine = GetParam(), .framing = framing::line};
     server shop(chosen, [&](std::string_view text) {
         if (text == "wait") {
             busy = true;
@@ -61,7 +62,7 @@ TEST_P(QueuedClients, AreServedThoughTheServerStops) {
 }
 
 INSTANTIATE_TEST_SUITE_P(engines, QueuedClients, testing::Values(engine::uring, engine::epoll),
-                         [](const auto& info) { return std::string(to_string(info.param)); });
+                         [](const auto& each) { return std::string(to_string(each.param)); });
 
 }  // namespace
 }  // namespace aperto

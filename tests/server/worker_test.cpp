@@ -27,6 +27,7 @@ TEST_P(worker_on, accepts_on_each_of_its_addresses) {
         GTEST_SKIP() << refused.what();
     }
     server_shared shared({.workers = 1}, &echo);
+    shared.settle(surroundings::of_machine(), 1);
     worker one(*on, shared);
     std::vector<endpoint> where;
     for (int i = 1; i <= 40; ++i)
