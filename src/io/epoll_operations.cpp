@@ -2,20 +2,13 @@
 // The operations on sockets of the epoll loop; waiting for the kernel is in epoll_loop.cpp.
 #include "io/epoll_loop.hpp"
 #include "io/socket_calls.hpp"
+#include "io/turn_budget.hpp"
 
 #include <cassert>
 #include <cerrno>
 #include <new>
 
 namespace aperto::io {
-namespace {
-
-/// What one socket may do inline in one turn before it lets others go first.
-constexpr std::uint8_t inline_receives_max = 1;
-constexpr std::uint8_t inline_sends_max = 16;
-constexpr std::uint8_t inline_accepts_max = 16;
-
-}  // namespace
 
 // ---- accepting and connecting
 
@@ -46,7 +39,7 @@ bool epoll_loop::start_accept(socket_id listener, accept_operation& accept) {
     if (!socket) return accept.result = -EBADF, true;
     assert(!socket->incoming);
     if (!socket->readable) return wait_incoming(*socket, listener, accept, false);
-    if (!may_go_inline(*socket, &socket_slot::taken_in, inline_accepts_max))
+    if (!may_go_inline(*socket, &socket_slot::taken_in, turn_budget::calls_max))
         return wait_incoming(*socket, listener, accept, true);
     return accept_one(*socket, accept) || wait_incoming(*socket, listener, accept, false);
 }
@@ -126,7 +119,7 @@ bool epoll_loop::start_receive(socket_id from, receive_operation& receive) {
     if (!socket->readable) return wait_incoming(*socket, from, receive, false);
     // Nobody overtakes those who wait for a buffer; a receive that joins them does so from the next poll.
     if (!without_buffer_.empty() || !buffers_.available() ||
-        !may_go_inline(*socket, &socket_slot::taken_in, inline_receives_max))
+        !may_go_inline(*socket, &socket_slot::taken_in, turn_budget::receives_max))
         return wait_incoming(*socket, from, receive, true);
     return receive_some(*socket, receive) || wait_incoming(*socket, from, receive, false);
 }
@@ -185,7 +178,7 @@ bool epoll_loop::start_send(socket_id to, send_operation& send) {
     if (!socket) return send.result = -EBADF, true;
     assert(!socket->outgoing && !send.parts.empty() && send.parts.size() <= send_operation::parts_max);
     if (!socket->writable) return wait_outgoing(*socket, to, send, false);
-    if (!may_go_inline(*socket, &socket_slot::taken_out, inline_sends_max))
+    if (!may_go_inline(*socket, &socket_slot::taken_out, turn_budget::calls_max))
         return wait_outgoing(*socket, to, send, true);
     return send_some(*socket, send) || wait_outgoing(*socket, to, send, false);
 }

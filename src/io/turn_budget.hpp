@@ -24,6 +24,11 @@ struct turn_budget {
     /// so long an honest client waits longer beside them, and one stretch more. Each slice costs two system
     /// calls for nothing, some 2 µs: a hundredth.
     static constexpr duration slice = std::chrono::microseconds(200);
+    /// System calls of one socket, of a kind, that an engine makes at once rather than by its ring or poller:
+    /// accepts, sends.
+    static constexpr std::uint8_t calls_max = 16;
+    /// Receives of one socket, likewise: what has come meanwhile waits until the others were received from.
+    static constexpr std::uint8_t receives_max = 1;
     /// Stretches in one such slice, where no clock runs (a simulation) or they are short.
     static constexpr unsigned stretches_max = 256;
 };

@@ -110,7 +110,7 @@ bool uring_loop::look_for_resets() {
         } while (there == -EINTR);
         if (there > 0 || there == -EAGAIN) continue;
         found = at.ended = true;
-        at.end_result = true_end(at, static_cast<int>(there));
+        at.end_result = static_cast<std::int16_t>(true_end(at, static_cast<int>(there)));
         complete_later(*take_reader(at), at.end_result);
     }
     return found;
@@ -230,7 +230,7 @@ void uring_loop::on_no_bytes(socket_id which, socket& at, int result) {
 
 void uring_loop::end(socket& at, int result) {
     at.ended = true;
-    at.end_result = true_end(at, result);
+    at.end_result = static_cast<std::int16_t>(true_end(at, result));
     if (operation* const waiting = take_reader(at)) complete(*waiting, at.end_result);
 }
 
@@ -301,7 +301,7 @@ void uring_loop::expect_reader(socket_id which, socket& at) noexcept {
 // ---- what arrives before anybody reads
 
 void uring_loop::recharge(socket& at, std::size_t size) noexcept {
-    if (at.account) at.account->change(at.ahead->size, size, *this);
+    if (at.account != no_account) accounts_[at.account]->change(at.ahead->size, size, *this);
     at.ahead->size = size;
 }
 

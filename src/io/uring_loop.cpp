@@ -5,10 +5,12 @@
 
 #include "io/memory_account.hpp"
 #include "io/socket_calls.hpp"
+#include "io/turn_budget.hpp"
 
 #include <poll.h>
 #include <sys/random.h>
 
+#include <algorithm>
 #include <cassert>
 #include <cerrno>
 #include <cstring>
@@ -17,16 +19,6 @@
 
 namespace aperto::io {
 namespace {
-
-/// A place for what the kernel reads later; null without the memory for one.
-template <class T>
-T* add(std::deque<T>& to) noexcept {
-    try {
-        return &to.emplace_back();
-    } catch (const std::bad_alloc&) {
-        return nullptr;
-    }
-}
 
 std::uint64_t system_seed() noexcept {
     std::uint64_t seed = 0;
@@ -106,87 +98,6 @@ void uring_loop::release_if_done(socket_id which, socket& at) noexcept {
     if (at.closed && at.incoming == watch::none && !at.sending) sockets_.release(which);
 }
 
-// ---- submissions
-
-/// Never submits: what the queue has no room for waits, in order, for the end of the turn.
-io_uring_sqe* uring_loop::next_entry() noexcept {
-    if (spilled_.empty())
-        if (io_uring_sqe* const entry = ring_->next_entry()) return entry;
-    if (io_uring_sqe* const entry = add(spilled_)) return entry;
-    // No memory to let it wait in: the kernel has to take some now.
-    if (ring_->submit() > 0) move_spilled();
-    if (spilled_.empty())
-        if (io_uring_sqe* const entry = ring_->next_entry()) return entry;
-    broken_ = -ENOMEM;
-    return lost_.get();
-}
-
-io_uring_sqe* uring_loop::prepare_incoming(socket_id which, socket& at) noexcept {
-    io_uring_sqe* const entry = next_entry();
-    entry->user_data = pack(tag::incoming, ++at.incoming_number, which);
-    at.incoming = watch::armed;
-    return entry;
-}
-
-io_uring_sqe* uring_loop::prepare_outgoing(socket_id which, socket& at) noexcept {
-    io_uring_sqe* const entry = next_entry();
-    entry->user_data = pack(tag::outgoing, ++at.outgoing_number, which);
-    at.sending = true;
-    return entry;
-}
-
-void uring_loop::fill_cancel(io_uring_sqe* entry, std::uint64_t user_data, std::uint64_t own) noexcept {
-    io_uring_prep_cancel64(entry, user_data, 0);
-    entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
-    entry->user_data = own;
-}
-
-/// What the kernel has not taken yet shall do nothing; false where it has taken it.
-bool uring_loop::withdraw(std::uint64_t user_data) noexcept {
-    if (ring_->withdraw(user_data)) return true;
-    for (io_uring_sqe& each : spilled_) {
-        if (each.user_data != user_data) continue;
-        io_uring_prep_nop(&each);
-        return true;
-    }
-    return false;
-}
-
-/// Asks that what is armed end.
-void uring_loop::end_incoming(socket_id which, socket& at) noexcept {
-    if (at.incoming != watch::armed) return;
-    fill_cancel(next_entry(), pack(tag::incoming, at.incoming_number, which),
-                pack(tag::end_incoming, at.incoming_number, which));
-    at.incoming = watch::ending;
-}
-
-void uring_loop::arm_wake_up() noexcept {
-    io_uring_sqe* const entry = next_entry();
-    io_uring_prep_poll_multishot(entry, wake_up_, POLLIN);
-    entry->user_data = pack(tag::wake, 0, {});
-}
-
-void uring_loop::arm_receive(socket_id which, socket& at) noexcept {
-    assert(at.incoming == watch::none);
-    io_uring_sqe* const entry = prepare_incoming(which, at);
-    at.polling = at.bulk;
-    at.capped = capped_ && !at.polling;
-    if (at.polling) {
-        io_uring_prep_poll_add(entry, at.descriptor, POLLIN | POLLRDHUP);
-    } else {
-        io_uring_prep_recv_multishot(entry, at.descriptor, nullptr, at.capped ? buffers_.size() : 0, 0);
-        entry->flags |= IOSQE_BUFFER_SELECT;
-        entry->buf_group = uring_buffers::group;
-    }
-    at.unchecked = false;  // an armed receive begins by looking
-}
-
-void uring_loop::arm_accept(socket_id which, socket& at) noexcept {
-    if (at.incoming != watch::none) return;
-    io_uring_sqe* const entry = prepare_incoming(which, at);
-    io_uring_prep_poll_add(entry, at.descriptor, POLLIN);
-}
-
 // ---- listening and accepting
 
 socket_id uring_loop::listen(const endpoint& where, const listen_options& options) {
@@ -197,9 +108,9 @@ socket_id uring_loop::listen(const endpoint& where, const listen_options& option
 }
 
 bool uring_loop::may_call_now(socket& at) noexcept {
-    const auto this_turn = static_cast<std::uint32_t>(turn());
+    const auto this_turn = static_cast<std::uint16_t>(turn());
     if (std::exchange(at.budget_turn, this_turn) != this_turn) at.calls_now = 0;
-    if (at.calls_now == calls_now_max) return false;
+    if (at.calls_now == turn_budget::calls_max) return false;
     ++at.calls_now;
     return true;
 }
@@ -252,7 +163,7 @@ bool uring_loop::start_connect(const endpoint& to, const connect_options& option
         return true;
     }
     const socket_id which = take(descriptor);
-    sockaddr_storage* const address = which ? add(addresses_) : nullptr;
+    sockaddr_storage* const address = which ? add_place(addresses_) : nullptr;
     if (!address) {
         close(which, false);
         connect.result = -ENOMEM;
@@ -305,7 +216,17 @@ void uring_loop::give_back(lent_bytes bytes) noexcept {
 }
 
 void uring_loop::charge(socket_id which, memory_account* account) noexcept {
-    if (socket* at = find_open(which)) at->account = account;
+    socket* const at = find_open(which);
+    if (!at) return;
+    auto known = std::find(accounts_.begin(), accounts_.end(), account);
+    try {
+        if (known == accounts_.end() && accounts_.size() < no_account)
+            known = accounts_.insert(known, account);
+    } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch)
+        // Then what arrives ahead for it is not counted.
+    }
+    at->account =
+        known == accounts_.end() ? no_account : static_cast<std::uint16_t>(known - accounts_.begin());
 }
 
 std::size_t uring_loop::held(socket_id which) const noexcept {
@@ -339,7 +260,7 @@ bool uring_loop::start_send(socket_id to, send_operation& send) {
         if (send.result < 0) doubt(*at);
         return true;
     }
-    msghdr* const header = send.parts.size() > 1 ? add(headers_) : nullptr;
+    msghdr* const header = send.parts.size() > 1 ? add_place(headers_) : nullptr;
     if (send.parts.size() > 1 && !header) return send.result = -ENOMEM, true;
     io_uring_sqe* const entry = prepare_outgoing(to, *at);
     // MSG_WAITALL: the kernel goes on with a short send by itself, without a completion for each piece.

@@ -13,10 +13,21 @@
 
 #include <deque>
 #include <memory>
+#include <new>
 #include <utility>
 #include <vector>
 
 namespace aperto::io {
+
+/// A place for what the kernel reads later; null without the memory for one.
+template <class T>
+T* add_place(std::deque<T>& to) noexcept {
+    try {
+        return &to.emplace_back();
+    } catch (const std::bad_alloc&) {
+        return nullptr;
+    }
+}
 
 /// The seam on io_uring (Linux 6.1 or newer): a multishot receive a connection that is read, filling lent
 /// buffers, a poll a listener, and no system call but the one that submits and waits, once a turn, and one
@@ -93,8 +104,6 @@ private:
     /// Bytes from which a send is tried at once, by a system call of its own: below, what that saves in the
     /// cache is less than what it costs (16 KB: 0.99 of the floor by the ring, 1.07 by itself).
     static constexpr std::size_t send_now_min = 32 * 1024;
-    /// So many sends at once, or accepts, of one socket in one turn; then others go first.
-    static constexpr std::uint8_t calls_now_max = 16;
 
     enum class role : std::uint8_t { connection, listener };
     /// What the kernel has of a socket's incoming side: a receive or a poll.
@@ -108,15 +117,18 @@ private:
         std::deque<lent_bytes> bytes;
         std::size_t size = 0;  ///< bytes of memory, as charged
     };
+    static constexpr std::uint16_t no_account = 0xFFFF;
     struct socket {
         int descriptor = -1;
-        std::uint32_t budget_turn = 0;
-        std::uint8_t calls_now = 0;        ///< sends at once, or accepts, in the turn `budget_turn`
-        std::uint8_t little = 0;           ///< receives in a row that would not have needed `bulk_`
-        std::uint8_t incoming_number = 0;  ///< of the submission that is armed
-        std::uint8_t outgoing_number = 0;  ///< of the send or connect in flight
-        role is = role::connection;
-        watch incoming = watch::none;
+        std::uint16_t budget_turn = 0;       ///< low bits of the turn for which `calls_now` counts
+        std::uint8_t calls_now = 0;          ///< sends at once, or accepts
+        std::uint8_t little = 0;             ///< receives in a row that would not have needed `bulk_`
+        std::uint8_t incoming_number = 0;    ///< of the submission that is armed
+        std::uint8_t outgoing_number = 0;    ///< of the send or connect in flight
+        std::uint16_t account = no_account;  ///< index in `accounts_`
+        std::int16_t end_result = 0;         ///< 0 or a negative errno
+        role is : 1 = role::connection;
+        watch incoming : 2 = watch::none;
         bool polling : 1 = false;    ///< what is armed is a poll
         bool capped : 1 = false;     ///< what is armed was asked to bring one buffer at a time
         bool sending : 1 = false;    ///< a send or connect is in the kernel
@@ -126,15 +138,13 @@ private:
         bool unchecked : 1 = false;  ///< what is armed brought bytes, and maybe no word of a reset after them
         bool queued : 1 = true;      ///< a listener's: a client may be there
         bool cut : 1 = false;        ///< a send ended short: an error may have been lost with it
-        int end_result = 0;
         operation* reader = nullptr;  ///< an accept or a receive that waits
         operation* writer = nullptr;  ///< a send or a connect in flight
         std::unique_ptr<arrivals> ahead;
-        memory_account* account = nullptr;
     };
-    static_assert(sizeof(socket) <= 56, "a server has one for each idle client");
+    static_assert(sizeof(socket) <= 40, "a server has one for each idle client");
 
-    // ---- uring_loop.cpp: submissions
+    // ---- uring_submissions.cpp
     static std::uint64_t pack(tag what, std::uint8_t number, socket_id which) noexcept;
     io_uring_sqe* next_entry() noexcept;
     io_uring_sqe* prepare_incoming(socket_id which, socket& at) noexcept;
@@ -198,6 +208,7 @@ private:
     int broken_ = 0;        ///< a negative errno: the ring can be used no more
     split_mix random_;
     slot_table<socket> sockets_;
+    std::vector<memory_account*> accounts_;  ///< of the connections, one a server as a rule
     std::size_t copies_ = 0;
     std::vector<ring::completion> arrived_;  ///< taken off the ring; from `arrived_next_` on to be dispatched
     std::size_t arrived_next_ = 0;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Too many clients, too few descriptors, messages too large: what is refused, and that nobody else notices."""
 
+import os
 import resource
 import socket
 import struct
@@ -43,6 +44,22 @@ class Limits(unittest.TestCase):
         report(engine, f"CPU {cpu:.1%} while starved, the rest served after {recovery:.2f} s", "10 %, 1 s")
         self.assertLess(cpu, 0.10)
         self.assertLess(recovery, 1.0)
+
+    @on_each_engine
+    def test_more_clients_than_descriptors_leave_those_that_are_reserved(self, engine):
+        """256 descriptors and 600 clients: nobody is accepted whom nobody asked for, so the program can open files."""
+        few = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+        with Server(engine, "--workers", "1", "--framing", "line", prepare=few) as server:
+            clients = [server.connect() for _ in range(600)]
+            for client in clients[:192]:
+                client.sendall(b"here\n")
+                self.assertEqual(receive(client, 5), b"HERE\n")
+            self.assertEqual(server.wait_for("limit")["name"], "max-connections")
+            open_now = len(os.listdir(f"/proc/{server.process.pid}/fd"))
+            for client in clients:
+                client.close()
+        report(engine, f"{open_now} of 256 descriptors open", "192 clients and at most 32")
+        self.assertLessEqual(open_now, 192 + 32)
 
     @on_each_engine
     def test_one_address_that_opens_thousands_is_alone_in_being_refused(self, engine):

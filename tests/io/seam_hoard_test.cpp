@@ -53,6 +53,30 @@ TEST_P(hoard, who_does_not_read_holds_up_nobody_else) {
     expect_nothing_left();
 }
 
+TEST_P(hoard, what_comes_while_nobody_reads_is_the_kernels_to_hold) {
+    constexpr std::size_t buffer = 4096;
+    start({.receive_buffers = 64, .receive_buffer_size = buffer, .bulk_buffer_size = 0});
+    auto story = [&]() -> task<> {
+        const socket_id door = listen_on_loopback(*on);
+        const pair both = co_await connect_to(*on, door);
+        EXPECT_EQ(co_await send_all(*on, both.client, "first"), 0);
+        EXPECT_EQ(co_await receive_exactly(*on, both.server, 5), "first");
+        co_await turns(*on, 3);
+        const std::string much(60 * 1024, 'm');
+        EXPECT_EQ(co_await send_all(*on, both.client, much), 0);
+        co_await turns(*on, 20);
+        // But for what was on its way as the reading ended.
+        EXPECT_LE(on->held(both.server), 2 * buffer);
+        EXPECT_LE(on->count().lent_buffers, 2u);
+        EXPECT_EQ(co_await receive_exactly(*on, both.server, much.size()), much);
+        close_both(*on, both);
+        on->close(door);
+    };
+    on->run(story());
+    on->run(turns(*on, 5));
+    expect_nothing_left();
+}
+
 APERTO_ON_EVERY_ENGINE(hoard);
 
 }  // namespace

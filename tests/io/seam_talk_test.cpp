@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The seam as a story, on every engine: two ends talk, close halves, break off, and are found gone.
+#include "aperto/group.hpp"
 #include "io/seam.hpp"
 
 #include <netinet/in.h>
@@ -7,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 namespace aperto::seam {
 namespace {
@@ -49,6 +51,57 @@ TEST_P(talk, an_echo_gives_back_a_megabyte_in_order) {
     const std::string back = on->run(story());
     ASSERT_EQ(back.size(), sent.size());
     EXPECT_TRUE(back == sent);
+    on->run(turns(*on, 5));
+    expect_nothing_left();
+}
+
+TEST_P(talk, a_listener_that_is_closed_leaves_its_port_in_the_same_turn) {
+    auto story = [&]() -> task<> {
+        socket_id door = listen_on_loopback(*on);
+        const endpoint where = on->local(door);
+        for (int i = 0; i < 20; ++i) {
+            {
+                accept_operation waiting(*on);
+                EXPECT_FALSE(on->start_accept(door, waiting));
+                co_await turns(*on, 2);  // what is to tell of a client is in the kernel
+            }
+            on->close(door);
+            door = on->listen(where, {});
+        }
+        on->close(door);
+    };
+    on->run(story());
+    on->run(turns(*on, 5));
+    expect_nothing_left();
+}
+
+TEST_P(talk, a_turn_makes_more_sends_than_the_ring_has_places) {
+    // Each says something of its own, so that one send in another's place is seen.
+    constexpr int many = 700;
+    auto story = [&]() -> task<> {
+        const socket_id door = listen_on_loopback(*on);
+        std::vector<pair> all;
+        for (int i = 0; i < many; ++i)
+            all.push_back(co_await connect_to(*on, door));
+        std::vector<std::string> said;
+        for (int i = 0; i < many; ++i)
+            said.push_back("number " + std::to_string(i) + ".");
+        task_group speaking;
+        auto say = [](loop& loop_of_it, socket_id to, std::string_view text) -> task<> {
+            EXPECT_EQ(co_await send_all(loop_of_it, to, text), 0);
+        };
+        for (int i = 0; i < many; ++i)
+            speaking.spawn(
+                say(*on, all[static_cast<std::size_t>(i)].client, said[static_cast<std::size_t>(i)]));
+        task<> spoken = speaking.join();
+        co_await spoken;
+        for (std::size_t i = 0; i < many; ++i)
+            EXPECT_EQ(co_await receive_exactly(*on, all[i].server, said[i].size()), said[i]);
+        for (const pair& each : all)
+            close_both(*on, each);
+        on->close(door);
+    };
+    on->run(story());
     on->run(turns(*on, 5));
     expect_nothing_left();
 }

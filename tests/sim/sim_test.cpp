@@ -203,6 +203,31 @@ TEST(Sim, ACrashResetsAndADeadMachineIsSilent) {
     }
 }
 
+TEST(Sim, AProgramMayEndItself) {
+    world in;
+    host& office = in.add_host("office");
+    host& laptop = in.add_host("laptop");
+    bool outlived = false;
+    asked out;
+    server shop({.host = "office"}, shout);
+    office.spawn(shop.run_on(office.loop()));
+    office.spawn([](host& mine, bool& too_long) -> task<> {
+        co_await sleep(10ms);
+        mine.crash();
+        co_await sleep(1ms);  // here it stands, and goes no further
+        too_long = true;
+    }(office, outlived));
+    laptop.spawn([](asked& into) -> task<> {
+        co_await sleep(20ms);
+        task<> asking = ask_once(into, "office:9999");
+        co_await asking;
+    }(out));
+    in.run();
+    EXPECT_FALSE(office.is_up());
+    EXPECT_FALSE(outlived);
+    EXPECT_EQ(out.failed, std::errc::connection_refused);
+}
+
 TEST(Sim, ATaskThatWaitsForNothingIsFound) {
     world in;
     host& office = in.add_host("office");
