@@ -87,7 +87,7 @@ private:
     alarm alarm_;
     want want_;
     bool over_share_ = false;  ///< what is wanted may be there, but others have their turn first
-    bool misused_ = false;  ///< beside another read, or its stream went while it waited
+    bool misused_ = false;     ///< beside another read, or its stream went while it waited
 };
 
 /// Waits until there is room to write, until what was written is sent, or until that and the end of the

@@ -67,9 +67,10 @@ void add_sizes(std::vector<option_description>& to, aperto::options& options) {
     to.push_back(size_option("--high-water",
                              _("bytes waiting to be sent to a client, past which it is not read"),
                              options.high_water, ranges::high_water_least));
-    auto budget = size_option("--memory-budget",
-                              _("memory for all buffers; past it clients that hold much and move little are ended"),
-                              options.memory_budget, ranges::memory_budget_least);
+    auto budget =
+        size_option("--memory-budget",
+                    _("memory for all buffers; past it clients that hold much and move little are ended"),
+                    options.memory_budget, ranges::memory_budget_least);
     budget.fallback = _("a quarter of the memory");
     to.push_back(std::move(budget));
 }

@@ -5,9 +5,9 @@
 #include "lab/random.hpp"
 #include "lab/selector.hpp"
 
+#include <deque>
 #include <functional>
 #include <limits>
-#include <deque>
 #include <map>
 #include <optional>
 #include <string>
