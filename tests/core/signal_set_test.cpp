@@ -97,6 +97,24 @@ TEST(SignalSet, EachOfTwoGetsWhatItAskedFor) {
     EXPECT_EQ(one.take(), SIGTERM);
 }
 
+TEST(SignalSet, StandsWithOthersWhereItHasTheDescriptorOfTheInput) {
+    const int input = ::dup(STDIN_FILENO);
+    ::close(STDIN_FILENO);  // as a service may be started
+    {
+        signal_set first({.ending = {}, .noted = {SIGUSR1}});
+        signal_set second({.ending = {}, .noted = {SIGUSR1}});
+        EXPECT_EQ(first.descriptor(), STDIN_FILENO);
+        EXPECT_NE(second.descriptor(), first.descriptor());
+        send_self(SIGUSR1);
+        EXPECT_EQ(first.take(), SIGUSR1);
+        EXPECT_EQ(second.take(), SIGUSR1);
+    }
+    if (input >= 0) {
+        ::dup2(input, STDIN_FILENO);
+        ::close(input);
+    }
+}
+
 TEST(SignalSetDeathTest, TheSecondEndsTheProgramAtOnce) {
     const auto twice = [](int exit_code) {
         signal_set signals({.ending = {SIGINT, SIGTERM}, .exit_code = exit_code});

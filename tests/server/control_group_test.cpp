@@ -97,6 +97,18 @@ TEST_F(machine, of_version_1_in_a_container_sees_its_own_group_at_the_top) {
     EXPECT_EQ(memory(), 64 * mebi);
 }
 
+TEST_F(machine, sets_no_limit_by_a_quota_or_a_period_of_nothing) {
+    belongs("4:cpu:/one\n0::/two");
+    for (const auto& [quota, period] : {std::pair("0", "100000"), {"100000", "0"}, {"-1", "100000"}}) {
+        says("/cpu/one/cpu.cfs_quota_us", quota);
+        says("/cpu/one/cpu.cfs_period_us", period);
+        says("/two/cpu.max", std::string(quota) + ' ' + period);
+        EXPECT_EQ(cpu(), std::nullopt) << quota << " of " << period;
+    }
+    says("/cpu/one/cpu.cfs_quota_us", "200000");
+    EXPECT_EQ(cpu(), 2U) << "the folder is looked into";
+}
+
 TEST_F(machine, lets_nobody_out_of_the_folder_of_groups) {
     belongs("0::/../../outside");
     write("/sys/outside/memory.max", std::to_string(mebi));
