@@ -61,6 +61,40 @@ TEST_P(scarcity, two_buffers_serve_a_hundred_connections) {
     expect_nothing_left();
 }
 
+TEST_P(scarcity, while_there_is_no_buffer_nobody_spins) {
+    start({.receive_buffers = 2, .receive_buffer_size = 256, .bulk_buffer_size = 0});
+    auto story = [&]() -> task<> {
+        std::vector<pair> all;
+        for (int i = 0; i < 4; ++i) {
+            all.push_back(co_await make_pair_of(*on));
+            EXPECT_EQ(co_await send_all(*on, all.back().client, "x"), 0);
+        }
+        receiving first(*on, all[0].server);
+        receiving second(*on, all[1].server);
+        EXPECT_EQ(co_await first, 1);
+        EXPECT_EQ(co_await second, 1);
+        std::string late;
+        const auto wait = [](loop& here, socket_id from, std::string& got) -> task<> {
+            task<std::string> one = receive_exactly(here, from, 1);
+            got += co_await one;
+        };
+        on->spawn(wait(*on, all[2].server, late));
+        on->spawn(wait(*on, all[3].server, late));
+        const std::uint64_t before = on->turn();
+        co_await sleep(100ms);
+        EXPECT_LE(on->turn() - before, 50U);
+        EXPECT_EQ(late, "") << "there are but two buffers";
+        EXPECT_EQ(first.take() + second.take(), "xx");
+        co_await sleep(50ms);
+        EXPECT_EQ(late, "xx");
+        for (const pair& each : all)
+            close_both(*on, each);
+    };
+    on->run(story());
+    on->run(turns(*on, 5));
+    expect_nothing_left();
+}
+
 TEST_P(scarcity, who_waits_for_a_buffer_and_gives_up_is_not_served) {
     start({.receive_buffers = 2, .receive_buffer_size = 256, .bulk_buffer_size = 0});
     auto story = [&]() -> task<> {

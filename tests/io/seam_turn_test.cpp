@@ -3,6 +3,9 @@
 #include "aperto/group.hpp"
 #include "io/seam.hpp"
 
+#include <cstdint>
+#include <vector>
+
 namespace aperto::seam {
 namespace {
 
@@ -141,6 +144,21 @@ TEST_P(turns, what_yields_may_be_destroyed) {
 }
 
 /// A loop that has nothing to do waits in the kernel, it does not ask again and again.
+TEST_P(turns, who_yields_is_served_every_other_turn) {
+    std::vector<std::uint64_t> served;
+    const auto story = [&]() -> task<> {
+        for (int i = 0; i < 50'000; ++i) {
+            co_await yield();
+            if (served.empty() || served.back() != on->turn()) served.push_back(on->turn());
+        }
+    };
+    on->run(story());
+    ASSERT_GT(served.size(), 2U);
+    for (std::size_t i = 1; i < served.size(); ++i)
+        ASSERT_GE(served[i] - served[i - 1], 2U) << "between two slices a turn is for everybody else";
+    expect_nothing_left();
+}
+
 TEST_P(turns, a_wait_is_a_wait) {
     std::uint64_t turns_passed = 0;
     const auto story = [&]() -> task<> {

@@ -165,6 +165,20 @@ TEST(TcpFacts, TellWhatTheHandshakeAgreed) {
     EXPECT_EQ(client.retransmissions, 0u);
 }
 
+TEST(TcpFacts, TellTheOptionsThatTheKernelTells) {
+    const connected_pair pair(false);
+    for (const int each : {pair.client, pair.server}) {
+        tcp_info info{};
+        socklen_t size = sizeof info;
+        ASSERT_EQ(getsockopt(each, IPPROTO_TCP, TCP_INFO, &info, &size), 0);
+        const tcp_facts facts = read_tcp_facts(each);
+        EXPECT_EQ(facts.ecn, (info.tcpi_options & TCPI_OPT_ECN) != 0);
+        EXPECT_EQ(facts.sack, (info.tcpi_options & TCPI_OPT_SACK) != 0);
+        EXPECT_EQ(facts.timestamps, (info.tcpi_options & TCPI_OPT_TIMESTAMPS) != 0);
+        EXPECT_EQ(facts.send_window_scale.has_value(), (info.tcpi_options & TCPI_OPT_WSCALE) != 0);
+    }
+}
+
 TEST(TcpFacts, TellTheSavedSynOnceBecauseTheKernelThenFreesIt) {
     const connected_pair pair(true);
     EXPECT_TRUE(read_tcp_facts(pair.server).client_syn);

@@ -130,6 +130,33 @@ TEST_P(StreamMisuse, AReadWhoseStreamGoesGivesNothingThatHadJustCome) {
     play(story());
 }
 
+TEST_P(StreamMisuse, AReadThatLetsOthersGoFirstEndsWhenItsStreamGoes) {
+    const auto story = []() -> task<> {
+        task<pair> meeting = meet();
+        pair both = co_await meeting;
+        std::optional<stream> brief = std::move(both.ours);
+        constexpr std::size_t many = 100'000;
+        both.peer.send(std::string(many, '\n'));
+        std::size_t count = 0;
+        const auto read_lines = [](stream& from, std::size_t& read) -> task<> {
+            for (;; ++read)
+                co_await from.read_line();
+        };
+        task_group group;
+        group.spawn(expect_misuse(read_lines(*brief, count)));
+        while (count == 0)
+            co_await yield();
+        EXPECT_LT(count, many) << "the reader has had its share";
+        const std::size_t before = count;
+        brief.reset();
+        both.peer.half_close();
+        task<> joining = group.join();
+        co_await joining;
+        EXPECT_EQ(count, before) << "a stream that is gone gives nothing more";
+    };
+    play(story());
+}
+
 TEST_P(StreamMisuse, AWriteWhoseStreamGoesEndsAndThePeerIsToldThatItLacksSome) {
     const auto story = []() -> task<> {
         task<pair> meeting = meet();

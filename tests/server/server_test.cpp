@@ -349,6 +349,25 @@ TEST_P(server_on, ends_where_its_loop_does_nothing_but_fail) {
     EXPECT_EQ(serving.connections(), 0U);
 }
 
+TEST_P(server_on, tells_the_first_of_several_failures) {
+    options chosen = basic();
+    chosen.drain_grace = 0ms;
+    server serving(chosen, [](std::string_view message, exchange& with) {
+        with.reply(message);
+        loop::current().post([] { throw std::runtime_error("the first"); });
+        loop::current().post([] { throw std::runtime_error("the second"); });
+    });
+    serving.start();
+    plain_client client(serving.endpoints().front());
+    client.send("a").receive_all();
+    try {
+        serving.wait();
+        FAIL() << "nothing was thrown";
+    } catch (const std::runtime_error& failed) {
+        EXPECT_STREQ(failed.what(), "the first");
+    }
+}
+
 TEST_P(server_on, a_thousand_clients_at_once_each_get_their_own_answer) {
     options chosen = basic();
     chosen.workers = 2;
