@@ -16,6 +16,12 @@ namespace {
 /// As io_uring/net.c: how often in a row a multishot receive goes on before others have their turn.
 constexpr int receives_max = 32;
 
+/// What an entry gives as a number, as the kernel's interface has it.
+template <class T>
+T* at_address(std::uint64_t address) noexcept {
+    return reinterpret_cast<T*>(address);  // NOLINT(performance-no-int-to-ptr)
+}
+
 }  // namespace
 
 /// To be worked off when the program next enters the kernel.
@@ -41,13 +47,13 @@ void sim_ring::work_off() noexcept {
 void sim_ring::begin(request& fresh) {
     const io_uring_sqe& entry = *fresh.entry;
     if (entry.opcode == IORING_OP_SEND) {
-        fresh.parts = {{reinterpret_cast<void*>(entry.addr), entry.len}};
+        fresh.parts = {{at_address<void>(entry.addr), entry.len}};
     } else if (entry.opcode == IORING_OP_SENDMSG) {
-        const auto& header = *reinterpret_cast<const msghdr*>(entry.addr);
+        const auto& header = *at_address<const msghdr>(entry.addr);
         fresh.parts.assign(header.msg_iov, header.msg_iov + header.msg_iovlen);
     } else if (entry.opcode == IORING_OP_CONNECT) {
-        const int result = os().connect(
-            *fresh.on, endpoint::from_sockaddr(*reinterpret_cast<const sockaddr_storage*>(entry.addr)));
+        const int result =
+            os().connect(*fresh.on, endpoint::from_sockaddr(*at_address<const sockaddr_storage>(entry.addr)));
         if (result != -EINPROGRESS) finish(fresh, result);
         return;
     }
