@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <future>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -45,8 +46,13 @@ protected:
             stands.set_value();
             going.wait();
         } else {
+            const std::lock_guard lock(guard);
             order += who;
         }
+    }
+    void forget_the_order() {
+        const std::lock_guard lock(guard);
+        order.clear();
     }
 
     /// Two clients flood, a third asks one question, all at the same moment; in which order they are served.
@@ -59,7 +65,7 @@ protected:
         plain_client honest(where);
         for (plain_client* each : {&one, &other, &honest})
             each->send("w\n").receive(2);
-        order.clear();
+        forget_the_order();
         gate.send("stop\n");
         stands.get_future().wait();
         one.send(flood_of('a'));
@@ -88,6 +94,7 @@ protected:
         EXPECT_LE(lead_max, 1000U);
     }
 
+    std::mutex guard;
     std::string order;
     std::promise<void> stands;
     std::promise<void> go;
@@ -131,7 +138,7 @@ TEST_P(turns_on, slow_messages_of_one_client_are_answered_between_those_of_other
     plain_client honest(where);
     for (plain_client* each : {&slow, &honest})
         each->send("w\n").receive(2);
-    order.clear();
+    forget_the_order();
     gate.send("stop\n");
     stands.get_future().wait();
     std::string much;
