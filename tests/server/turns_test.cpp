@@ -149,6 +149,7 @@ TEST_P(turns_on, slow_messages_of_one_client_are_answered_between_those_of_other
     go.set_value();
     EXPECT_EQ(honest.receive(2), "h\n");
     EXPECT_EQ(slow.receive(much.size()), much);
+    const std::lock_guard lock(guard);  // the server serves on
     EXPECT_LE(order.find('h'), 4U) << "slow messages served before the honest one's";
 }
 
