@@ -116,9 +116,11 @@ class Server:
             os.sched_yield()
 
     def private_kib(self):
-        """Memory that is this process's alone, KiB (proc(5), smaps_rollup)."""
+        """Memory that this process has written, KiB (proc(5), smaps_rollup).
+
+        Not Private_Clean: a page of a library counts as private for as long as no other program has it mapped."""
         with open(f"/proc/{self._process.pid}/smaps_rollup") as rollup:
-            return sum(int(line.split()[1]) for line in rollup if line.startswith("Private_"))
+            return sum(int(line.split()[1]) for line in rollup if line.startswith("Private_Dirty:"))
 
 
 def on_each_engine_and_framing(test, talk, service="upper"):
