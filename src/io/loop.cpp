@@ -76,6 +76,7 @@ public:
             this->frame = mine;
             return root_task{mine};
         }
+        std::suspend_always initial_suspend() const noexcept { return {}; }
         std::suspend_never final_suspend() const noexcept { return {}; }
         void return_void() const noexcept {}
         void unhandled_exception() const noexcept { std::terminate(); }  // run_root lets none out
