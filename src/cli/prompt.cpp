@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/prompt.hpp"
 
+#include "aperto/event.hpp"
 #include "aperto/group.hpp"
 #include "cli/client_connection.hpp"
 #include "cli/ignored_signals.hpp"
@@ -9,7 +10,6 @@
 #include "cli/sentence.hpp"
 #include "cli/standard_input.hpp"
 #include "core/signal_watch.hpp"
-#include "io/event.hpp"
 
 #include <termios.h>
 #include <unistd.h>
@@ -67,7 +67,7 @@ private:
     standard_input input_;
     line_editor editor_;
     task_group readers_;
-    event changed_{loop::current()};  // a piece came, or the end
+    event changed_;  // a piece came, or the end
     stream peer_;
     bool open_ = false;
     bool told_of_closing_ = false;
@@ -155,7 +155,7 @@ task<> prompt_session::await_reply(std::uint64_t before) {
     while (open_) {
         const time_point until = pieces_ != before ? last_piece_ + reply_quiet : give_up;
         if (on.now() >= until) co_return;
-        auto waiting = changed_.wait(until);
+        auto waiting = changed_.wait_until(until);
         co_await waiting;
     }
 }
@@ -170,7 +170,7 @@ task<> prompt_session::receive() {
             last_piece_ = loop::current().now();
             auto showing = show(*piece);
             co_await std::move(showing);
-            changed_.notify();
+            changed_.notify_all();
         }
         open_ = false;
         if (!std::exchange(told_of_closing_, true))
@@ -182,7 +182,7 @@ task<> prompt_session::receive() {
         code_ = tell(explain_broken(cause));
         editor_.show_again();
     }
-    changed_.notify();
+    changed_.notify_all();
 }
 
 task<> prompt_session::show(std::string_view piece) {
