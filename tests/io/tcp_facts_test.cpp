@@ -179,6 +179,19 @@ TEST(TcpFacts, TellTheOptionsThatTheKernelTells) {
     }
 }
 
+/// What one side may still receive is what the other may still send, once it has heard of it.
+TEST(TcpFacts, TellTheWindowThatTheOtherSideKnows) {
+    const connected_pair pair(false);
+    char byte = 'a';
+    ASSERT_EQ(::send(pair.server, &byte, 1, 0), 1);  // carries the server's window
+    ASSERT_EQ(::recv(pair.client, &byte, 1, 0), 1);
+    const tcp_facts server = read_tcp_facts(pair.server);
+    const tcp_facts client = read_tcp_facts(pair.client);
+    if (!server.receive_window || !client.send_window)
+        GTEST_SKIP() << "this kernel does not tell its windows";
+    EXPECT_EQ(*server.receive_window, *client.send_window);
+}
+
 TEST(TcpFacts, TellTheSavedSynOnceBecauseTheKernelThenFreesIt) {
     const connected_pair pair(true);
     EXPECT_TRUE(read_tcp_facts(pair.server).client_syn);
