@@ -4,10 +4,9 @@
 #include "lab/bad_input.hpp"
 #include "lab/doctor.hpp"
 #include "lab/sentence.hpp"
+#include "lab/user_namespace.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -23,19 +22,10 @@ namespace aperto::lab {
 
 namespace {
 
-void write_map(const char* path, const std::string& text, const char* tried) {
-    const descriptor file(checked(::open(path, O_WRONLY | O_CLOEXEC), tried));
-    checked(static_cast<int>(::write(file.get(), text.data(), text.size())), tried);
-}
-
-/// user_namespaces(7): without privilege one may map one's own user and group, once setgroups is given up.
-void enter_user_namespace() {
-    const auto user = ::geteuid();
-    const auto group = ::getegid();
-    checked(::unshare(CLONE_NEWUSER | CLONE_NEWPID), "make a user namespace");
-    write_map("/proc/self/setgroups", "deny", "give up setgroups");
-    write_map("/proc/self/uid_map", fmt::format("0 {} 1", user), "map the user into the namespace");
-    write_map("/proc/self/gid_map", fmt::format("0 {} 1", group), "map the group into the namespace");
+std::pair<descriptor, descriptor> pair_of_sockets() {
+    std::array<int, 2> ends{};
+    checked(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), "make a pair of sockets");
+    return {descriptor(ends[0]), descriptor(ends[1])};
 }
 
 pid_t fork_checked() { return checked(::fork(), "start a process"); }
@@ -72,9 +62,9 @@ struct host_ends {
 
 /// Between the lab and the PID namespace stands one process, since a process cannot enter one itself.
 [[noreturn]] void live_as_supervisor(const host_plan& client, const host_plan& server, const host_ends& ends,
-                                     pid_t parent) {
+                                     pid_t parent, int outside) {
     try {
-        enter_user_namespace();
+        enter_user_namespace(outside);
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // after the change of credentials, which clears it
         ::prctl(PR_SET_NAME, "lab-box");
         if (::getppid() != parent) {
@@ -101,24 +91,24 @@ struct host_ends {
 }  // namespace
 
 box::box(const host_plan& client, const host_plan& server) {
-    std::array<descriptor, 2> far;
-    for (const std::size_t i : {0U, 1U}) {
-        std::array<int, 2> ends{};
-        checked(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()),
-                "make a pair of sockets");
-        controls_[i] = descriptor(ends[0]);
-        far[i] = descriptor(ends[1]);
-    }
+    auto [client_control, client_end] = pair_of_sockets();
+    auto [server_control, server_end] = pair_of_sockets();
+    auto [inside, outside] = pair_of_sockets();
+    controls_[0] = std::move(client_control);
+    controls_[1] = std::move(server_control);
     const auto self = ::getpid();
     supervisor_ = fork_checked();
     if (supervisor_ == 0) {
         controls_[0].close();
         controls_[1].close();
-        live_as_supervisor(client, server, {far[0].get(), far[1].get()}, self);
+        inside.close();
+        live_as_supervisor(client, server, {client_end.get(), server_end.get()}, self, outside.get());
     }
-    far[0].close();
-    far[1].close();
+    client_end.close();
+    server_end.close();
+    outside.close();
     try {
+        map_all_ids(supervisor_, inside.get());
         wait_until_ready(side::client);
         wait_until_ready(side::server);
     } catch (...) {

@@ -2,11 +2,14 @@
 #include "lab/host_programs.hpp"
 
 #include "lab/descriptor.hpp"
+#include "lab/private_files.hpp"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,9 +33,32 @@ std::vector<std::string> split_arguments(const std::string& text) {
     return out;
 }
 
+/// The lab's programs may do with their network what root may, whoever they run as: tcpdump, tc and ip work
+/// in it. Ambient capabilities (capabilities(7)) reach a program that is not root.
+void keep_network_capabilities() {
+    __user_cap_header_struct head{_LINUX_CAPABILITY_VERSION_3, 0};
+    std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
+    if (::syscall(SYS_capget, &head, sets.data()) != 0) {
+        return;
+    }
+    constexpr std::array<unsigned, 3> network{CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, CAP_NET_RAW};
+    for (const auto one : network) {
+        sets[0].inheritable |= sets[0].permitted & (1U << one);
+    }
+    if (::syscall(SYS_capset, &head, sets.data()) == 0) {
+        for (const auto one : network) {
+            ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, static_cast<unsigned long>(one), 0UL, 0UL);
+        }
+    }
+}
+
 [[noreturn]] void become(side which, const message& what, int report) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     ::setenv("APERTO_LAB", which == side::client ? "client" : "server", 1);
+    ::setenv("PATH", path_with_own_commands().c_str(), 1);
+    // Into a pipe Python prints nothing until it ends, and a server that is stopped never prints at all.
+    ::setenv("PYTHONUNBUFFERED", "1", 0);
+    keep_network_capabilities();
     // A group of its own, so that a signal reaches what a shell starts too.
     ::setpgid(0, 0);
     for (const int signal : {SIGINT, SIGQUIT, SIGTERM, SIGPIPE}) {
