@@ -157,8 +157,7 @@ private:
                                        {outputs_[0].read_end(), POLLIN, 0},
                                        {outputs_[1].read_end(), POLLIN, 0}}};
         ::poll(watched.data(), watched.size(), static_cast<int>(at_most.count() / 1'000'000) + 1);
-        wire_.take_events(fresh_);
-        packets_.take(fresh_);
+        take_packets();
         sample_kernels();
         for (const auto host : {side::client, side::server}) {
             if (watched[2 + index(host)].revents != 0) {
@@ -168,6 +167,15 @@ private:
                 hear(host);
             }
         }
+    }
+
+    void take_packets() {
+        wire_.take_events(fresh_);
+        if (!began_ && wire_.now() != instant{}) {
+            began_ = true;
+            watcher_.began(wire_.began());
+        }
+        packets_.take(fresh_);
     }
 
     void read_output(side host) {
@@ -250,8 +258,7 @@ private:
         }
         report_.took = wire_.now();
         wire_.stop();
-        wire_.take_events(fresh_);
-        packets_.take(fresh_);
+        take_packets();
         packets_.finish();
         report_.seed = plan_.wire.seed;
         report_.flows = wire_.tracker().flows();
@@ -278,6 +285,7 @@ private:
     duration end_;
     run_report report_;
     std::vector<seen_packet> fresh_;
+    bool began_ = false;
     std::array<bool, 2> started_{};
     std::array<bool, 2> ended_{};
     std::array<bool, 2> by_itself_{};

@@ -27,6 +27,8 @@ struct run_plan {
 struct run_watcher {
     /// Packets, in the order they entered the wire, each once its fate is known.
     std::function<void(const seen_packet&)> packet = [](const seen_packet&) {};
+    /// The wall-clock time of the first packet, before it is handed over.
+    std::function<void(std::chrono::nanoseconds)> began = [](std::chrono::nanoseconds) {};
     std::function<void(side, const std::string& line)> output = [](side, const std::string&) {};
     /// The hosts are ready and nothing has happened yet; the names are settings this kernel does not have.
     std::function<void(const std::vector<std::string>&)> ready = [](const std::vector<std::string>&) {};

@@ -18,8 +18,6 @@ namespace {
 constexpr std::uint64_t first_rungs = 120;  ///< of a run that are all drawn
 constexpr std::uint64_t rungs_max = 1000;   ///< and of what is out of the ordinary
 
-std::chrono::nanoseconds wall_clock() { return std::chrono::system_clock::now().time_since_epoch(); }
-
 }  // namespace
 
 bool notable(const event& one) {
@@ -34,7 +32,7 @@ show::show(show_plan plan, const run_plan& run, std::vector<expectation> expecte
         judges_.emplace_back(std::move(one));
     }
     if (!plan_.capture_path.empty()) {
-        capture_.emplace(plan_.capture_path, plan_.view, wall_clock(), run.wire.named);
+        capture_.emplace(plan_.capture_path, plan_.view, run.client.v6, run.wire.named);
     }
     if (plan_.json_path == "-") {
         json_ = &std::cout;
@@ -58,6 +56,11 @@ bool show::wants_events(const show_plan& plan, const std::vector<expectation>& e
 run_watcher show::watcher() {
     run_watcher out;
     out.packet = [this](const seen_packet& one) { see(one); };
+    out.began = [this](std::chrono::nanoseconds when) {
+        if (capture_) {
+            capture_->begin(when);
+        }
+    };
     out.output = [this](side whose, const std::string& line) {
         print(fmt::format("{:<7}{} {}\n", side_text(whose), plan_.style.ascii ? "|" : "│", log_safe(line)));
         if (json_ != nullptr) {

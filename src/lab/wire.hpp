@@ -67,6 +67,8 @@ public:
     std::size_t under_way() const noexcept { return under_way_.load(std::memory_order_relaxed); }
     /// Time since the first packet; 0 before it.
     instant now() const;
+    /// The wall-clock time (CLOCK_REALTIME) of the first packet; meaningless before it.
+    std::chrono::nanoseconds began() const noexcept;
 
     // Only after stop():
     const flow_tracker& tracker() const noexcept { return tracker_; }
@@ -103,7 +105,8 @@ private:
     flow_tracker tracker_;
     decision_log decisions_;
     added_times added_;
-    std::atomic<std::int64_t> epoch_{0};  ///< CLOCK_MONOTONIC at the first packet; 0 before it
+    std::atomic<std::int64_t> wall_epoch_{0};  ///< CLOCK_REALTIME at the first packet
+    std::atomic<std::int64_t> epoch_{0};       ///< CLOCK_MONOTONIC at the first packet; 0 before it
 
     std::deque<slot> slots_;
     std::vector<std::size_t> free_slots_;
