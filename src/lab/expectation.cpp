@@ -125,33 +125,37 @@ verdict judge_computed(const expectation& wanted, const run_report& report) {
                   sentence(_("{} computed, {} in the kernel"), duration_text(seen), duration_text(kernel)));
 }
 
-verdict judge_sum(const expectation& wanted, const run_report& report) {
-    double sum = 0;
+verdict judge_goodput(const expectation& wanted, const run_report& report) {
+    const auto seen = goodput(report, wanted.host);
+    return judged(wanted, seen, sentence(_("saw {}"), rate_text(seen)));
+}
+
+/// Of every connection: the evidence is the first that does not hold, or the last.
+verdict judge_mss(const expectation& wanted, const run_report& report) {
+    double seen = 0;
     for (const auto& one : report.flows) {
-        const auto& half = one.half(wanted.host);
-        switch (wanted.what) {
-        case subject::bytes:
-            sum += static_cast<double>(half.arrived.bytes());
+        seen = one.half(wanted.host).mss.value_or(0);
+        if (!compare(seen, wanted)) {
             break;
-        case subject::mss:
-            sum = half.mss.value_or(0);
-            break;
-        case subject::goodput:
-            sum = std::max(sum, goodput(half));
-            break;
-        default:
-            for (const auto& any : one.halves) {
-                sum += wanted.what == subject::episodes ? any.zero_window_episodes
-                                                        : static_cast<double>(any.time_closed.count());
-            }
+        }
+    }
+    return judged(wanted, seen, sentence(_("saw {}"), number_text(static_cast<std::uint64_t>(seen))));
+}
+
+verdict judge_sum(const expectation& wanted, const run_report& report) {
+    std::uint64_t sum = 0;
+    duration shut{};
+    for (const auto& one : report.flows) {
+        sum += wanted.what == subject::bytes ? one.half(wanted.host).arrived.bytes() : 0;
+        for (const auto& any : one.halves) {
+            sum += wanted.what == subject::episodes ? any.zero_window_episodes : 0;
+            shut += any.time_closed;
         }
     }
     if (wanted.what == subject::zero_time) {
-        return judged_time(wanted, duration(static_cast<std::int64_t>(sum)));
+        return judged_time(wanted, shut);
     }
-    const auto text =
-        wanted.what == subject::goodput ? rate_text(sum) : number_text(static_cast<std::uint64_t>(sum));
-    return judged(wanted, sum, sentence(_("saw {}"), text));
+    return judged(wanted, static_cast<double>(sum), sentence(_("saw {}"), number_text(sum)));
 }
 
 verdict judge_program(const expectation& wanted, const run_report& report) {
@@ -274,6 +278,10 @@ verdict judge::decide(const run_report& report) const {
                                        packet_text(largest_at_.number, largest_at_.at)))
                      : verdict{false, expected_.text, _("no data arrived")};
     }
+    case subject::goodput:
+        return judge_goodput(expected_, report);
+    case subject::mss:
+        return judge_mss(expected_, report);
     case subject::rtt:
         return judge_round_trip(expected_, report);
     case subject::computed:

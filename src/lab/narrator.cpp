@@ -261,8 +261,9 @@ void narrator::ending(const event& one, std::vector<std::string>& out) {
     const bool third = one.end == fate::delivered && one.is_kind(kind::ack) && syn_sent_.contains(one.flow) &&
                        one.sequence == 1 && one.acknowledgement == 1;
     if (third && connected_.insert(one.flow).second) {
-        out.push_back(sentence(_("ACK: connected; the round trip took {}"),
-                               duration_text(one.sent - syn_sent_[one.flow])));
+        // From the first SYN on: where one was lost, it is much more than round trips.
+        out.push_back(sentence(_("ACK: connected; the handshake took {}"),
+                               duration_text(one.arrived - syn_sent_[one.flow])));
     } else if (one.is_kind(kind::ack) && one.acknowledgement > 1 &&
                !one.is(mark::duplicate_ack | mark::window_update | mark::dsack) && first("ack")) {
         out.push_back(

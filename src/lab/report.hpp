@@ -55,5 +55,11 @@ duration quantile(std::vector<duration> values, double share);
 /// Bits a second of payload that arrived in order, from a side's first byte sent to its last arrived; 0:
 /// unknown.
 double goodput(const flow_half& half);
+/// The same of all connections together: from the first byte sent in any to the last that arrived in any.
+double goodput(const run_report& report, side from);
+
+/// Counts windows that are still shut: until the connection's last packet, or until the run's end while it is
+/// open.
+void end_windows(flow& connection, instant run_end);
 
 }  // namespace aperto::lab

@@ -262,6 +262,9 @@ private:
         packets_.finish();
         report_.seed = plan_.wire.seed;
         report_.flows = wire_.tracker().flows();
+        for (auto& one : report_.flows) {
+            end_windows(one, report_.took);
+        }
         report_.packets = wire_.packets();
         report_.lost_by = wire_.lost_by();
         for (std::size_t i = 0; i < report_.struck.size(); ++i) {

@@ -32,9 +32,9 @@ std::string handshake_row(const flow& one) {
                                         : _("its beginning was not seen"));
     } else {
         parts.push_back(sentence(_("yes, {} asked"), side_text(one.opened_by)));
-        if (one.syn_sent && one.syn_ack_arrived) {
+        if (one.syn_sent) {
             parts.push_back(
-                sentence(_("round trip {}"), duration_text(*one.syn_ack_arrived - *one.syn_sent)));
+                sentence(_("the handshake took {}"), duration_text(*one.established - *one.syn_sent)));
         }
     }
     const auto& client = one.half(side::client);

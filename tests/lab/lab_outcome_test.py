@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+"""What a run of the lab tells at its end."""
+import pathlib
+import tempfile
+import unittest
+
+from lab_support import lab, works_here
+
+
+class InAFolder(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def scenario(self, text, name="s"):
+        path = self.folder / f"{name}.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+
+@unittest.skipUnless(works_here(), "the lab cannot work here (aperto lab doctor)")
+class Figures(InAFolder):
+    def test_a_window_that_stays_shut_has_its_time_told(self):
+        path = self.scenario('server = "peer serve --receive-buffer 8192 --first-read-pause 1000s"\n'
+                             'client = "sh -c \'timeout 3 peer call --bytes 100000\'"\n'
+                             'expect = ["zero-window episodes >= 1", "time in zero window >= 1s"]\n')
+        done = lab("run", path)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_the_handshake_is_timed_from_its_first_syn(self):
+        done = lab("--server", "peer serve", "--client", "peer call --text abc", "--drop", "server syn-ack#1")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertRegex(done.stdout, r"ACK: connected; the handshake took 1[.,]\d+ s")
+        self.assertRegex(done.stdout, r"established +yes, client asked · the handshake took 1[.,]\d+ s")
+        self.assertNotRegex(done.stdout, r"round trip[^\n]* 1[.,]\d+ s")
+
+
+if __name__ == "__main__":
+    unittest.main()
