@@ -222,6 +222,7 @@ void apply_once(lab_request& out, const written& text) {
             throw lab::bad_input(dashed(key) + ": " + wrong.what());
         }
     }
+    lab::check_plan(plan);
     plan.server_program = lab::read_program(lab::side::server, text.server);
     plan.client_program = lab::read_program(lab::side::client, text.client);
 }

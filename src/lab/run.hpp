@@ -23,6 +23,9 @@ struct run_plan {
     bool ask_kernel = false;  ///< sample what the kernels say of their connections
 };
 
+/// Refuses what cannot be: an MTU that is too small for IPv6. Throws `bad_input`.
+void check_plan(const run_plan& plan);
+
 /// Whoever wants to see the run while it goes on. Called on the thread of `run_lab_once`.
 struct run_watcher {
     /// Packets, in the order they entered the wire, each once its fate is known.

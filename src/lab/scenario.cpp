@@ -41,6 +41,7 @@ public:
             read_top(key.str(), value, key.source());
         }
         out_.plan.wire.tail_probes = allows_tail_probes(out_.plan.client.settings);
+        at(root, [&] { check_plan(out_.plan); });
     }
 
 private:

@@ -35,6 +35,19 @@ class Figures(InAFolder):
         self.assertRegex(done.stdout, r"established +yes, client asked · the handshake took 1[.,]\d+ s")
         self.assertNotRegex(done.stdout, r"round trip[^\n]* 1[.,]\d+ s")
 
+    def test_ipv6_is_refused_a_way_that_is_too_small_for_it(self):
+        wrong = "IPv6 needs a way for packets of 1,280 bytes, and an MTU of 600 is less"
+        for arguments in (["--host-mtu", "600"], ["--mtu", "600"], ["--mtu", "server:600@1s..2s"]):
+            done = lab("--ipv6", *arguments)
+            self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+            self.assertIn(wrong, done.stderr)
+        for text in ("[hosts]\nmtu = 600\n", "[link]\nmtu = 600\n", "[[link.change]]\nat = '1s'\nmtu = 600\n",
+                     "[hosts.client]\nmtu = 600\n"):
+            done = lab("run", self.scenario("ipv6 = true\n" + text))
+            self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+            self.assertIn(wrong, done.stderr)
+        self.assertEqual(lab("--ipv6", "--host-mtu", "1280", "--mtu", "1280").returncode, 0)
+
 
 if __name__ == "__main__":
     unittest.main()
