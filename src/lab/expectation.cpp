@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <ranges>
 
 namespace aperto::lab {
 
@@ -47,23 +46,19 @@ verdict judged_time(const expectation& wanted, std::optional<duration> seen, con
                   sentence(_("it took {}"), duration_text(*seen)) + more);
 }
 
-std::optional<double> reported_number(const std::vector<std::string>& lines, const std::string& name) {
+std::optional<double> reported_number(const std::string& line, const std::string& name) {
     const auto key = name + "=";
-    for (const std::string& line : std::views::reverse(lines)) {
-        auto at = line.find(key);
-        while (at != std::string::npos && at > 0 && line[at - 1] != ' ') {
-            at = line.find(key, at + 1);  // "digest_received=" is not "received="
-        }
-        if (at == std::string::npos) {
-            continue;
-        }
-        double value = 0;
-        const auto* begin = line.data() + at + key.size();
-        if (std::from_chars(begin, line.data() + line.size(), value).ec == std::errc{}) {
-            return value;
-        }
+    auto at = line.find(key);
+    while (at != std::string::npos && at > 0 && line[at - 1] != ' ') {
+        at = line.find(key, at + 1);  // "digest_received=" is not "received="
     }
-    return std::nullopt;
+    if (at == std::string::npos) {
+        return std::nullopt;
+    }
+    double value = 0;
+    const auto* begin = line.data() + at + key.size();
+    const bool is_number = std::from_chars(begin, line.data() + line.size(), value).ec == std::errc{};
+    return is_number ? std::optional(value) : std::nullopt;
 }
 
 std::vector<duration> round_trips(const run_report& report, side host) {
@@ -158,26 +153,34 @@ verdict judge_sum(const expectation& wanted, const run_report& report) {
     return judged(wanted, static_cast<double>(sum), sentence(_("saw {}"), number_text(sum)));
 }
 
-verdict judge_program(const expectation& wanted, const run_report& report) {
-    const auto& program = report.programs[index(wanted.host)];
-    if (wanted.what == subject::exits) {
-        const auto seen = program.ended ? sentence(_("it ended with {}"), program.code)
-                                        : std::string(_("it did not end by itself"));
-        return {program.ended && compare(program.code, wanted), wanted.text, seen};
+}  // namespace
+
+void judge::hear(side from, const std::string& line) {
+    if (from != expected_.host) {
+        return;
     }
-    if (wanted.what == subject::prints) {
-        const auto found = std::find_if(
-            program.output.begin(), program.output.end(),
-            [&](const std::string& line) { return line.find(wanted.word) != std::string::npos; });
-        return {found != program.output.end(), wanted.text,
-                found != program.output.end() ? *found : std::string(_("no line of its output has it"))};
+    if (expected_.what == subject::prints && !printed_ && line.find(expected_.word) != std::string::npos) {
+        printed_ = line;
+    } else if (expected_.what == subject::reported) {
+        const auto number = reported_number(line, expected_.word);
+        reported_ = number ? number : reported_;
     }
-    const auto number = reported_number(program.output, wanted.word);
-    return number ? judged(wanted, *number, sentence(_("it reported {}={}"), wanted.word, *number))
-                  : verdict{false, wanted.text, sentence(_("it did not report {}=NUMBER"), wanted.word)};
 }
 
-}  // namespace
+verdict judge::decide_program(const run_report& report) const {
+    if (expected_.what == subject::exits) {
+        const auto& program = report.programs[index(expected_.host)];
+        const auto seen = program.ended ? sentence(_("it ended with {}"), program.code)
+                                        : std::string(_("it did not end by itself"));
+        return {program.ended && compare(program.code, expected_), expected_.text, seen};
+    }
+    if (expected_.what == subject::prints) {
+        return {printed_.has_value(), expected_.text, printed_.value_or(_("no line of its output has it"))};
+    }
+    return reported_
+               ? judged(expected_, *reported_, sentence(_("it reported {}={}"), expected_.word, *reported_))
+               : verdict{false, expected_.text, sentence(_("it did not report {}=NUMBER"), expected_.word)};
+}
 
 void judge::keep(const sight& one) {
     if (sights_.size() < sights_kept) {
@@ -298,7 +301,7 @@ verdict judge::decide(const run_report& report) const {
     case subject::exits:
     case subject::prints:
     case subject::reported:
-        return judge_program(expected_, report);
+        return decide_program(report);
     default: {
         auto decided = judge_sum(expected_, report);
         decided.evidence += sights_text();

@@ -17,9 +17,8 @@ namespace aperto::lab {
 /// How a program of the run ended.
 struct program_end {
     bool started = false;
-    bool ended = false;               ///< by itself; otherwise the lab stopped it
-    int code = 0;                     ///< its exit code, or 128 + the signal that ended it
-    std::vector<std::string> output;  ///< its last lines, at most 1,000
+    bool ended = false;  ///< by itself; otherwise the lab stopped it
+    int code = 0;        ///< its exit code, or 128 + the signal that ended it
 };
 
 /// Everything a run is judged and summed up by, once it is over.

@@ -178,16 +178,16 @@ private:
         packets_.take(fresh_);
     }
 
-    void read_output(side host) {
-        outputs_[index(host)].read([&](const std::string& line) {
-            constexpr std::size_t lines_kept = 1000;
-            auto& kept = report_.programs[index(host)].output;
-            if (kept.size() == lines_kept) {
-                kept.erase(kept.begin());
-            }
-            kept.push_back(line);
-            watcher_.output(host, line);
-        });
+    bool read_output(side host) {
+        return outputs_[index(host)].read([&](const std::string& line) { watcher_.output(host, line); });
+    }
+
+    /// What a program that has ended left in its pipe; one that goes on in the background may print for ever.
+    void read_last_output(side host) {
+        constexpr int turns_max = 16;
+        for (int i = 0; i < turns_max && read_output(host); ++i) {
+        }
+        outputs_[index(host)].finish([&](const std::string& line) { watcher_.output(host, line); });
     }
 
     void hear(side host) {
@@ -247,11 +247,7 @@ private:
     run_report finish() {
         turn(0ms);
         for (const auto host : {side::client, side::server}) {
-            read_output(host);
-            outputs_[index(host)].finish([&](const std::string& line) {
-                report_.programs[index(host)].output.push_back(line);
-                watcher_.output(host, line);
-            });
+            read_last_output(host);
             report_.programs[index(host)].ended = by_itself_[index(host)];
             report_.dropped_at_tun[index(host)] = hosts_.dropped_at_tun(host);
             report_.kernel_counters[index(host)] = hosts_.counters(host);

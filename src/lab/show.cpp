@@ -3,6 +3,7 @@
 
 #include "core/log_safe.hpp"
 #include "lab/json_lines.hpp"
+#include "lab/quantity.hpp"
 #include "lab/sentence.hpp"
 #include "lab/summary.hpp"
 
@@ -17,6 +18,10 @@ namespace {
 
 constexpr std::uint64_t first_rungs = 120;  ///< of a run that are all drawn
 constexpr std::uint64_t rungs_max = 1000;   ///< and of what is out of the ordinary
+
+/// What is shown and kept of a program's output; expectations see all of it.
+constexpr std::uint64_t lines_shown_max = 100'000;
+constexpr std::uint64_t bytes_shown_max = 16'777'216;
 
 }  // namespace
 
@@ -61,16 +66,47 @@ run_watcher show::watcher() {
             capture_->begin(when);
         }
     };
-    out.output = [this](side whose, const std::string& line) {
-        print(fmt::format("{:<7}{} {}\n", side_text(whose), plan_.style.ascii ? "|" : "│", log_safe(line)));
-        if (json_ != nullptr) {
-            *json_ << fmt::format(R"({{"event":"output","from":"{}","text":{}}})", side_name(whose),
-                                  json_string(line))
-                   << "\n";
-        }
-    };
+    out.output = [this](side whose, const std::string& line) { hear(whose, line); };
     out.ready = [this](const std::vector<std::string>& missing) { begin(missing); };
     return out;
+}
+
+void show::hear(side whose, const std::string& line) {
+    for (auto& each : judges_) {
+        each.hear(whose, line);
+    }
+    auto& shown = shown_[index(whose)];
+    if (shown.lines >= lines_shown_max || shown.bytes >= bytes_shown_max) {
+        ++shown.lines_cut;
+        shown.bytes_cut += line.size() + 1;
+        return;
+    }
+    ++shown.lines;
+    shown.bytes += line.size() + 1;
+    print(fmt::format("{:<7}{} {}\n", side_text(whose), plan_.style.ascii ? "|" : "│", log_safe(line)));
+    if (json_ != nullptr) {
+        *json_ << fmt::format(R"({{"event":"output","from":"{}","text":{}}})", side_name(whose),
+                              json_string(line))
+               << "\n";
+    }
+}
+
+void show::tell_what_was_cut() {
+    for (const auto whose : {side::client, side::server}) {
+        const auto& shown = shown_[index(whose)];
+        if (shown.lines_cut == 0) {
+            continue;
+        }
+        print(fmt::format("{:<7}{} {}\n", side_text(whose), plan_.style.ascii ? "|" : "│",
+                          sentence(plural("… and {} more line that is not shown ({})",
+                                          "… and {} more lines that are not shown ({})", shown.lines_cut),
+                                   number_text(shown.lines_cut), size_text(shown.bytes_cut))));
+        if (json_ != nullptr) {
+            *json_ << fmt::format(R"({{"event":"output","from":"{}","lines_cut":{},"bytes_cut":{}}})",
+                                  side_name(whose), shown.lines_cut, shown.bytes_cut)
+                   << "\n";
+        }
+    }
 }
 
 void show::begin(const std::vector<std::string>& missing) {
@@ -156,6 +192,7 @@ std::vector<verdict> show::finish(const run_report& report) {
     for (const auto& one : judges_) {
         verdicts.push_back(one.decide(report));
     }
+    tell_what_was_cut();
     if (folded_ > 0 && plan_.detail != ladder_detail::none) {
         print(ladder_.gap(folded_));
     }

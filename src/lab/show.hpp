@@ -50,6 +50,8 @@ public:
 private:
     void see(const seen_packet& one);
     void draw(const event& one);
+    void hear(side whose, const std::string& line);
+    void tell_what_was_cut();
     void print(const std::string& text);
     void print_verdicts(const std::vector<verdict>& verdicts);
     void begin(const std::vector<std::string>& missing);
@@ -62,6 +64,13 @@ private:
     std::ofstream json_file_;
     std::ostream* json_ = nullptr;
     std::optional<page_data> page_;
+    struct shown_output {
+        std::uint64_t lines = 0;
+        std::uint64_t bytes = 0;
+        std::uint64_t lines_cut = 0;
+        std::uint64_t bytes_cut = 0;
+    };
+    std::array<shown_output, 2> shown_{};  ///< by `side`
     std::uint64_t drawn_ = 0;
     std::uint64_t folded_ = 0;
 };
