@@ -32,6 +32,8 @@ using lab::sentence;
 
 void print(const std::string& text) { std::fputs(text.c_str(), stdout); }
 
+void tell(const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); }
+
 void complain(const std::string& text) { std::fprintf(stderr, "%s %s\n", _("error:"), text.c_str()); }
 
 void save_decisions(const std::string& path, const lab::run_report& report) {
@@ -90,7 +92,7 @@ int run_code(const lab::run_report& report) {
         return exit_wire;
     }
     if (!report.programs[lab::index(lab::side::client)].started) {
-        complain(sentence(_("the server ended with {} before it listened"),
+        complain(sentence(_("the server ended with {} before it was ready"),
                           report.programs[lab::index(lab::side::server)].code));
         return exit_not_seen;
     }
@@ -102,6 +104,7 @@ int run_once(lab_request& request) {
     request.show.title = sentence(_("aperto lab, seed {}"), request.plan.wire.seed);
     lab::show view(request.show, request.plan, {});
     auto watcher = view.watcher();
+    watcher.notice = tell;
     const auto ready = watcher.ready;
     watcher.ready = [&](const std::vector<std::string>& missing) {
         ready(missing);
@@ -139,7 +142,9 @@ lab::scenario_result run_scenario(const lab_request& request, const std::string&
         std::fflush(stdout);
     }
     lab::show view(show_plan, one.plan, one.expected);
-    const auto report = lab::run_lab_once(one.plan, view.watcher());
+    auto watcher = view.watcher();
+    watcher.notice = tell;
+    const auto report = lab::run_lab_once(one.plan, watcher);
     lab::scenario_result result{
         one.name, path, static_cast<double>(report.took.count()) / 1e9, {}, view.finish(report)};
     if (!request.save_path.empty()) {

@@ -20,6 +20,7 @@ namespace {
 struct written {
     std::string server;
     std::string client;
+    std::string ready;
     std::string seed;
     std::string timeout;
     std::string detail;
@@ -159,6 +160,9 @@ void add_once(CLI::App& to, lab_request& out, written& text) {
         ->type_name("COMMAND");
     to.add_option("--client", text.client, _("command to run as the client (aperto send)"))
         ->type_name("COMMAND");
+    to.add_option("--ready", text.ready,
+                  _("sign of a server that can be called: tcp:80, udp:53, line:TEXT, 2s (tcp)"))
+        ->type_name("SIGN");
     to.add_option("--host-mtu", text.host_mtu, _("the hosts' own MTU (1500)"))->type_name("BYTES");
     to.add_option("--rto-min", text.rto_min, _("the hosts' smallest retransmission timeout (200ms)"))
         ->type_name("TIME");
@@ -221,6 +225,9 @@ void apply_once(lab_request& out, const written& text) {
         } catch (const lab::bad_input& wrong) {
             throw lab::bad_input(dashed(key) + ": " + wrong.what());
         }
+    }
+    if (!text.ready.empty()) {
+        plan.ready = lab::parse_readiness(text.ready);
     }
     lab::check_plan(plan);
     plan.server_program = lab::read_program(lab::side::server, text.server);

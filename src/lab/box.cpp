@@ -22,6 +22,11 @@ namespace aperto::lab {
 
 namespace {
 
+/// States as /proc/net/tcp and udp write them (include/net/tcp_states.h).
+constexpr const char* tcp_time_wait = "06";
+constexpr const char* udp_unconnected = "07";
+constexpr const char* tcp_listens = "0A";
+
 std::pair<descriptor, descriptor> pair_of_sockets() {
     std::array<int, 2> ends{};
     checked(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), "make a pair of sockets");
@@ -166,10 +171,10 @@ void box::start(side host, const std::vector<std::string>& arguments, const std:
 
 void box::signal(side host, int number) const { send_message(control_of(host), 'K', number, {}); }
 
-/// The state of every TCP socket of the host, as two hexadecimal digits (proc_net_tcp).
-std::vector<std::string> box::socket_states(side host) const {
-    std::vector<std::string> out;
-    for (const auto which : {host_descriptor::sockets_v4, host_descriptor::sockets_v6}) {
+/// The host's sockets as proc_net_tcp tells them; those of UDP look the same (proc(5)).
+std::vector<box::socket_line> box::sockets(side host, host_descriptor v4, host_descriptor v6) const {
+    std::vector<socket_line> out;
+    for (const auto which : {v4, v6}) {
         std::istringstream lines(read_all_at_start(descriptor_of(host, which)));
         std::string line;
         std::getline(lines, line);
@@ -178,23 +183,41 @@ std::vector<std::string> box::socket_states(side host) const {
             std::string slot;
             std::string local;
             std::string remote;
-            std::string state;
-            words >> slot >> local >> remote >> state;
-            out.push_back(state);
+            socket_line one{};
+            words >> slot >> local >> remote >> one.state;
+            const auto port = local.substr(local.find(':') + 1);
+            (void)std::from_chars(port.data(), port.data() + port.size(), one.port, 16);
+            out.push_back(one);
         }
     }
     return out;
 }
 
-bool box::listens(side host) const {
-    const auto states = socket_states(host);
-    return std::count(states.begin(), states.end(), "0A") > 0;
+std::vector<std::uint16_t> box::listening_ports(side host) const {
+    std::vector<std::uint16_t> out;
+    for (const auto& one : sockets(host, host_descriptor::sockets_v4, host_descriptor::sockets_v6)) {
+        if (one.state == tcp_listens) {
+            out.push_back(one.port);
+        }
+    }
+    return out;
+}
+
+std::vector<std::uint16_t> box::udp_ports(side host) const {
+    std::vector<std::uint16_t> out;
+    for (const auto& one : sockets(host, host_descriptor::udp_v4, host_descriptor::udp_v6)) {
+        if (one.state == udp_unconnected) {
+            out.push_back(one.port);
+        }
+    }
+    return out;
 }
 
 std::size_t box::open_sockets(side host) const {
-    const auto states = socket_states(host);
-    return static_cast<std::size_t>(std::count_if(
-        states.begin(), states.end(), [](const auto& one) { return one != "0A" && one != "06"; }));
+    const auto all = sockets(host, host_descriptor::sockets_v4, host_descriptor::sockets_v6);
+    return static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [](const auto& one) {
+        return one.state != tcp_listens && one.state != tcp_time_wait;
+    }));
 }
 
 std::uint64_t box::dropped_at_tun(side host) const {

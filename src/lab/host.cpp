@@ -96,9 +96,11 @@ void announce(int control, const descriptor& tun, const std::string& refused) {
     all[2] = checked(open_proc("/proc/thread-self/net/snmp"), "open the TCP counters");
     all[3] = checked(open_proc("/proc/thread-self/net/netstat"), "open the TCP counters");
     all[4] = checked(open_proc("/proc/thread-self/net/tcp"), "open the list of sockets");
-    const int sockets_v6 = open_proc("/proc/thread-self/net/tcp6");
-    all[5] = sockets_v6 >= 0 ? sockets_v6 : ::dup(all[4]);
-    all[6] = checked(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG), "ask about sockets");
+    all[6] = checked(open_proc("/proc/thread-self/net/udp"), "open the list of sockets");
+    const auto or_else = [](int wanted, int other) { return wanted >= 0 ? wanted : ::dup(other); };
+    all[5] = or_else(open_proc("/proc/thread-self/net/tcp6"), all[4]);  // a kernel without IPv6 has none
+    all[7] = or_else(open_proc("/proc/thread-self/net/udp6"), all[6]);
+    all[8] = checked(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG), "ask about sockets");
     send_message(control, 'R', 0, refused, all);
     for (std::size_t i = 1; i < all.size(); ++i) {
         ::close(all[i]);

@@ -13,6 +13,8 @@ enum class host_descriptor : std::size_t {
     netstat,
     sockets_v4,
     sockets_v6,
+    udp_v4,
+    udp_v6,
     diag,
     count_
 };

@@ -6,6 +6,7 @@
 #include "lab/box.hpp"
 #include "lab/kernel_view.hpp"
 #include "lab/program_output.hpp"
+#include "lab/readiness.hpp"
 #include "lab/sentence.hpp"
 
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <map>
@@ -90,6 +92,9 @@ public:
             let_it_settle();
         } else {
             report_.timed_out = !ended_[index(side::server)] && !interrupted();
+            if (report_.timed_out) {
+                watcher_.notice(waiting());
+            }
         }
         by_itself_[index(side::server)] = ended_[index(side::server)];
         stop_program(side::server);
@@ -116,10 +121,43 @@ private:
         return done();
     }
 
+    bool server_ready() const {
+        const auto& wanted = plan_.ready;
+        const auto has = [&](const std::vector<std::uint16_t>& ports) {
+            return wanted.port == 0 ? !ports.empty()
+                                    : std::find(ports.begin(), ports.end(), wanted.port) != ports.end();
+        };
+        switch (wanted.what) {
+        case readiness::sign::tcp:
+            return has(hosts_.listening_ports(side::server));
+        case readiness::sign::udp:
+            return has(hosts_.udp_ports(side::server));
+        case readiness::sign::line:
+            return sign_printed_;
+        case readiness::sign::delay:
+            return clock_now() - server_started_ >= wanted.delay && !ended_[index(side::server)];
+        }
+        return false;
+    }
+
     bool wait_for_server() {
-        const bool listens =
-            wait_for([this] { return ended_[index(side::server)] || hosts_.listens(side::server); });
-        return listens && hosts_.listens(side::server);
+        constexpr duration say_after = 2s;
+        server_started_ = clock_now();
+        const auto over = [this] { return ended_[index(side::server)] || server_ready(); };
+        if (!wait_for(over, say_after) && !interrupted()) {
+            watcher_.notice(waiting());
+            wait_for(over);
+        }
+        return server_ready();
+    }
+
+    std::string waiting() const {
+        const auto text = waiting_text(plan_.ready);
+        const auto udp = hosts_.udp_ports(side::server);
+        return plan_.ready.what != readiness::sign::tcp || udp.empty()
+                   ? text
+                   : sentence(_("{}; it has bound UDP port {}: write --ready udp:{}"), text, udp.front(),
+                              udp.front());
     }
 
     /// Until the connections are closed, so that the ladder shows their end too.
@@ -178,8 +216,14 @@ private:
         packets_.take(fresh_);
     }
 
+    void take_line(side host, const std::string& line) {
+        sign_printed_ = sign_printed_ || (host == side::server && plan_.ready.what == readiness::sign::line &&
+                                          line.find(plan_.ready.line) != std::string::npos);
+        watcher_.output(host, line);
+    }
+
     bool read_output(side host) {
-        return outputs_[index(host)].read([&](const std::string& line) { watcher_.output(host, line); });
+        return outputs_[index(host)].read([&](const std::string& line) { take_line(host, line); });
     }
 
     /// What a program that has ended left in its pipe; one that goes on in the background may print for ever.
@@ -187,7 +231,7 @@ private:
         constexpr int turns_max = 16;
         for (int i = 0; i < turns_max && read_output(host); ++i) {
         }
-        outputs_[index(host)].finish([&](const std::string& line) { watcher_.output(host, line); });
+        outputs_[index(host)].finish([&](const std::string& line) { take_line(host, line); });
     }
 
     void hear(side host) {
@@ -285,6 +329,8 @@ private:
     run_report report_;
     std::vector<seen_packet> fresh_;
     bool began_ = false;
+    bool sign_printed_ = false;
+    duration server_started_{};
     std::array<bool, 2> started_{};
     std::array<bool, 2> ended_{};
     std::array<bool, 2> by_itself_{};

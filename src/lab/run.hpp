@@ -4,6 +4,7 @@
 #include "lab/capture_file.hpp"
 #include "lab/expectation.hpp"
 #include "lab/program.hpp"
+#include "lab/readiness.hpp"
 #include "lab/tcp_settings.hpp"
 
 #include <functional>
@@ -19,6 +20,7 @@ struct run_plan {
     host_plan server;
     program server_program;
     program client_program;
+    readiness ready;  ///< by what sign of the server the client is started
     duration timeout = std::chrono::seconds(60);
     bool ask_kernel = false;  ///< sample what the kernels say of their connections
 };
@@ -35,6 +37,8 @@ struct run_watcher {
     std::function<void(side, const std::string& line)> output = [](side, const std::string&) {};
     /// The hosts are ready and nothing has happened yet; the names are settings this kernel does not have.
     std::function<void(const std::vector<std::string>&)> ready = [](const std::vector<std::string>&) {};
+    /// Something a person who waits wants to know.
+    std::function<void(const std::string&)> notice = [](const std::string&) {};
 };
 
 /// Builds the two hosts and the wire, runs the server, then the client, until the client has ended and the
