@@ -26,7 +26,7 @@ constexpr int exit_bad_input = 2;
 constexpr int exit_wire = 70;
 constexpr int exit_cannot_here = 77;
 constexpr int exit_timeout = 124;
-constexpr int exit_interrupted = 130;
+constexpr int exit_by_signal = 128;  // and the signal's number, as a shell tells it
 
 using lab::sentence;
 
@@ -81,8 +81,8 @@ void apply(const lab_request& request, lab::run_plan& plan, const std::vector<la
 
 /// The code a run ends with, its expectations aside.
 int run_code(const lab::run_report& report) {
-    if (report.interrupted) {
-        return exit_interrupted;
+    if (report.interrupted != 0) {
+        return exit_by_signal + report.interrupted;
     }
     if (report.timed_out) {
         complain(_("the time was up (--timeout) and the run was ended"));
@@ -150,10 +150,10 @@ lab::scenario_result run_scenario(const lab_request& request, const std::string&
     if (!request.save_path.empty()) {
         save_decisions(request.save_path, report);
     }
-    if (report.timed_out || report.wire_failed() || report.interrupted) {
+    if (report.timed_out || report.wire_failed() || report.interrupted != 0) {
         code = run_code(report);
         result.error = report.timed_out     ? _("the time was up")
-                       : report.interrupted ? _("interrupted")
+                       : report.interrupted != 0 ? _("interrupted")
                                             : _("the wire lost what it was not told to lose");
     }
     if (to_person) {
@@ -180,7 +180,7 @@ int run_scenarios(const lab_request& request) {
         if (code == 0 && !results.back().passed()) {
             code = exit_not_seen;
         }
-        if (code == exit_interrupted) {
+        if (code > exit_by_signal) {
             break;
         }
     }

@@ -14,7 +14,7 @@ namespace aperto::cli {
 ///     70   the wire lost what it was not told to lose: the run does not count
 ///     77   this machine does not allow what the lab needs
 ///     124  the time was up
-///     130  interrupted
+///     130  interrupted (SIGINT); 143 by SIGTERM
 ///     any other: the client's own
 int run_lab(std::vector<std::string> args);
 

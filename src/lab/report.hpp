@@ -27,7 +27,7 @@ struct run_report {
     std::deque<flow> flows;
     std::array<program_end, 2> programs;  ///< by `side`
     bool timed_out = false;
-    bool interrupted = false;
+    int interrupted = 0;  ///< by which signal
     duration took{};
 
     std::uint64_t packets = 0;

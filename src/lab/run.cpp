@@ -104,8 +104,8 @@ public:
 private:
     /// Ctrl-C ends the run as an end of time does; the second one ends the program, and the kernel cleans up.
     bool interrupted() noexcept {
-        if (signals_.take() != 0) interrupted_ = true;
-        return interrupted_;
+        if (const int signal = signals_.take(); signal != 0) interrupted_ = signal;
+        return interrupted_ != 0;
     }
 
     template <class condition>
@@ -170,7 +170,8 @@ private:
             },
             settle_max);
         // A server that ends with its connection gets the time to say so before it is told to end.
-        const duration last_words = plan_.server_program.ends_by_itself && !report_.interrupted ? 5s : 500ms;
+        const duration last_words =
+            plan_.server_program.ends_by_itself && report_.interrupted == 0 ? 5s : 500ms;
         wait_for([this] { return ended_[index(side::server)]; }, last_words);
     }
 
@@ -273,14 +274,14 @@ private:
     }
 
     void stop_program(side host) {
-        report_.interrupted = report_.interrupted || interrupted();
+        if (interrupted() && report_.interrupted == 0) report_.interrupted = interrupted_;
         if (!started_[index(host)] || ended_[index(host)]) {
             by_itself_[index(host)] = ended_[index(host)];
             return;
         }
         // Its last chance comes after the run's end of time: a second of its own.
         end_ = std::max(end_, clock_now() + 3s);
-        interrupted_ = false;
+        interrupted_ = 0;
         hosts_.signal(host, SIGTERM);
         if (!wait_for([&] { return ended_[index(host)]; }, 1s)) {
             hosts_.signal(host, SIGKILL);
@@ -320,7 +321,7 @@ private:
     const run_plan& plan_;
     const run_watcher& watcher_;
     signal_set& signals_;
-    bool interrupted_ = false;
+    int interrupted_ = 0;  ///< by which signal
     box hosts_;
     wire wire_;
     in_order packets_;

@@ -68,9 +68,9 @@ class Ready(WithScripts):
         program = subprocess.Popen([PROGRAM, "lab", "--server", "sleep 1000", "--client", "true", "--ready", "tcp:80"],
                                    stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, text=True)
         self.assertIn("listen on TCP port 80", program.stderr.readline())
-        program.send_signal(signal.SIGINT)
+        program.send_signal(signal.SIGTERM)
         program.communicate(timeout=20)
-        self.assertEqual(program.returncode, 130)
+        self.assertEqual(program.returncode, 143)
 
     def test_a_printed_line_is_a_sign(self):
         server = self.script("late", """
