@@ -2,12 +2,14 @@
 #include "cli/lab.hpp"
 
 #include "cli/lab_arguments.hpp"
+#include "cli/lab_files.hpp"
 #include "core/i18n.hpp"
 #include "core/log_safe.hpp"
 #include "lab/bad_input.hpp"
 #include "lab/doctor.hpp"
 #include "lab/junit.hpp"
 #include "lab/library.hpp"
+#include "lab/outcome.hpp"
 #include "lab/peer.hpp"
 #include "lab/scenario.hpp"
 #include "lab/sentence.hpp"
@@ -44,17 +46,14 @@ void save_decisions(const std::string& path, const lab::run_report& report) {
     }
 }
 
-/// A file that cannot be written is told before the run, not after it.
-void need_writable(std::initializer_list<std::string> paths) {
-    for (const auto& path : paths) {
-        if (path.empty() || path == "-") {
-            continue;
-        }
-        const std::ofstream file(path, std::ios::app);
-        if (!file) {
-            throw lab::bad_input(
-                sentence(_("cannot write {}: {}"), path, std::generic_category().message(errno)));
-        }
+void write_junit(const std::string& path, const std::vector<lab::scenario_result>& results) {
+    if (path.empty()) {
+        return;
+    }
+    std::ofstream file(path, std::ios::trunc);
+    file << lab::junit_xml(results);
+    if (!file.flush()) {
+        throw std::system_error(errno, std::system_category(), path);
     }
 }
 
@@ -63,20 +62,28 @@ void apply(const lab_request& request, lab::run_plan& plan, const std::vector<la
     if (request.seed) {
         plan.wire.seed = *request.seed;
     }
-    if (!request.replay_path.empty()) {
-        std::ifstream file(request.replay_path);
-        if (!file) {
-            throw lab::bad_input(sentence(_("cannot read the decision log {}"), request.replay_path));
-        }
-        try {
-            plan.wire.replay = lab::decision_log::read(file);
-        } catch (const lab::bad_input& wrong) {
-            throw lab::bad_input(request.replay_path + ": " + wrong.what());
-        }
+    if (request.timeout) {
+        plan.timeout = *request.timeout;
     }
+    plan.wire.replay = request.replay;
     plan.wire.keep_decisions = !request.save_path.empty();
     plan.wire.keep_events = lab::show::wants_events(request.show, expected);
     plan.wire.keep_bytes = !request.show.capture_path.empty();
+}
+
+std::optional<lab::decision_log> read_decisions(const std::string& path) {
+    if (path.empty()) {
+        return std::nullopt;
+    }
+    std::ifstream file(path);
+    if (!file) {
+        throw lab::bad_input(sentence(_("cannot read the decision log {}"), path));
+    }
+    try {
+        return lab::decision_log::read(file);
+    } catch (const lab::bad_input& wrong) {
+        throw lab::bad_input(path + ": " + wrong.what());
+    }
 }
 
 /// The code a run ends with, its expectations aside.
@@ -121,10 +128,10 @@ int run_once(lab_request& request) {
     return run_code(report);
 }
 
-std::string replay_hint(const lab_request& request, const lab::scenario& one) {
+std::string replay_hint(const std::string& saved, const lab::scenario& one) {
     auto out = fmt::format("  {}  aperto lab run {} --seed {}", _("replay:"), one.path, one.plan.wire.seed);
-    if (!request.save_path.empty()) {
-        out += " --decisions " + request.save_path;
+    if (!saved.empty()) {
+        out += " --decisions " + saved;
     }
     return out + "\n";
 }
@@ -133,7 +140,8 @@ lab::scenario_result run_scenario(const lab_request& request, const std::string&
     auto one = lab::load_scenario(path);
     apply(request, one.plan, one.expected);
     const auto lesson = lab::lesson_for(path);
-    auto show_plan = request.show;
+    auto show_plan = files_of(request, one.name);
+    const auto saved = decisions_file(request, one.name);
     show_plan.style.v6 = one.plan.client.v6;
     show_plan.title = lesson ? lesson->title : one.name;
     const bool to_person = request.show.json_path != "-";
@@ -145,21 +153,19 @@ lab::scenario_result run_scenario(const lab_request& request, const std::string&
     auto watcher = view.watcher();
     watcher.notice = tell;
     const auto report = lab::run_lab_once(one.plan, watcher);
-    lab::scenario_result result{
-        one.name, path, static_cast<double>(report.took.count()) / 1e9, {}, view.finish(report)};
-    if (!request.save_path.empty()) {
-        save_decisions(request.save_path, report);
+    const lab::scenario_result result{one.name, path, static_cast<double>(report.took.count()) / 1e9,
+                                      lab::why_void(report, one.expected), view.finish(report)};
+    if (!saved.empty()) {
+        save_decisions(saved, report);
     }
     if (report.timed_out || report.wire_failed() || report.interrupted != 0) {
         code = run_code(report);
-        result.error = report.timed_out     ? _("the time was up")
-                       : report.interrupted != 0 ? _("interrupted")
-                                            : _("the wire lost what it was not told to lose");
     }
     if (to_person) {
         const bool passed = result.passed();
+        print(result.error.empty() ? "" : "\n  " + result.error + "\n");
         print(fmt::format("\n  {}  {}\n", passed ? _("PASSED") : _("FAILED"), one.name));
-        print(passed ? "" : replay_hint(request, one));
+        print(passed ? "" : replay_hint(saved, one));
         if (lesson && !lesson->after.empty()) {
             print("\n" + lesson->after + "\n");
         }
@@ -167,14 +173,16 @@ lab::scenario_result run_scenario(const lab_request& request, const std::string&
     return result;
 }
 
-int run_scenarios(const lab_request& request) {
-    std::vector<lab::scenario_result> results;
+/// Adds to `results` as it goes, so that what was run before something went wrong is kept.
+int run_scenarios(const lab_request& request, std::vector<lab::scenario_result>& results) {
     int code = 0;
     std::vector<std::string> paths;
+    std::vector<std::string> names;
     for (const auto& name : request.names) {
         paths.push_back(lab::scenario_path(name));
-        (void)lab::load_scenario(paths.back());  // every mistake is told before the first run
+        names.push_back(lab::load_scenario(paths.back()).name);  // every mistake is told before the first run
     }
+    empty_files(request, names);
     for (const auto& path : paths) {
         results.push_back(run_scenario(request, path, code));
         if (code == 0 && !results.back().passed()) {
@@ -184,13 +192,7 @@ int run_scenarios(const lab_request& request) {
             break;
         }
     }
-    if (!request.junit_path.empty()) {
-        std::ofstream file(request.junit_path, std::ios::trunc);
-        file << lab::junit_xml(results);
-        if (!file.flush()) {
-            throw std::system_error(errno, std::system_category(), request.junit_path);
-        }
-    }
+    write_junit(request.junit_path, results);
     return code;
 }
 
@@ -228,16 +230,16 @@ int examine() {
     return good ? 0 : exit_cannot_here;
 }
 
-int dispatch(const std::vector<std::string>& args) {
-    auto request = read_lab_arguments(args);
+int dispatch(const std::vector<std::string>& args, lab_request& request,
+             std::vector<lab::scenario_result>& results) {
+    read_lab_arguments(args, request);
     if (request.exit_now) {
         return *request.exit_now;
     }
-    need_writable({request.show.json_path, request.show.capture_path, request.show.page_path,
-                   request.save_path, request.junit_path});
+    request.replay = read_decisions(request.replay_path);
     switch (request.what) {
     case lab_request::verb::run:
-        return run_scenarios(request);
+        return run_scenarios(request, results);
     case lab_request::verb::list:
         return list_labs();
     case lab_request::verb::show:
@@ -247,7 +249,20 @@ int dispatch(const std::vector<std::string>& args) {
     case lab_request::verb::once:
         break;
     }
+    empty_files(request, {});
     return run_once(request);
+}
+
+/// Nothing ran, or not to the end: the files say so too, rather than tell of an older run.
+void record_failure(const lab_request& request, std::vector<lab::scenario_result>& results,
+                    const std::string& why) {
+    try {
+        forget_older_results(request);
+        results.push_back({"aperto lab run", {}, 0, why, {}});
+        write_junit(request.junit_path, results);
+    } catch (const std::exception& failed) {
+        complain(log_safe(failed.what()));
+    }
 }
 
 }  // namespace
@@ -256,17 +271,22 @@ int run_lab(std::vector<std::string> args) {
     if (!args.empty() && args[0] == "peer") {
         return lab::run_peer({args.begin() + 1, args.end()});
     }
+    lab_request request;
+    std::vector<lab::scenario_result> results;
     try {
-        return dispatch(args);
+        return dispatch(args, request, results);
     } catch (const lab::bad_input& wrong) {
         complain(wrong.what());
+        record_failure(request, results, wrong.what());
         return exit_bad_input;
     } catch (const lab::cannot_here& refused) {
         complain(sentence(_("the lab cannot work here: {}"), refused.what()));
-        std::fprintf(stderr, "       %s\n", refused.remedy().c_str());
+        tell("       " + refused.remedy());
+        record_failure(request, results, refused.what());
         return exit_cannot_here;
     } catch (const std::exception& failed) {
         complain(log_safe(failed.what()));
+        record_failure(request, results, failed.what());
         return exit_not_seen;
     }
 }

@@ -9,7 +9,7 @@ namespace aperto::cli {
 /// `aperto lab`: `args` is what follows the word lab. Gives the exit code:
 ///
 ///     0    all went well, and the client ended with 0
-///     1    something expected was not seen (lab run), or the server was never ready
+///     1    something expected was not seen, or nothing was said (lab run); the server was never ready
 ///     2    arguments or files that make no sense
 ///     70   the wire lost what it was not told to lose: the run does not count
 ///     77   this machine does not allow what the lab needs

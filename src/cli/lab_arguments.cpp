@@ -186,7 +186,7 @@ void apply_common(lab_request& out, const written& text) {
         out.seed = lab::parse_count(text.seed, 0, std::numeric_limits<std::int64_t>::max());
     }
     if (!text.timeout.empty()) {
-        out.plan.timeout = lab::parse_duration(text.timeout);
+        out.timeout = lab::parse_duration(text.timeout);
     }
     if (!text.detail.empty() && text.detail != "auto" && text.detail != "all" && text.detail != "none") {
         throw lab::bad_input(sentence(_("--show takes auto, all or none, not '{}'"), text.detail));
@@ -251,10 +251,24 @@ void apply_once(lab_request& out, const written& text) {
                              : sentence(_("there is no option '{}'; did you mean '{}'?"), word, near));
 }
 
+/// Of a command line that makes no sense: CLI11 hands over no value of it.
+void remember_files(const CLI::App& app, lab_request& out) {
+    const auto take = [&app](const char* name, std::string& path) {
+        const auto* option = app.get_option_no_throw(name);
+        if (option != nullptr && option->count() > 0) {
+            path = option->results().back();
+        }
+    };
+    take("--json", out.show.json_path);
+    take("--pcap", out.show.capture_path);
+    take("--html", out.show.page_path);
+    take("--save-decisions", out.save_path);
+    take("--junit", out.junit_path);
+}
+
 }  // namespace
 
-lab_request read_lab_arguments(const std::vector<std::string>& args) {
-    lab_request out;
+void read_lab_arguments(const std::vector<std::string>& args, lab_request& out) {
     written text;
     CLI::App app(_("A bad network on one machine: a server and a client, real TCP at both ends, and a wire "
                    "between them that loses, delays "
@@ -290,11 +304,12 @@ lab_request read_lab_arguments(const std::vector<std::string>& args) {
     } catch (const CLI::Success& help) {
         out.exit_now = app.exit(help);
     } catch (const CLI::ExtrasError&) {
+        remember_files(run->parsed() ? *run : app, out);
         refuse_unknown(run->parsed() ? *run : app, app.remaining(true));
     } catch (const CLI::ParseError& wrong) {
+        remember_files(run->parsed() ? *run : app, out);
         throw lab::bad_input(wrong.what());
     }
-    return out;
 }
 
 }  // namespace aperto::cli

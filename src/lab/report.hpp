@@ -31,6 +31,7 @@ struct run_report {
     duration took{};
 
     std::uint64_t packets = 0;
+    std::uint64_t datagrams = 0;              ///< of UDP, that arrived
     std::array<std::uint64_t, 12> lost_by{};  ///< by `loss_cause`
     std::array<std::uint64_t, 8> struck{};    ///< by the number of the `fault` bit
     duration added_median{};

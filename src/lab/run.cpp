@@ -307,6 +307,7 @@ private:
             end_windows(one, report_.took);
         }
         report_.packets = wire_.packets();
+        report_.datagrams = wire_.datagrams();
         report_.lost_by = wire_.lost_by();
         for (std::size_t i = 0; i < report_.struck.size(); ++i) {
             report_.struck[i] = wire_.struck_by(i);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "lab/wire.hpp"
 
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -231,6 +232,7 @@ void wire::deliver(side from, const departure& due) {
         what.added = what.arrived - due.due;
         added_.add(what.added);
         tracker_.left(what, bytes);
+        datagrams_ += what.seen.protocol == IPPROTO_UDP ? 1 : 0;
     }
     finish(what, held.bytes);
     if (--held.pending == 0) {

@@ -75,6 +75,7 @@ public:
     const decision_log& decisions() const noexcept { return decisions_; }
     const added_times& added() const noexcept { return added_; }
     std::uint64_t packets() const noexcept { return next_number_ - 1; }
+    std::uint64_t datagrams() const noexcept { return datagrams_; }
     std::uint64_t refused() const noexcept { return refused_; }
     std::array<std::uint64_t, 12> lost_by() const noexcept { return lost_by_; }
     std::uint64_t struck_by(std::size_t fault_bit) const noexcept { return struck_[fault_bit]; }
@@ -113,6 +114,7 @@ private:
     std::vector<std::uint8_t> scratch_;  ///< what is being read
     std::vector<std::uint8_t> altered_;  ///< what leaves otherwise than it came
     std::uint64_t next_number_ = 1;
+    std::uint64_t datagrams_ = 0;  ///< of UDP, that arrived
     std::uint64_t refused_ = 0;
     std::array<std::uint64_t, 12> lost_by_{};
     std::array<std::uint64_t, 8> struck_{};
