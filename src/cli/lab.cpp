@@ -115,9 +115,9 @@ int run_once(lab_request& request) {
     const auto ready = watcher.ready;
     watcher.ready = [&](const std::vector<std::string>& missing) {
         ready(missing);
-        if (request.show.json_path != "-" && request.show.detail == lab::ladder_detail::all) {
-            print(_("how TCP is set on both hosts:"));
-            print("\n" + lab::settings_text(request.plan.server.settings, missing));
+        if (request.show.detail == lab::ladder_detail::all) {
+            view.print(_("how TCP is set on both hosts:"));
+            view.print("\n" + lab::settings_text(request.plan.server.settings, missing));
         }
     };
     const auto report = lab::run_lab_once(request.plan, watcher);

@@ -198,6 +198,7 @@ private:
         ::poll(watched.data(), watched.size(), static_cast<int>(at_most.count() / 1'000'000) + 1);
         take_packets();
         sample_kernels();
+        watcher_.turn();
         for (const auto host : {side::client, side::server}) {
             if (watched[2 + index(host)].revents != 0) {
                 read_output(host);

@@ -37,6 +37,8 @@ struct run_watcher {
     std::function<void(side, const std::string& line)> output = [](side, const std::string&) {};
     /// The hosts are ready and nothing has happened yet; the names are settings this kernel does not have.
     std::function<void(const std::vector<std::string>&)> ready = [](const std::vector<std::string>&) {};
+    /// Now and then, every few milliseconds. None of these may wait for anybody: the run's time is theirs.
+    std::function<void()> turn = [] {};
     /// Something a person who waits wants to know.
     std::function<void(const std::string&)> notice = [](const std::string&) {};
 };

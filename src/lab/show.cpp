@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <iostream>
 #include <system_error>
 
 namespace aperto::lab {
@@ -39,14 +38,11 @@ show::show(show_plan plan, const run_plan& run, std::vector<expectation> expecte
     if (!plan_.capture_path.empty()) {
         capture_.emplace(plan_.capture_path, plan_.view, run.client.v6, run.wire.named);
     }
-    if (plan_.json_path == "-") {
-        json_ = &std::cout;
-    } else if (!plan_.json_path.empty()) {
+    if (has_json() && plan_.json_path != "-") {
         json_file_.open(plan_.json_path, std::ios::trunc);
         if (!json_file_) {
             throw std::system_error(errno, std::system_category(), plan_.json_path);
         }
-        json_ = &json_file_;
     }
     if (!plan_.page_path.empty()) {
         page_.emplace(plan_.title, run.wire.named);
@@ -67,6 +63,7 @@ run_watcher show::watcher() {
         }
     };
     out.output = [this](side whose, const std::string& line) { hear(whose, line); };
+    out.turn = [this] { out_.offer(); };
     out.ready = [this](const std::vector<std::string>& missing) { begin(missing); };
     return out;
 }
@@ -84,10 +81,9 @@ void show::hear(side whose, const std::string& line) {
     ++shown.lines;
     shown.bytes += line.size() + 1;
     print(fmt::format("{:<7}{} {}\n", side_text(whose), plan_.style.ascii ? "|" : "│", log_safe(line)));
-    if (json_ != nullptr) {
-        *json_ << fmt::format(R"({{"event":"output","from":"{}","text":{}}})", side_name(whose),
-                              json_string(line))
-               << "\n";
+    if (has_json()) {
+        write_json(fmt::format(R"({{"event":"output","from":"{}","text":{}}})", side_name(whose),
+                               json_string(line)));
     }
 }
 
@@ -101,27 +97,26 @@ void show::tell_what_was_cut() {
                           sentence(plural("… and {} more line that is not shown ({})",
                                           "… and {} more lines that are not shown ({})", shown.lines_cut),
                                    number_text(shown.lines_cut), size_text(shown.bytes_cut))));
-        if (json_ != nullptr) {
-            *json_ << fmt::format(R"({{"event":"output","from":"{}","lines_cut":{},"bytes_cut":{}}})",
-                                  side_name(whose), shown.lines_cut, shown.bytes_cut)
-                   << "\n";
+        if (has_json()) {
+            write_json(fmt::format(R"({{"event":"output","from":"{}","lines_cut":{},"bytes_cut":{}}})",
+                                   side_name(whose), shown.lines_cut, shown.bytes_cut));
         }
     }
 }
 
 void show::begin(const std::vector<std::string>& missing) {
-    if (json_ != nullptr) {
-        *json_ << fmt::format(R"({{"event":"run","schema":1,"seed":{},"server":{},"client":{},"settings":{{)",
-                              run_.wire.seed, json_string(run_.server_program.text),
-                              json_string(run_.client_program.text));
-        bool first = true;
+    if (has_json()) {
+        std::string settings;
         for (const auto& one : run_.server.settings) {
             if (std::find(missing.begin(), missing.end(), one.name) == missing.end()) {
-                *json_ << (first ? "" : ",") << json_string(one.name) << ":" << json_string(one.value);
-                first = false;
+                settings +=
+                    (settings.empty() ? "" : ",") + json_string(one.name) + ":" + json_string(one.value);
             }
         }
-        *json_ << "}}\n";
+        write_json(
+            fmt::format(R"({{"event":"run","schema":1,"seed":{},"server":{},"client":{},"settings":{{{}}}}})",
+                        run_.wire.seed, json_string(run_.server_program.text),
+                        json_string(run_.client_program.text), settings));
     }
     print(sentence(_("server: {}"), log_safe(run_.server_program.text)) + "\n" +
           sentence(_("client: {}"), log_safe(run_.client_program.text)) + "\n" +
@@ -132,20 +127,25 @@ void show::begin(const std::vector<std::string>& missing) {
 }
 
 void show::print(const std::string& text) {
-    if (json_ == &std::cout) {
-        return;
+    if (plan_.json_path != "-") {
+        out_.write(plan_.style.ascii ? to_ascii(text) : text);
     }
-    const auto out = plan_.style.ascii ? to_ascii(text) : text;
-    std::fwrite(out.data(), 1, out.size(), stdout);
-    std::fflush(stdout);
+}
+
+void show::write_json(const std::string& object) {
+    if (plan_.json_path == "-") {
+        out_.write(object + "\n");
+    } else {
+        json_file_ << object << "\n";
+    }
 }
 
 void show::see(const seen_packet& one) {
     for (auto& each : judges_) {
         each.see(one.what);
     }
-    if (json_ != nullptr) {
-        *json_ << event_json(one.what, run_.wire.named) << "\n";
+    if (has_json()) {
+        write_json(event_json(one.what, run_.wire.named));
     }
     if (capture_) {
         capture_->add(one);
@@ -204,15 +204,13 @@ std::vector<verdict> show::finish(const run_report& report) {
         print("\n");
         print_verdicts(verdicts);
     }
-    if (json_ != nullptr) {
+    if (has_json()) {
         for (const auto& one : verdicts) {
-            *json_ << fmt::format(R"({{"event":"verdict","holds":{},"expected":{},"evidence":{}}})",
-                                  one.holds, json_string(one.text), json_string(one.evidence))
-                   << "\n";
+            write_json(fmt::format(R"({{"event":"verdict","holds":{},"expected":{},"evidence":{}}})",
+                                   one.holds, json_string(one.text), json_string(one.evidence)));
         }
-        *json_ << summary_json(report) << "\n";
-        json_->flush();
-        if (!*json_) {
+        write_json(summary_json(report));
+        if (json_file_.is_open() && !json_file_.flush()) {
             throw std::system_error(EIO, std::system_category(), plan_.json_path);
         }
     }
@@ -221,6 +219,9 @@ std::vector<verdict> show::finish(const run_report& report) {
     }
     if (page_) {
         page_->write(plan_.page_path, report, verdicts);
+    }
+    if (!out_.finish() && plan_.json_path == "-") {
+        throw std::system_error(EIO, std::system_category(), plan_.json_path);
     }
     return verdicts;
 }

@@ -40,6 +40,27 @@ class EndlessOutput(unittest.TestCase):
         self.assertEqual(program.returncode, 143)
         self.assertLess(time.monotonic() - begin, 20)
 
+    def test_they_come_where_nobody_reads_the_labs_own_output(self):
+        for which, code in ((None, 124), (signal.SIGTERM, 143)):
+            for more in ([], ["--json", "-"]):
+                page = self.folder / "run.html"
+                page.write_bytes(b"")
+                program = subprocess.Popen([PROGRAM, "lab", "--server", "peer serve", "--client", "yes", "--timeout",
+                                            "2s" if which is None else "100s", "--html", page, *more], stdout=subprocess.PIPE,
+                                           bufsize=0, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+                self.addCleanup(program.kill)
+                read = program.stdout.read(20_000)  # the client prints; and not a byte more is read
+                if which is not None:
+                    program.send_signal(which)
+                end = time.monotonic() + 30
+                while page.stat().st_size == 0 and time.monotonic() < end:
+                    time.sleep(0.05)
+                self.assertGreater(page.stat().st_size, 0, "the run goes on")
+                read += program.communicate(timeout=30)[0]
+                self.assertEqual(program.returncode, code)
+                shown = sum(line.endswith((b" y", b'"y"}')) for line in read.splitlines())
+                self.assertTrue(shown == 100_000 or which is not None and 0 < shown < 100_000, shown)
+
     def test_a_line_without_end_is_cut_too(self):
         done = lab("--server", "peer serve", "--client", "sh -c 'tr \"\\0\" x < /dev/zero'", "--timeout", "3s")
         self.assertEqual(done.returncode, 124, done.stderr)
