@@ -33,6 +33,13 @@ std::pair<descriptor, descriptor> pair_of_sockets() {
     return {descriptor(ends[0]), descriptor(ends[1])};
 }
 
+/// Of an address as /proc/net/tcp and tcp6 write it: four bytes a word, each word in the machine's own order.
+bool is_loopback(std::string_view address) {
+    constexpr std::string_view mapped = "0000000000000000FFFF0000";
+    const bool v4 = address.size() == 8 || address.starts_with(mapped);
+    return v4 ? address.ends_with("7F") : address == "00000000000000000000000001000000";
+}
+
 pid_t fork_checked() { return checked(::fork(), "start a process"); }
 
 struct host_ends {
@@ -185,7 +192,9 @@ std::vector<box::socket_line> box::sockets(side host, host_descriptor v4, host_d
             std::string remote;
             socket_line one{};
             words >> slot >> local >> remote >> one.state;
-            const auto port = local.substr(local.find(':') + 1);
+            const auto colon = std::min(local.find(':'), local.size());
+            one.address = local.substr(0, colon);
+            const auto port = local.substr(std::min(colon + 1, local.size()));
             (void)std::from_chars(port.data(), port.data() + port.size(), one.port, 16);
             out.push_back(one);
         }
@@ -201,6 +210,17 @@ std::vector<std::uint16_t> box::listening_ports(side host) const {
         }
     }
     return out;
+}
+
+bool box::listens_to_itself(side host) const {
+    bool listens = false;
+    for (const auto& one : sockets(host, host_descriptor::sockets_v4, host_descriptor::sockets_v6)) {
+        if (one.state == tcp_listens && !is_loopback(one.address)) {
+            return false;
+        }
+        listens = listens || one.state == tcp_listens;
+    }
+    return listens;
 }
 
 std::vector<std::uint16_t> box::udp_ports(side host) const {

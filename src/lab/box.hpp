@@ -39,6 +39,8 @@ public:
 
     /// The TCP ports on which the host listens.
     std::vector<std::uint16_t> listening_ports(side host) const;
+    /// Whether it listens, but on loopback addresses alone, where the other host cannot reach it.
+    bool listens_to_itself(side host) const;
     /// The UDP ports that are bound on the host, and connected to nobody.
     std::vector<std::uint16_t> udp_ports(side host) const;
     /// Packets the host's kernel dropped because the TUN device's queue was full.
@@ -52,8 +54,9 @@ public:
 private:
     void wait_until_ready(side host);
     struct socket_line {
-        std::uint16_t port;  ///< the local one
-        std::string state;   ///< two hexadecimal digits
+        std::string address;  ///< the local one, in hexadecimal digits
+        std::uint16_t port;
+        std::string state;  ///< two hexadecimal digits
     };
     std::vector<socket_line> sockets(side host, host_descriptor v4, host_descriptor v6) const;
 

@@ -85,6 +85,12 @@ public:
     run_report go() {
         start(side::server, plan_.server_program);
         if (wait_for_server()) {
+            if (hosts_.listens_to_itself(side::server)) {
+                watcher_.notice(
+                    _("the server listens on a loopback address alone, where the client, which is "
+                      "another host, cannot reach it: let it listen on every address, or on that of "
+                      "its host name"));
+            }
             start(side::client, plan_.client_program);
             wait_for([this] { return ended_[index(side::client)]; });
             report_.timed_out = !ended_[index(side::client)] && !interrupted();

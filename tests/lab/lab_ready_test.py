@@ -105,6 +105,23 @@ c.close()
         self.assertIn("client │ abc", self.passes("--server", server, "--client", "aperto send --host server --port 2222 abc",
                                                   "--ready", "tcp:2222").stdout)
 
+    def test_a_server_on_a_loopback_address_is_told_of(self):
+        told = "the server listens on a loopback address alone"
+        for address, family, spoken_of in (("127.0.0.1", "AF_INET", True), ("::1", "AF_INET6", True),
+                                           ("::ffff:127.0.0.1", "AF_INET6", True), ("0.0.0.0", "AF_INET", False),
+                                           ("10.0.0.1", "AF_INET", False), ("::", "AF_INET6", False)):
+            server = self.script("loop", f"""
+import socket, time
+s = socket.socket(socket.{family})
+if s.family == socket.AF_INET6:
+    s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+s.bind(('{address}', 9999))
+s.listen()
+time.sleep(60)
+""")
+            done = lab("--server", server, "--client", "true")
+            self.assertEqual(told in done.stderr, spoken_of, f"{address}: {done.stderr}")
+
     def test_what_is_no_sign_is_refused(self):
         for sign in ("soon", "tcp:0", "udp:x", "line:", "tcp:70000", "7 parsecs"):
             self.assertEqual(lab("--ready", sign).returncode, 2, sign)
