@@ -183,13 +183,14 @@ int run_scenarios(const lab_request& request, std::vector<lab::scenario_result>&
         names.push_back(lab::load_scenario(paths.back()).name);  // every mistake is told before the first run
     }
     empty_files(request, names);
-    for (const auto& path : paths) {
-        results.push_back(run_scenario(request, path, code));
+    for (std::size_t i = 0; i < paths.size(); ++i) {
+        if (code > exit_by_signal) {
+            results.push_back({names[i], paths[i], 0, _("it did not run"), {}});
+            continue;
+        }
+        results.push_back(run_scenario(request, paths[i], code));
         if (code == 0 && !results.back().passed()) {
             code = exit_not_seen;
-        }
-        if (code > exit_by_signal) {
-            break;
         }
     }
     write_junit(request.junit_path, results);

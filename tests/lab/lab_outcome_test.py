@@ -159,7 +159,8 @@ class Figures(InAFolder):
 class Signals(InAFolder):
     def test_the_exit_code_tells_which_signal_ended_it(self):
         for which, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
-            for arguments in ([], ["run", self.scenario('server = "peer serve"\nclient = "sleep 1000"\n'), "--junit", self.junit]):
+            for arguments in ([], ["run", self.scenario('server = "peer serve"\nclient = "sleep 1000"\n'), self.scenario(TALK, "later"),
+                                   "--junit", self.junit]):
                 told = ["--server", "peer serve", "--client", "sleep 1000"] if not arguments else arguments
                 program = subprocess.Popen([PROGRAM, "lab", *map(str, told)], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
                                            text=True)
@@ -169,7 +170,7 @@ class Signals(InAFolder):
                 program.send_signal(which)
                 program.communicate(timeout=20)
                 self.assertEqual(program.returncode, code, arguments)
-        self.assertEqual(self.junit_errors(), ["interrupted"])
+        self.assertEqual(self.junit_errors(), ["interrupted", "it did not run"])
 
 
 if __name__ == "__main__":

@@ -174,6 +174,7 @@ class Mistakes(unittest.TestCase):
             self.complain(option, "/nonexistent/file", text="cannot write /nonexistent/file: No such file or directory")
         self.complain("--server", "no-such-program-here --port 1", text="there is no program 'no-such-program-here'")
         self.complain("--decisions", "/nonexistent", text="/nonexistent")
+        self.complain("--server", "echo " + "x" * 70_000, text="is too long; the most is 50,000")
 
     def test_scenarios_name_the_line(self):
         with tempfile.TemporaryDirectory() as folder:
