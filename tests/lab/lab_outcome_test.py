@@ -49,6 +49,14 @@ class NothingRan(InAFolder):
         self.assertIn("no connection was made", said)
         self.run_one('server = "peer serve"\nclient = "true"\nexpect = ["client exits 0", "payload intact"]\n', 1)
 
+    def test_a_program_that_cannot_be_started(self):
+        program = self.folder / "program"
+        program.write_text("#!/nonexistent/interpreter\n", encoding="ascii")
+        program.chmod(0o755)
+        for text in (f'server = "{program}"\nclient = "peer call"\n', f'server = "peer serve"\nclient = "{program}"\n'):
+            self.run_one(text, 2)
+            self.assertIn("could not start", self.junit_errors()[0])
+
     def test_what_is_expected_so_passes(self):
         self.run_one('server = "false"\nclient = "true"\nexpect = ["connections = 0", "server exits 1"]\n', 0)
         self.run_one('server = "peer serve"\nclient = "true"\nexpect = ["connections = 0"]\n', 0)
