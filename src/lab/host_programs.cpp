@@ -17,6 +17,8 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 
 namespace aperto::lab {
 
@@ -108,13 +110,40 @@ pid_t start(side which, const message& what, int control) {
     return child;
 }
 
-void report_ends(int control, pid_t& program) {
+/// The program of the run. What it leaves behind when it ends, a daemon in a session of its own too, becomes
+/// a child of this process (PR_SET_CHILD_SUBREAPER).
+struct running_program {
+    pid_t first = -1;   ///< its PID and process group
+    bool ended = true;  ///< the process itself
+    bool gone = true;   ///< and all that it left
+};
+
+void report_ends(int control, running_program& program) {
     int status = 0;
     pid_t ended = 0;
     while ((ended = ::waitpid(-1, &status, WNOHANG)) > 0) {
-        if (ended == program) {
-            program = -1;
+        if (ended == program.first && !program.ended) {
+            program.ended = true;
             send_message(control, 'X', status, {});
+        }
+    }
+    if (ended < 0 && program.ended && !program.gone) {
+        program.gone = true;
+        send_message(control, 'G', 0, {});
+    }
+}
+
+void signal_all(const running_program& program, int number) {
+    ::kill(-program.first, number);
+    // The children of this process are told by a /proc of this PID namespace alone.
+    std::error_code failed;
+    if (std::filesystem::read_symlink("/proc/self", failed) != std::to_string(::getpid())) {
+        return;
+    }
+    std::ifstream children("/proc/thread-self/children");
+    for (pid_t one = 0; children >> one;) {
+        if (one != program.first) {
+            ::kill(one, number);
         }
     }
 }
@@ -127,7 +156,8 @@ void serve_programs(side which, int control) {
     ::sigaddset(&child_ended, SIGCHLD);
     ::sigprocmask(SIG_BLOCK, &child_ended, nullptr);
     const descriptor ends(::signalfd(-1, &child_ended, SFD_CLOEXEC | SFD_NONBLOCK));
-    pid_t program = -1;
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1UL);
+    running_program program;
     std::array<pollfd, 2> watched{{{control, POLLIN, 0}, {ends.get(), POLLIN, 0}}};
     while (true) {
         if (::poll(watched.data(), watched.size(), -1) < 0) {
@@ -145,10 +175,11 @@ void serve_programs(side which, int control) {
         if (!receive_message(control, what)) {
             ::_exit(0);  // the lab is gone, and with this process its whole PID namespace goes too
         }
-        if (what.type == 'P' && program < 0) {
-            program = start(which, what, control);
-        } else if (what.type == 'K' && program > 0) {
-            ::kill(-program, what.code);
+        if (what.type == 'P' && program.gone) {
+            const auto started = start(which, what, control);
+            program = {started, started < 0, started < 0};
+        } else if (what.type == 'K' && !program.gone) {
+            signal_all(program, what.code);
         }
     }
 }

@@ -28,6 +28,7 @@ namespace {
 /// A connection that says nothing for so long will not say more by itself once the programs have ended.
 constexpr duration quiet = 3s;
 constexpr duration settle_max = 10s;
+constexpr duration last_chance = 5s;  ///< of a program that is told to end
 
 duration clock_now() { return std::chrono::steady_clock::now().time_since_epoch(); }
 
@@ -97,12 +98,11 @@ public:
             stop_program(side::client);
             let_it_settle();
         } else {
-            report_.timed_out = !ended_[index(side::server)] && !interrupted();
+            report_.timed_out = !server_given_up() && !interrupted();
             if (report_.timed_out) {
                 watcher_.notice(waiting());
             }
         }
-        by_itself_[index(side::server)] = ended_[index(side::server)];
         stop_program(side::server);
         return finish();
     }
@@ -141,15 +141,21 @@ private:
         case readiness::sign::line:
             return sign_printed_;
         case readiness::sign::delay:
-            return clock_now() - server_started_ >= wanted.delay && !ended_[index(side::server)];
+            return clock_now() - server_started_ >= wanted.delay && !server_given_up();
         }
         return false;
+    }
+
+    /// One that went into the background has ended with 0, and left something that may still become ready.
+    bool server_given_up() const {
+        const auto at = index(side::server);
+        return ended_[at] && (report_.programs[at].code != 0 || gone_[at]);
     }
 
     bool wait_for_server() {
         constexpr duration say_after = 2s;
         server_started_ = clock_now();
-        const auto over = [this] { return ended_[index(side::server)] || server_ready(); };
+        const auto over = [this] { return server_given_up() || server_ready(); };
         if (!wait_for(over, say_after) && !interrupted()) {
             watcher_.notice(waiting());
             wait_for(over);
@@ -178,7 +184,7 @@ private:
         // A server that ends with its connection gets the time to say so before it is told to end.
         const duration last_words =
             plan_.server_program.ends_by_itself && report_.interrupted == 0 ? 5s : 500ms;
-        wait_for([this] { return ended_[index(side::server)]; }, last_words);
+        wait_for([this] { return gone_[index(side::server)]; }, last_words);
     }
 
     void start(side host, const program& what) {
@@ -257,6 +263,8 @@ private:
             ended_[index(host)] = true;
             auto& program = report_.programs[index(host)];
             program.code = WIFEXITED(what.code) ? WEXITSTATUS(what.code) : 128 + WTERMSIG(what.code);
+        } else if (what.type == 'G') {
+            gone_[index(host)] = true;
         }
     }
 
@@ -282,17 +290,19 @@ private:
 
     void stop_program(side host) {
         if (interrupted() && report_.interrupted == 0) report_.interrupted = interrupted_;
-        if (!started_[index(host)] || ended_[index(host)]) {
-            by_itself_[index(host)] = ended_[index(host)];
+        by_itself_[index(host)] = ended_[index(host)];
+        // What a client left in the background may go on until its connections are closed.
+        const auto& over = host == side::client ? ended_[index(host)] : gone_[index(host)];
+        if (!started_[index(host)] || over) {
             return;
         }
-        // Its last chance comes after the run's end of time: a second of its own.
-        end_ = std::max(end_, clock_now() + 3s);
+        // Its last chance comes after the run's end of time: some seconds of its own, for a database to close.
+        end_ = std::max(end_, clock_now() + last_chance + 1s);
         interrupted_ = 0;
         hosts_.signal(host, SIGTERM);
-        if (!wait_for([&] { return ended_[index(host)]; }, 1s)) {
+        if (!wait_for([&] { return over; }, last_chance)) {
             hosts_.signal(host, SIGKILL);
-            wait_for([&] { return ended_[index(host)]; }, 1s);
+            wait_for([&] { return over; }, 1s);
         }
     }
 
@@ -342,6 +352,7 @@ private:
     duration server_started_{};
     std::array<bool, 2> started_{};
     std::array<bool, 2> ended_{};
+    std::array<bool, 2> gone_{};
     std::array<bool, 2> by_itself_{};
     instant next_sample_{};
     std::array<kernel_connection, 2> last_sample_{};

@@ -92,6 +92,30 @@ c.close()
         self.passes("--server", "peer serve", "--client", "peer call --text abc", "--ready", "700ms")
         self.assertGreater(time.monotonic() - begin, 0.7)
 
+    def test_a_server_may_go_into_the_background_first(self):
+        self.assertIn("client │ TEXTO ORIGINAL", self.passes("--server", "sh -c '(sleep 0.7; exec peer serve --upper) &'", "--client",
+                                                             "aperto send --host server 'texto original'").stdout)
+        self.assertIn("client │ TEXTO ORIGINAL", self.passes("--server", "setsid -f sh -c 'sleep 0.7; exec peer serve --upper'",
+                                                             "--client", "aperto send --host server 'texto original'").stdout)
+
+    def test_what_went_into_the_background_is_told_to_end(self):
+        server = self.script("daemon", """
+import os, signal, socket, sys
+if os.fork() > 0:
+    sys.exit(0)
+os.setsid()
+def end(*which):
+    print('told to end', flush=True)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+s = socket.create_server(('', 9999))
+while True:
+    c, who = s.accept()
+    c.sendall(c.recv(100))
+    c.close()
+""")
+        self.assertIn("server │ told to end", self.passes("--server", server, "--client", "aperto send --host server abc").stdout)
+
     def test_the_port_named_is_the_one_waited_for(self):
         server = self.script("two", """
 import socket, time

@@ -58,10 +58,12 @@ class AsAnOrdinaryUser(Server):
         self.assertEqual(made.returncode, 0, made.stderr)
         with open(data / "pg_hba.conf", "a", encoding="ascii") as file:
             file.write("host all all all trust\n")
-        self.run_lab(self.run_here,
-                     f"{self.prefix()}{POSTGRES}/postgres -D {data} -k {data} -c listen_addresses=* -c fsync=off",
-                     "psql -X -h server -U aluno -d postgres -Atc \"select upper('texto original') || ' of ' || current_user\"",
-                     ["client │ TEXTO ORIGINAL of aluno"])
+        client = "psql -X -h server -U aluno -d postgres -Atc \"select upper('texto original') || ' of ' || current_user\""
+        options = f"-k {data} -c listen_addresses=* -c fsync=off"
+        for server in (f"{POSTGRES}/postgres -D {data} {options}",
+                       f"{POSTGRES}/pg_ctl start --no-wait -D {data} -o '{options}'"):
+            self.run_lab(self.run_here, self.prefix() + server, client, ["client │ TEXTO ORIGINAL of aluno"])
+            self.assertFalse((data / "postmaster.pid").exists(), "it was told to end, and did so in order")
 
     def test_nginx(self):
         folder = self.folder_of(self.USER)
