@@ -41,10 +41,16 @@ void need_writable(const std::string& path) {
     }
 }
 
-/// A device or a pipe has nothing to forget.
+/// A device or a pipe has nothing to forget, and may be written any number of times.
+bool keeps_what_is_written(const std::string& path) noexcept {
+    std::error_code failed;
+    const auto status = std::filesystem::status(path, failed);
+    return !std::filesystem::exists(status) || std::filesystem::is_regular_file(status);
+}
+
 void empty(const std::string& path) noexcept {
     std::error_code failed;
-    if (std::filesystem::is_regular_file(path, failed)) {
+    if (keeps_what_is_written(path)) {
         std::filesystem::resize_file(path, 0, failed);
     }
 }
@@ -66,7 +72,7 @@ std::string decisions_file(const lab_request& request, const std::string& scenar
 void empty_files(const lab_request& request, const std::vector<std::string>& scenarios) {
     std::set<std::string> all;
     const auto add = [&all](const std::string& path) {
-        if (is_file(path) && !all.insert(path).second) {
+        if (is_file(path) && !all.insert(path).second && keeps_what_is_written(path)) {
             throw lab::bad_input(sentence(
                 _("{} would be written twice; write {{}} where the scenario's name is to stand in it"),
                 path));

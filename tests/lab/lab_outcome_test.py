@@ -122,6 +122,7 @@ class Files(InAFolder):
             self.assertIn("would be written twice; write {} where the scenario's name is to stand in it", done.stderr)
         self.assertEqual(lab("run", first, first, "--html", self.folder / "{}.html").returncode, 2)
         self.assertEqual(lab("run", first, "--html", self.folder / "run.html").returncode, 0)
+        self.assertEqual(lab("run", first, second, "--json", "/dev/null", "--pcap", "/dev/null").returncode, 0)
 
     def test_decisions_may_be_followed_and_saved_in_one_file(self):
         kept = self.folder / "kept"
