@@ -296,7 +296,8 @@ private:
         if (!started_[index(host)] || over) {
             return;
         }
-        // Its last chance comes after the run's end of time: some seconds of its own, for a database to close.
+        // Its last chance comes after the run's end of time: some seconds of its own, for a database to
+        // close.
         end_ = std::max(end_, clock_now() + last_chance + 1s);
         interrupted_ = 0;
         hosts_.signal(host, SIGTERM);
