@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 // What the queue of submissions has no room for.
+#include "aperto/group.hpp"
 #include "io/seam.hpp"
 
+#include <array>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace aperto::seam {
@@ -38,6 +41,59 @@ TEST(Spilled, ASendThatIsGivenUpWhileItWaitsForRoomSendsNothingAndTheOthersAreSe
     };
     on.spawn(story(on));
     world.run();
+}
+
+/// A send of two parts: its header is the loop's own, and stays until the kernel has taken the submission.
+class sending_two : public detail::operation_awaiter<send_operation> {
+public:
+    sending_two(loop& on, socket_id to, std::string first, std::string second)
+        : operation_awaiter(on), to_(to), words_{std::move(first), std::move(second)} {
+        for (std::size_t i = 0; i < words_.size(); ++i)
+            both_[i] = {words_[i].data(), words_[i].size()};
+        parts = both_;
+    }
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> awaiting) {
+        return suspend(awaiting, [this] { return owner().start_send(to_, *this); });
+    }
+    int await_resume() const noexcept { return result; }
+
+private:
+    socket_id to_;
+    std::array<std::string, 2> words_;
+    std::array<iovec, 2> both_{};
+};
+
+constexpr std::size_t words_each = 30;
+
+task<> send_words(loop& on, pair between, char name) {
+    std::string expected;
+    for (std::size_t i = 0; i < words_each; ++i) {
+        const std::string count(1, static_cast<char>('a' + i % 26));
+        sending_two both(on, between.client, std::string(1, name), count);
+        const int sent = co_await both;
+        EXPECT_EQ(sent, 2);
+        expected += name + count;
+    }
+    on.close(between.client);
+    EXPECT_EQ(co_await receive_exactly(on, between.server, 2 * words_each + 1), expected);
+    on.close(between.server);
+}
+
+TEST(Spilled, ASendOfManyPartsIsItselfHoweverLateTheKernelTakesIt) {
+    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+        sim::world world({.seed = seed, .faults = {.not_at_once = 1, .small_ring = 1, .short_submit = 0.7}});
+        loop& on = world.add_host("here", {.engine = engine::uring}).loop();
+        const auto story = [](loop& here) -> task<> {
+            task_group all;
+            for (char name = 'A'; name <= 'P'; ++name)
+                all.spawn(send_words(here, co_await make_pair_of(here), name));
+            co_await all.join();
+        };
+        on.spawn(story(on));
+        world.run();
+    }
 }
 
 }  // namespace

@@ -88,6 +88,10 @@ TEST(SavedSyn, IsNothingElse) {
     later_fragment[7] = 1;
     packet version_5 = in_ipv4(tcp_syn());
     version_5[0] = 0x55;
+    packet short_header = in_ipv4(tcp_syn());  // of 16 bytes, where 20 are the least
+    short_header[0] = 0x44;
+    short_header.erase(short_header.begin() + 16, short_header.begin() + 20);
+    EXPECT_FALSE(decode(short_header));
     EXPECT_FALSE(decode(in_ipv4(with_reset)));
     EXPECT_FALSE(decode(in_ipv4(without_syn)));
     EXPECT_FALSE(decode(later_fragment));
