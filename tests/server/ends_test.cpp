@@ -125,6 +125,24 @@ TEST_F(ends, what_befell_another_connection_of_the_handlers_is_no_end_of_its_cli
     EXPECT_EQ(all[0].error, std::errc::connection_reset);
 }
 
+TEST_F(ends, a_handlers_error_that_says_no_code_is_the_handlers) {
+    const auto odd = [](stream peer) -> task<> {
+        co_await peer.read_line();
+        throw error(std::error_code(), "say what is wrong");
+    };
+    server serving(chosen, odd);
+    office.spawn(serving.run_on(office.loop()));
+    laptop.spawn([](server& of) -> task<> {
+        task<stream> connecting = connect("office:9999", patient());
+        stream peer = co_await connecting;
+        co_await peer.write("a\n");
+        EXPECT_EQ(co_await peer.read_line(), std::nullopt);
+        of.stop();
+    }(serving));
+    world.run();
+    EXPECT_EQ(seen.wait_for_ends(1)[0].reason, close_reason::failure);
+}
+
 TEST_F(ends, a_stream_dropped_after_a_read_that_failed_ends_in_order) {
     stream_options hasty;
     hasty.message_deadline = 1s;
