@@ -18,9 +18,9 @@ _aperto() {
     send:--host) mapfile -t COMPREPLY < <(compgen -A hostname -- "$word"); return ;;
     send:--framing) words='stream line length raw' ;;
     send:--engine) words='auto uring epoll' ;;
-    send:--port | send:--timeout | send:--retry) return ;;
+    send:--port | send:--timeout | send:--quiet-time | send:--retry) return ;;
     serve:*) words='upper echo discard --host --port --framing --once --workers --engine --messages --log --config --check --max-connections --max-connections-per-address --accept-rate --exempt --allow --deny --backlog --max-message --high-water --memory-budget --handshake-deadline --idle-timeout --message-deadline --write-deadline --keepalive --user-timeout --drain-delay --drain-grace --drain-spread --drain-deadline --lang --help' ;;
-    send:*) words='--host --port --framing --timeout --retry --facts --engine --lang --help' ;;
+    send:*) words='--host --port --framing --timeout --quiet-time --until-close --retry --facts --engine --lang --help' ;;
     demo:*) words='--lang --help' ;;
     bench:*) words='--lang --help' ;;
     lab:*) words='--lang --help' ;;

@@ -58,9 +58,9 @@ class Serve(unittest.TestCase):
                 self.assertEqual(server.seen("invalid_utf8")[0]["offset"], sent.index(b"\xff"))
 
     def test_echo_gives_back_and_discard_is_silent(self):
-        for service, reply in (("echo", "olá"), ("discard", "")):
+        for service, reply in (("echo", (0, "olá".encode())), ("discard", (4, b""))):
             with self.subTest(service=service), Server(service) as server:
-                self.assertEqual(ask(server.port, "olá"), (0, reply.encode(), ""))
+                self.assertEqual(ask(server.port, "olá")[:2], reply)
 
     def test_messages_can_be_left_out(self):
         with Server("upper", "epoll", "stream", "--messages", "none") as server:
