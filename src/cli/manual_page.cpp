@@ -28,7 +28,9 @@ string troff(const string& text) {
 
 void add_options(string& page, const command_description& command) {
     for (const option_description& option : command.options) {
-        page += fmt::format(".TP\n\\fB{}\\fR", troff(option.name));
+        page += ".TP\n";
+        if (!option.letter.empty()) page += fmt::format("\\fB{}\\fR, ", troff(option.letter));
+        page += fmt::format("\\fB{}\\fR", troff(option.name));
         if (!option.value.empty()) page += fmt::format(" \\fI{}\\fR", troff(option.value));
         page += fmt::format("\n{}", troff(option.help));
         if (!option.fallback.empty()) page += fmt::format(" [{}]", troff(option.fallback));
@@ -52,7 +54,7 @@ void add_exit_codes(string& page) {
         {exit_no_connection, _("could not connect")},
         {exit_cut_short, _("no reply came, or it was cut short")},
         {exit_no_listen, _("could not listen")},
-        {exit_interrupted, _("ended by Ctrl-C at the prompt")},
+        {exit_interrupted, _("ended by a signal at the prompt: 128 and its number (Ctrl-C: 130)")},
     };
     page += fmt::format(".SH {}\n", _("EXIT STATUS"));
     for (const auto& [code, meaning] : codes)

@@ -20,7 +20,8 @@ std::size_t display_width(std::string_view text) {
         at += step.size;
         const int columns =
             step.kind == utf8::kind::character ? ::wcwidth(static_cast<wchar_t>(step.code_point)) : 1;
-        if (columns > 0) width += static_cast<std::size_t>(columns);
+        // Of what the locale does not know (with LC_ALL=C all but ASCII), most takes one.
+        width += columns < 0 ? 1 : static_cast<std::size_t>(columns);
     }
     return width;
 }
