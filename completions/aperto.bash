@@ -14,11 +14,11 @@ _aperto() {
     serve:--engine) words='auto uring epoll' ;;
     serve:--messages) words='auto all none' ;;
     serve:--log) words='text json' ;;
-    serve:--port | serve:--workers | serve:--config | serve:--check | serve:--max-connections | serve:--max-connections-per-address | serve:--accept-rate | serve:--exempt | serve:--allow | serve:--deny | serve:--backlog | serve:--max-message | serve:--high-water | serve:--memory-budget | serve:--handshake-deadline | serve:--idle-timeout | serve:--message-deadline | serve:--write-deadline | serve:--keepalive | serve:--user-timeout | serve:--drain-delay | serve:--drain-grace | serve:--drain-spread | serve:--drain-deadline) return ;;
+    serve:--port | serve:-p | serve:--workers | serve:--config | serve:--check | serve:--max-connections | serve:--max-connections-per-address | serve:--accept-rate | serve:--exempt | serve:--allow | serve:--deny | serve:--backlog | serve:--max-message | serve:--high-water | serve:--memory-budget | serve:--handshake-deadline | serve:--idle-timeout | serve:--message-deadline | serve:--write-deadline | serve:--keepalive | serve:--user-timeout | serve:--drain-delay | serve:--drain-grace | serve:--drain-spread | serve:--drain-deadline) return ;;
     send:--host) mapfile -t COMPREPLY < <(compgen -A hostname -- "$word"); return ;;
     send:--framing) words='stream line length raw' ;;
     send:--engine) words='auto uring epoll' ;;
-    send:--port | send:--timeout | send:--quiet-time | send:--retry) return ;;
+    send:--port | send:-p | send:--timeout | send:--quiet-time | send:--retry) return ;;
     serve:*) words='upper echo discard --host --port --framing --once --workers --engine --messages --log --config --check --max-connections --max-connections-per-address --accept-rate --exempt --allow --deny --backlog --max-message --high-water --memory-budget --handshake-deadline --idle-timeout --message-deadline --write-deadline --keepalive --user-timeout --drain-delay --drain-grace --drain-spread --drain-deadline --lang --help' ;;
     send:*) words='--host --port --framing --timeout --quiet-time --until-close --retry --facts --engine --lang --help' ;;
     demo:*) words='--lang --help' ;;

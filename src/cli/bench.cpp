@@ -2,7 +2,9 @@
 #include "cli/bench.hpp"
 
 #include "cli/bench_report.hpp"
+#include "cli/command_line.hpp"
 #include "cli/failure.hpp"
+#include "cli/option_values.hpp"
 #include "cli/quantity.hpp"
 #include "cli/sentence.hpp"
 #include "core/signal_set.hpp"
@@ -59,7 +61,7 @@ void add_durations(CLI::App& app, load::plan& plan) {
 void add_options(CLI::App& app, request& into) {
     load::plan& plan = into.plan;
     app.add_option("--host", plan.host, _("the server's name or address"))->capture_default_str();
-    app.add_option("--port", plan.port, _("the server's port"))
+    app.add_option("-p,--port", plan.port, _("the server's port"))
         ->capture_default_str()
         ->check(CLI::Range(1, 65535));
     app.add_option("--connections", plan.connections, _("connections that ask"))->capture_default_str();
@@ -115,6 +117,12 @@ request parse(std::vector<std::string> args) {
         result.exit_now = exit_done;
         return result;
     } catch (const CLI::ParseError& wrong) {
+        result.exit_now = tell({exit_usage, wrong.what(), _("All options:  aperto bench --help")});
+        return result;
+    }
+    try {
+        split_host_and_port(result.plan.host, result.plan.port);
+    } catch (const usage_error& wrong) {
         result.exit_now = tell({exit_usage, wrong.what(), _("All options:  aperto bench --help")});
         return result;
     }

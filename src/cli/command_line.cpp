@@ -6,6 +6,7 @@
 #include "cli/completion.hpp"
 #include "cli/config.hpp"
 #include "cli/help.hpp"
+#include "cli/option_values.hpp"
 #include "cli/options_table.hpp"
 #include "cli/sentence.hpp"
 #include "core/log_safe.hpp"
@@ -100,6 +101,7 @@ invocation parse_command_line(const std::vector<std::string>& arguments) {
             asked.text = command_help(*found);
             return asked;
         }
+        if (name == "send") split_host_and_port(asked.send.host, asked.send.port);
         if (!asked.serve.check.empty()) {
             take_config(*found, asked.serve.check);
             asked.text = sentence(_("{}: nothing is wrong"), log_safe(asked.serve.check)) + "\n";

@@ -37,7 +37,8 @@ command_description describe_send(send_request& request) {
               "Without TEXT: at a terminal a prompt, a line a message; otherwise all of standard input."),
     };
     command.options = {
-        text_option("--host", "HOST", _("the server's name or address"), request.host, request.host),
+        text_option("--host", "HOST", _("the server's name or address; HOST:PORT names its port too"),
+                    request.host, request.host),
         port_option(_("the server's port"), request.port, 1),
         framing_option(_("where a message ends, as the server expects it"), request.framing),
         duration_option(

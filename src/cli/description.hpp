@@ -12,6 +12,7 @@ namespace aperto::cli {
 
 struct option_description {
     std::string name = {};      ///< "--port"
+    std::string letter = {};    ///< "-p", where there is a short form
     std::string value = {};     ///< "PORT"; "auto|uring|epoll" where only these are taken; empty: a flag
     std::string help = {};      ///< translated
     std::string fallback = {};  ///< what holds without the option, as the help shows it; may be empty

@@ -118,6 +118,14 @@ class Replies(unittest.TestCase):
         with python_server(answer) as port:
             self.assertEqual(ask(port, "hello"), (0, b"one two three", ""))
 
+    def test_the_host_as_people_type_it(self):
+        with Server() as server:
+            for host in (f"localhost:{server.port}", f"127.0.0.1:{server.port}", f"[::1]:{server.port}", f"localhost.:{server.port}"):
+                done = subprocess.run([PROGRAM, "send", "--host", host, "hello"], capture_output=True, timeout=LIMIT_S)
+                self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"HELLO", b""), host)
+            done = subprocess.run([PROGRAM, "send", "-p", str(server.port), "hello"], capture_output=True, timeout=LIMIT_S)
+            self.assertEqual((done.returncode, done.stdout), (0, b"HELLO"))
+
     def test_facts_go_to_standard_error(self):
         with Server() as server:
             code, reply, words = ask(server.port, "--facts", "hello")
@@ -148,6 +156,19 @@ class Failures(unittest.TestCase):
         self.assertEqual((code, reply), (3, b""))
         self.assertIn("connection refused", words)
         self.assertIn("Is the server running there?", words)
+
+    def test_a_name_does_not_drive_the_terminal(self):
+        for name in ("a\x1b[2Jb", "sala\u202e.invalid"):
+            code, _, words = ask(9999, "hello", host=name)
+            self.assertIn(code, (2, 3))
+            self.assertNotIn("\x1b", words)
+            self.assertNotIn("\u202e", words)
+
+    def test_a_link_local_address_without_its_zone(self):
+        code, _, words = ask(9999, "hello", host="fe80::1")
+        self.assertEqual(code, 3)
+        self.assertIn("the address lacks its zone", words)
+        self.assertIn("--host fe80::1%", words)
 
     def test_no_such_name(self):
         code, _, words = ask(9999, "hello", host="nowhere.invalid")
