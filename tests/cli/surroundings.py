@@ -7,6 +7,7 @@ import pty
 import select
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -26,10 +27,12 @@ def run(*arguments, **more):
 class Terminal:
     """The program on a terminal of its own (pty(7))."""
 
-    def __init__(self, *arguments, program=PROGRAM, ignoring=(), **environment):
+    def __init__(self, *arguments, program=PROGRAM, ignoring=(), columns=0, **environment):
         self.seen = ""
         self._ignoring = ignoring
         controller, terminal = pty.openpty()
+        if columns:
+            termios.tcsetwinsize(terminal, (24, columns))
         self._controller = controller
         self._process = subprocess.Popen([program, *arguments], stdin=terminal, stdout=terminal, stderr=terminal,
                                          start_new_session=True, env={**os.environ, "TERM": "xterm", **environment},
@@ -41,7 +44,6 @@ class Terminal:
         """Makes it the one whose Ctrl-C reaches the program."""
         import fcntl
         import signal
-        import termios
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
         for each in self._ignoring:
             signal.signal(each, signal.SIG_IGN)
@@ -63,7 +65,6 @@ class Terminal:
 
     def is_echoing(self):
         """Whether the terminal itself shows what is typed, as a shell expects to find it."""
-        import termios
         return bool(termios.tcgetattr(self._controller)[3] & termios.ECHO)
 
     def wait_exit(self):
