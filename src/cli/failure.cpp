@@ -166,11 +166,32 @@ string port_in_use(std::uint16_t port) {
     return sentence(_("port {} is in use"), number);
 }
 
+/// No program holds the port: a server without SO_REUSEADDR was there, and closed a connection first.
+failure explain_time_wait(std::uint16_t port, duration left) {
+    // A person counts seconds; the last of them has begun.
+    const string rest = duration_text(std::chrono::ceil<std::chrono::seconds>(left));
+    return {
+        exit_no_listen,
+        sentence(
+            _("could not listen: port {} is not free yet: a connection that ended there is in TIME_WAIT for "
+              "another {}"),
+            std::to_string(port), rest),
+        sentence(
+            _("No program holds it. TCP keeps the port that long for segments that are still on their way, "
+              "where the server that was there did not set SO_REUSEADDR.\n"
+              "Wait {}, or take another port:  aperto serve --port 0  takes any free one."),
+            rest)};
+}
+
 failure explain_listen(const error& cause, const string& name, std::uint16_t port) {
     const string host = log_safe(name);
     const string number = std::to_string(port);
     if (is_engine_refused(cause)) return explain_other(cause);
     if (is_name_error(cause)) return explain_name(cause, host, exit_no_listen);
+    if (const auto left = is(cause, std::errc::address_in_use) && !find_port_owner(port)
+                              ? find_time_wait(port)
+                              : std::nullopt)
+        return explain_time_wait(port, *left);
     if (is(cause, std::errc::address_in_use))
         return {exit_no_listen, sentence(_("could not listen: {}"), port_in_use(port)),
                 _("Stop that program, or take another port:  aperto serve --port 0  takes any free one.")};
