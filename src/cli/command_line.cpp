@@ -25,13 +25,14 @@ bool is_one_of(const std::string& word, std::initializer_list<const char*> words
 
 /// `aperto completion SHELL`, for packagers: not listed in the help.
 std::string completion_text(const std::vector<std::string>& arguments,
-                            const std::vector<command_description>& commands) {
+                            std::vector<command_description> commands) {
     const std::string shell = arguments.size() == 1 ? arguments[0] : "";
+    if (shell == "options") return options_table(commands);
+    describe_foreign_options(commands);
     if (shell == "bash") return bash_completion(commands);
     if (shell == "zsh") return zsh_completion(commands);
     if (shell == "fish") return fish_completion(commands);
     if (shell == "man") return manual_page(commands);
-    if (shell == "options") return options_table(commands);
     throw usage_error(_("completion takes one of bash, zsh, fish, man"));
 }
 

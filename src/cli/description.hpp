@@ -43,7 +43,8 @@ struct command_description {
     /// Takes what is no option. Throws `usage_error`. None: the command takes no arguments.
     std::function<void(std::vector<std::string>)> set_arguments = {};
     bool hidden = false;  ///< works, but is not listed
-    /// Reads its arguments itself, options and all; `options` is then empty.
+    /// Reads its arguments itself, options and all, which its usage line names; `options` is then for
+    /// reading.
     bool own_arguments = false;
 };
 

@@ -70,7 +70,7 @@ string manual_page(const std::vector<command_description>& commands) {
     page += fmt::format(".SH {}\n", _("SYNOPSIS"));
     for (const command_description& command : commands)
         page += fmt::format("\\fBaperto {}\\fR {}{}\n.br\n", troff(command.name), troff(command.arguments),
-                            command.options.empty() ? "" : troff(_(" [OPTIONS]")));
+                            command.options.empty() || command.own_arguments ? "" : troff(_(" [OPTIONS]")));
     page += fmt::format(".SH {}\n", _("COMMANDS"));
     for (const command_description& command : commands)
         if (!command.hidden) add_command(page, command);
