@@ -2,11 +2,10 @@
 """Completions and the manual page are what the program makes of its own description, and the shells take them."""
 
 import re
-import shutil
 import subprocess
 import unittest
 
-from surroundings import LIMIT_S, ROOT, run
+from surroundings import LIMIT_S, ROOT, require, run
 
 FILES = {"bash": "completions/aperto.bash", "zsh": "completions/_aperto", "fish": "completions/aperto.fish", "man": "docs/aperto.1"}
 
@@ -63,14 +62,12 @@ class Completion(unittest.TestCase):
 
     def test_the_other_shells_read_theirs(self):
         for shell in ("zsh", "fish"):
-            if not shutil.which(shell):
-                continue
+            require(shell)
             done = subprocess.run([shell, "-n", ROOT / FILES[shell]], capture_output=True, text=True, timeout=LIMIT_S)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_fish_completes(self):
-        if not shutil.which("fish"):
-            self.skipTest("fish is not installed")
+        require("fish")
         script = f"source {ROOT / FILES['fish']}; complete -C 'aperto serve --engine '"
         done = subprocess.run(["fish", "-c", script], capture_output=True, text=True, timeout=LIMIT_S)
         self.assertEqual([line.split('\t')[0] for line in done.stdout.splitlines()], ["auto", "epoll", "uring"])

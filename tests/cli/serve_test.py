@@ -7,7 +7,6 @@ import json
 import os
 import re
 import resource
-import shutil
 import signal
 import socket
 import stat
@@ -15,7 +14,7 @@ import subprocess
 import tempfile
 import unittest
 
-from surroundings import LIMIT_S, PROGRAM, Server, Terminal, ask, free_port, receive_all, run
+from surroundings import LIMIT_S, PROGRAM, Server, Terminal, ask, free_port, receive_all, require, run
 
 
 class Serve(unittest.TestCase):
@@ -170,8 +169,7 @@ class NoListening(unittest.TestCase):
 
     def test_a_privileged_port_is_told_from_a_forbidden_one(self):
         if os.geteuid() == 0:
-            if not shutil.which("setpriv"):
-                self.skipTest("setpriv is not installed")
+            require("setpriv")
             command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", PROGRAM]
         else:
             command = [PROGRAM]
