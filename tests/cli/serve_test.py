@@ -106,7 +106,6 @@ class Serve(unittest.TestCase):
             port = int(re.search(r"port (\d+)", screen.seen)[1])
             code, reply, _ = ask(port, stdin=bytes(range(256)) * 20_000)
             self.assertEqual((code, len(reply)), (0, 256 * 20_000))
-            screen.wait_for("too fast to read")
             screen.type("\x03")
             self.assertEqual(screen.wait_end(), 0)
             rows = screen.seen.splitlines()
