@@ -4,8 +4,8 @@
 #include "cli/option_values.hpp"
 #include "cli/quantity.hpp"
 #include "cli/sentence.hpp"
+#include "core/option_ranges.hpp"
 #include "core/option_text.hpp"
-#include "server/option_ranges.hpp"
 
 namespace aperto::cli {
 

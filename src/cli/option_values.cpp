@@ -5,8 +5,8 @@
 #include "cli/quantity.hpp"
 #include "cli/sentence.hpp"
 #include "core/log_safe.hpp"
+#include "core/option_ranges.hpp"
 #include "core/option_text.hpp"
-#include "server/option_ranges.hpp"
 
 #include <limits>
 #include <utility>

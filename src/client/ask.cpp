@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/client.hpp"
 #include "aperto/group.hpp"
+#include "client/check_client_options.hpp"
 #include "client/reply_quiet.hpp"
 
 #include <cassert>
@@ -99,6 +100,7 @@ task<> exchange_messages(inquiry& asked) {
 }  // namespace
 
 task<std::string> async_ask(host_port where, std::string message, client_options options) {
+    client::check_client_options(options);
     // One deadline rules the whole exchange; the stream's own are for conversations that go on.
     options.stream.idle_timeout = options.stream.message_deadline = options.stream.write_deadline = forever;
     task<stream> connecting = connect(std::move(where), options);

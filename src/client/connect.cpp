@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/group.hpp"
 #include "aperto/resolve.hpp"
+#include "client/check_client_options.hpp"
 #include "client/connect_race.hpp"
 #include "core/log_safe.hpp"
 #include "io/host_text.hpp"
@@ -102,6 +103,7 @@ task<> try_addresses(const host_port& where, const client_options& options, atte
 }  // namespace
 
 task<stream> connect(host_port where, client_options options) {
+    client::check_client_options(options);
     loop& on = loop::current();
     const auto shared = std::make_shared<const stream_options>(options.stream);
     attempts log;
