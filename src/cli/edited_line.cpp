@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <limits>
 #include <utility>
-#include <vector>
 
 namespace aperto::cli {
 
@@ -191,19 +190,17 @@ std::size_t edited_line::word_after(std::size_t place) const noexcept {
 edited_line::row edited_line::shown(std::size_t columns) const {
     columns = std::max<std::size_t>(columns, 2);
     // Backwards from the cursor until the row is full but for the column where the cursor stands.
-    std::vector<std::string> left;
     row result;
-    for (std::size_t place = cursor_; place > 0;) {
-        place = before(place);
-        cell each = cell_at(text_, place);
-        if (result.cursor + each.columns >= columns) break;
-        result.cursor += each.columns;
-        left.push_back(std::move(each.look));
+    std::size_t begin = cursor_;
+    while (begin > 0) {
+        const std::size_t place = before(begin);
+        const std::size_t wide = cell_at(text_, place).columns;
+        if (result.cursor + wide >= columns) break;
+        result.cursor += wide;
+        begin = place;
     }
-    for (auto each = left.rbegin(); each != left.rend(); ++each)
-        result.text += *each;
-    std::size_t used = result.cursor;
-    for (std::size_t place = cursor_; place < text_.size();) {
+    std::size_t used = 0;
+    for (std::size_t place = begin; place < text_.size();) {
         const cell each = cell_at(text_, place);
         if (used + each.columns >= columns) break;
         used += each.columns;

@@ -8,6 +8,7 @@
 #include "cli/reply_output.hpp"
 #include "cli/sentence.hpp"
 #include "cli/standard_input.hpp"
+#include "core/log_safe.hpp"
 #include "core/signal_watch.hpp"
 #include "io/event.hpp"
 
@@ -110,7 +111,7 @@ task<int> prompt_session::run() {
     auto connecting = connect_now();
     co_await std::move(connecting);
     std::printf("%s\n", sentence(_("Connected to {} port {}. Each line is a message; Ctrl-D ends."),
-                                 request_.host, std::to_string(request_.port))
+                                 log_safe(request_.host), std::to_string(request_.port))
                             .c_str());
     std::fflush(stdout);
     auto editing = edit();
