@@ -70,9 +70,13 @@ void check_size(std::string_view name, std::size_t given, std::size_t least) {
     refuse_option(name, text, takes_size(name, least, text));
 }
 
-void check_time(std::string_view name, duration given, bool zero_allowed) {
+bool is_time(duration given, bool zero_allowed) noexcept {
     const bool fits = given >= ranges::time_least && given <= ranges::time_most;
-    if (fits || given == forever || (zero_allowed && given == duration::zero())) return;
+    return fits || given == forever || (zero_allowed && given == duration::zero());
+}
+
+void check_time(std::string_view name, duration given, bool zero_allowed) {
+    if (is_time(given, zero_allowed)) return;
     const std::string text = fmt::format("{}ns", given.count());
     refuse_option(name, text, takes_time(name, zero_allowed, text));
 }

@@ -30,8 +30,10 @@ void check_number(std::string_view name, std::uint64_t given, std::uint64_t leas
 
 /// For a size without a limit above. Throws `error`.
 void check_size(std::string_view name, std::size_t given, std::size_t least);
-/// For a time of `ranges::time_least` to `ranges::time_most`, or `forever`; `zero_allowed`: or none. Throws
-/// `error`.
+/// Whether it is a time of `ranges::time_least` to `ranges::time_most`, or `forever`; `zero_allowed`: or
+/// none.
+bool is_time(duration given, bool zero_allowed) noexcept;
+/// Throws `error` where it is not.
 void check_time(std::string_view name, duration given, bool zero_allowed);
 
 }  // namespace aperto
