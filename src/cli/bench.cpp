@@ -154,10 +154,10 @@ request parse(std::vector<std::string> args) {
 }
 
 failure explain(const error& cause, const load::plan& plan) {
-    if (cause.code() == std::errc::invalid_argument) return {exit_usage, cause.whom(), {}};
     if (cause.tried() == "connect to" || cause.tried() == "look up") {
         return explain_connect(cause, plan.host, plan.port, plan.patience);
     }
+    if (cause.code() == std::errc::invalid_argument) return {exit_usage, cause.whom(), {}};
     return {exit_failed, cause.what(), cause.advice()};
 }
 
