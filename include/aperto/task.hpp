@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "aperto/cxx20.hpp"
 #include "aperto/detail/coroutine_frame.hpp"
 
 #include <cassert>

@@ -2,7 +2,10 @@
 #include "cli/bench.hpp"
 
 #include "cli/bench_report.hpp"
+#include "cli/command_line.hpp"
 #include "cli/failure.hpp"
+#include "cli/foreign_options.hpp"
+#include "cli/option_values.hpp"
 #include "cli/quantity.hpp"
 #include "cli/sentence.hpp"
 #include "core/signal_set.hpp"
@@ -49,6 +52,7 @@ void add_durations(CLI::App& app, load::plan& plan) {
     const auto add = [&app](const char* name, std::chrono::nanoseconds& into, const char* help) {
         app.add_option_function<std::string>(
                name, [&into](const std::string& text) { into = *parse_duration(text); }, help)
+            ->type_name("TIME")
             ->check(is_duration());
     };
     add("--duration", plan.duration, _("how long to measure (default 10s)"));
@@ -58,21 +62,30 @@ void add_durations(CLI::App& app, load::plan& plan) {
 
 void add_options(CLI::App& app, request& into) {
     load::plan& plan = into.plan;
-    app.add_option("--host", plan.host, _("the server's name or address"))->capture_default_str();
-    app.add_option("--port", plan.port, _("the server's port"))
+    app.add_option("--host", plan.host, _("the server's name or address; HOST:PORT names its port too"))
+        ->type_name("HOST")
+        ->capture_default_str();
+    app.add_option("-p,--port", plan.port, _("the server's port"))
+        ->type_name("PORT")
         ->capture_default_str()
         ->check(CLI::Range(1, 65535));
-    app.add_option("--connections", plan.connections, _("connections that ask"))->capture_default_str();
+    app.add_option("--connections", plan.connections, _("connections that ask"))
+        ->type_name("N")
+        ->capture_default_str();
     app.add_option("--idle", plan.idle_connections, _("connections opened before that say nothing"))
+        ->type_name("N")
         ->capture_default_str();
     app.add_option("--rate", plan.rate,
                    _("requests a second, sent when due whatever the server does (open loop); "
-                     "without it each reply brings the next request (closed loop)"));
+                     "without it each reply brings the next request (closed loop)"))
+        ->type_name("N");
     app.add_option_function<std::string>(
            "--size", [&plan](const std::string& text) { plan.size = *parse_size(text); },
            _("bytes in a message (default 64)"))
+        ->type_name("SIZE")
         ->check(is_size());
     app.add_option("--pipeline", plan.pipeline, _("requests in flight on a connection"))
+        ->type_name("N")
         ->capture_default_str();
     app.add_option("--framing", plan.framing, _("how messages are told apart: stream, line or length"))
         ->transform(CLI::Transformer(
@@ -90,23 +103,31 @@ void add_options(CLI::App& app, request& into) {
                                                                    {"echo", load::expectation::echo},
                                                                    {"none", load::expectation::none}}))
         ->option_text("upper|echo|none");
-    app.add_option("--requests", plan.requests, _("end after so many requests"));
+    app.add_option("--requests", plan.requests, _("end after so many requests"))->type_name("N");
     app.add_option("--server-pid", plan.server_pid,
-                   _("a process of this machine whose CPU and memory are measured too: the server"));
+                   _("a process of this machine whose CPU and memory are measured too: the server"))
+        ->type_name("N");
     app.add_flag("--json", into.json, _("print the result as one JSON object"));
     app.add_option("--histogram", into.histogram_file,
-                   _("write the latency distribution to a file, for HdrHistogram's plotters"));
+                   _("write the latency distribution to a file, for HdrHistogram's plotters"))
+        ->type_name("FILE");
     add_durations(app, plan);
+}
+
+std::unique_ptr<CLI::App> make_app(request& into) {
+    auto app = std::make_unique<CLI::App>(
+        _("Puts a TCP server under load, compares every byte of every reply, says how fast they came."),
+        "aperto bench");
+    app->set_help_flag("-h,--help", _("this text"));
+    add_options(*app, into);
+    return app;
 }
 
 // Every option of one sentence, none of CLI11's own words: they would not be in the reader's language.
 request parse(std::vector<std::string> args) {
     request result;
-    CLI::App app(
-        _("Puts a TCP server under load, compares every byte of every reply, says how fast they came."),
-        "aperto bench");
-    app.set_help_flag("-h,--help", _("this text"));
-    add_options(app, result);
+    const std::unique_ptr<CLI::App> made = make_app(result);
+    CLI::App& app = *made;
     std::reverse(args.begin(), args.end());  // as CLI11 takes them
     try {
         app.parse(std::move(args));
@@ -115,6 +136,12 @@ request parse(std::vector<std::string> args) {
         result.exit_now = exit_done;
         return result;
     } catch (const CLI::ParseError& wrong) {
+        result.exit_now = tell({exit_usage, wrong.what(), _("All options:  aperto bench --help")});
+        return result;
+    }
+    try {
+        split_host_and_port(result.plan.host, result.plan.port);
+    } catch (const usage_error& wrong) {
         result.exit_now = tell({exit_usage, wrong.what(), _("All options:  aperto bench --help")});
         return result;
     }
@@ -127,10 +154,10 @@ request parse(std::vector<std::string> args) {
 }
 
 failure explain(const error& cause, const load::plan& plan) {
-    if (cause.code() == std::errc::invalid_argument) return {exit_usage, cause.whom(), {}};
     if (cause.tried() == "connect to" || cause.tried() == "look up") {
         return explain_connect(cause, plan.host, plan.port, plan.patience);
     }
+    if (cause.code() == std::errc::invalid_argument) return {exit_usage, cause.whom(), {}};
     return {exit_failed, cause.what(), cause.advice()};
 }
 
@@ -156,6 +183,11 @@ load::outcome run_load(const request& what, bool live) {
 }
 
 }  // namespace
+
+void describe_bench(command_description& command) {
+    request unused;
+    describe_app(*make_app(unused), command);
+}
 
 int run_bench(std::vector<std::string> args) {
     const request what = parse(std::move(args));

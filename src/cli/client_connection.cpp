@@ -4,6 +4,7 @@
 #include "cli/facts_text.hpp"
 #include "cli/quantity.hpp"
 #include "cli/sentence.hpp"
+#include "core/log_safe.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -59,7 +60,7 @@ task<connected> connect_patiently(const send_request& request, stream_options op
 }
 
 void print_handshake(const send_request& request, const connected& there) {
-    const std::string name = host_port{request.host, request.port}.to_string();
+    const std::string name = log_safe(host_port{request.host, request.port}.to_string());
     const std::string address = there.peer.remote().to_string();
     const std::string whom = name == address ? name : name + " (" + address + ")";
     std::string text = sentence(_("connected to {} in {}"), whom, duration_text(there.took)) + "\n";

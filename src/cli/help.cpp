@@ -21,7 +21,8 @@ void add_row(std::string& text, const std::string& left, const std::string& righ
 }
 
 std::string name_and_value(const option_description& option) {
-    return option.value.empty() ? option.name : option.name + " " + option.value;
+    const std::string names = option.letter.empty() ? option.name : option.letter + ", " + option.name;
+    return option.value.empty() ? names : names + " " + option.value;
 }
 
 void add_options(std::string& text, const command_description& command, bool advanced) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "cli/description.hpp"
+
 #include <string>
 #include <vector>
 
@@ -17,5 +19,7 @@ namespace aperto::cli {
 ///     130  interrupted (SIGINT); 143 by SIGTERM
 ///     any other: the client's own
 int run_lab(std::vector<std::string> args);
+/// Adds its options to `command`.
+void describe_lab(command_description& command);
 
 }  // namespace aperto::cli

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "cli/lab_arguments.hpp"
 
+#include "cli/foreign_options.hpp"
+#include "cli/lab.hpp"
 #include "core/i18n.hpp"
 #include "lab/bad_input.hpp"
 #include "lab/link_options.hpp"
@@ -266,37 +268,55 @@ void remember_files(const CLI::App& app, lab_request& out) {
     take("--junit", out.junit_path);
 }
 
-}  // namespace
+/// The parser, whose options write into `out` and `text`.
+struct lab_app : CLI::App {
+    lab_app(lab_request& out, written& text);
+    CLI::App* run = nullptr;
+    CLI::App* list = nullptr;
+    CLI::App* show = nullptr;
+    CLI::App* doctor = nullptr;
+};
 
-void read_lab_arguments(const std::vector<std::string>& args, lab_request& out) {
-    written text;
-    CLI::App app(_("A bad network on one machine: a server and a client, real TCP at both ends, and a wire "
-                   "between them that loses, delays "
-                   "and damages what it is told to. Needs no root."),
-                 "aperto lab");
-    app.formatter(std::make_shared<help_layout>());
-    app.set_help_flag("-h,--help", _("this help"))->group(_("Options"));
-    add_common(app, out, text);
-    add_once(app, out, text);
-    app.require_subcommand(0, 1);
-    auto* run = app.add_subcommand("run", _("run labs or scenario files and check what they expect"));
+lab_app::lab_app(lab_request& out, written& text)
+    : CLI::App(_("A bad network on one machine: a server and a client, real TCP at both ends, and a wire "
+                 "between them that loses, delays "
+                 "and damages what it is told to. Needs no root."),
+               "aperto lab") {
+    formatter(std::make_shared<help_layout>());
+    set_help_flag("-h,--help", _("this help"))->group(_("Options"));
+    add_common(*this, out, text);
+    add_once(*this, out, text);
+    require_subcommand(0, 1);
+    run = add_subcommand("run", _("run labs or scenario files and check what they expect"));
     run->add_option("scenario", out.names, _("names of labs, or files"))->required();
     add_common(*run, out, text);
     run->add_option("--junit", out.junit_path, _("write the results there as JUnit XML"))->type_name("FILE");
-    auto* list = app.add_subcommand("list", _("the labs there are"));
-    auto* show = app.add_subcommand("show", _("what a student reads before and after a lab"));
+    list = add_subcommand("list", _("the labs there are"));
+    show = add_subcommand("show", _("what a student reads before and after a lab"));
     show->add_option("lab", out.names, _("names of labs"))->required();
-    auto* doctor =
-        app.add_subcommand("doctor", _("what this machine allows, and the remedy for what it does not"));
+    doctor = add_subcommand("doctor", _("what this machine allows, and the remedy for what it does not"));
+}
+
+}  // namespace
+
+void describe_lab(command_description& command) {
+    lab_request unused;
+    written unread;
+    describe_app(lab_app(unused, unread), command);
+}
+
+void read_lab_arguments(const std::vector<std::string>& args, lab_request& out) {
+    written text;
+    lab_app app(out, text);
     try {
         auto reversed = args;
         std::reverse(reversed.begin(), reversed.end());
         app.parse(std::move(reversed));
-        out.what = run->parsed()      ? lab_request::verb::run
-                   : list->parsed()   ? lab_request::verb::list
-                   : show->parsed()   ? lab_request::verb::show
-                   : doctor->parsed() ? lab_request::verb::doctor
-                                      : lab_request::verb::once;
+        out.what = app.run->parsed()      ? lab_request::verb::run
+                   : app.list->parsed()   ? lab_request::verb::list
+                   : app.show->parsed()   ? lab_request::verb::show
+                   : app.doctor->parsed() ? lab_request::verb::doctor
+                                          : lab_request::verb::once;
         apply_common(out, text);
         if (out.what == lab_request::verb::once) {
             apply_once(out, text);
@@ -304,10 +324,10 @@ void read_lab_arguments(const std::vector<std::string>& args, lab_request& out) 
     } catch (const CLI::Success& help) {
         out.exit_now = app.exit(help);
     } catch (const CLI::ExtrasError&) {
-        remember_files(run->parsed() ? *run : app, out);
-        refuse_unknown(run->parsed() ? *run : app, app.remaining(true));
+        remember_files(app.run->parsed() ? *app.run : app, out);
+        refuse_unknown(app.run->parsed() ? *app.run : app, app.remaining(true));
     } catch (const CLI::ParseError& wrong) {
-        remember_files(run->parsed() ? *run : app, out);
+        remember_files(app.run->parsed() ? *app.run : app, out);
         throw lab::bad_input(wrong.what());
     }
 }

@@ -7,6 +7,9 @@
 #include "cli/terminal_text.hpp"
 #include "core/log_safe.hpp"
 
+#include <sys/ioctl.h>
+
+#include <algorithm>
 #include <chrono>
 #include <ctime>
 
@@ -16,6 +19,10 @@ namespace {
 
 /// Where a message's size stands, columns from the line's beginning; a longer message pushes it on.
 constexpr std::size_t size_column = 70;
+constexpr std::size_t size_width = 9;
+constexpr std::size_t columns_unknown = 80;
+/// Of a message, on a terminal that is too narrow for a row of everything.
+constexpr std::size_t text_least = 16;
 
 std::string ending_phrase(close_reason reason) {
     switch (reason) {
@@ -57,7 +64,10 @@ std::string time_of_day() {
 class text_report final : public report {
 public:
     explicit text_report(const options& settings)
-        : report(settings), prefix_(settings.prefix), times_(settings.times) {}
+        : report(settings),
+          prefix_(settings.prefix),
+          times_(settings.times),
+          descriptor_(settings.descriptor) {}
 
     void tell_started(const server& which) override {
         for (const endpoint& where : which.endpoints()) {
@@ -82,11 +92,11 @@ public:
             hold(held_messages_);
             return;
         }
-        std::string text =
-            beginning() + sentence(_("{} says  {}"), who.remote().to_string(), log_safe(message));
+        std::string text = beginning() + sentence(_("{} says  {}"), who.remote().to_string(), "");
+        text += message_text(message, display_width(text));
         const std::size_t width = display_width(text);
         text.append(width < size_column ? size_column - width : 2, ' ');
-        text += fmt::format("{:>9}\n", size_text(message.size()));
+        text += fmt::format("{:>{}}\n", size_text(message.size()), size_width);
         write(text);
     }
 
@@ -173,11 +183,21 @@ private:
         return false;
     }
 
+    /// A person's terminal shows one row a message; a file has more room.
+    std::string message_text(std::string_view message, std::size_t before) const {
+        winsize size{};
+        if (::ioctl(descriptor_, TIOCGWINSZ, &size) != 0) return log_safe(message);
+        const std::size_t columns = size.ws_col != 0 ? size.ws_col : columns_unknown;
+        const std::size_t taken = before + size_width + 2;
+        return one_row(message, columns > taken ? std::max(columns - taken, text_least) : text_least);
+    }
+
     std::string beginning() const { return times_ ? prefix_ + time_of_day() : prefix_; }
     void line(std::string_view text) { write(fmt::format("{}{}\n", beginning(), text)); }
 
     const std::string prefix_;
     const bool times_;
+    const int descriptor_;
     bool explained_ = false;  // the writer's thread alone
 };
 

@@ -20,9 +20,28 @@ std::size_t display_width(std::string_view text) {
         at += step.size;
         const int columns =
             step.kind == utf8::kind::character ? ::wcwidth(static_cast<wchar_t>(step.code_point)) : 1;
-        if (columns > 0) width += static_cast<std::size_t>(columns);
+        // Of what the locale does not know (with LC_ALL=C all but ASCII), most takes one.
+        width += columns < 0 ? 1 : static_cast<std::size_t>(columns);
     }
     return width;
+}
+
+std::string one_row(std::string_view bytes, std::size_t columns) {
+    std::string row;
+    std::size_t used = 0;
+    std::size_t kept = 0;  // bytes of the row that leave a column for the "…"
+    const char* at = bytes.data();
+    const char* const end = at + bytes.size();
+    while (at != end) {
+        const utf8::step step = utf8::decode(at, end);
+        const std::size_t before = row.size();
+        log_safe({at, step.size}, row);
+        used += display_width(std::string_view(row).substr(before));
+        if (used > columns) return row.substr(0, kept) + "…";
+        if (used < columns) kept = row.size();
+        at += step.size;
+    }
+    return row;
 }
 
 void terminal_filter::feed(std::string_view piece, std::string& out) {
