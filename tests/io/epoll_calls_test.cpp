@@ -69,5 +69,40 @@ TEST(EpollCalls, ASocketIsWatchedOnceHoweverOftenItIsWaitedFor) {
     on.run(story(on, asked));
 }
 
+/// A kernel that watches no more sockets (epoll_ctl(2): ENOSPC, max_user_watches) once it is full.
+class full_poller final : public io::poller {
+public:
+    explicit full_poller(bool& full) : full_(full) {}
+    int add(int descriptor, std::uint32_t events, std::uint64_t data) noexcept override {
+        return full_ ? -ENOSPC : of_machine_->add(descriptor, events, data);
+    }
+    int modify(int descriptor, std::uint32_t events, std::uint64_t data) noexcept override {
+        return full_ ? -ENOSPC : of_machine_->modify(descriptor, events, data);
+    }
+    int wait(std::span<epoll_event> into, std::int64_t nanoseconds) noexcept override {
+        return of_machine_->wait(into, nanoseconds);
+    }
+
+private:
+    bool& full_;
+    std::unique_ptr<io::poller> of_machine_ = io::open_poller();
+};
+
+TEST(EpollCalls, ASocketThatTheKernelDoesNotWatchIsToldAtOnce) {
+    bool full = false;
+    io::epoll_loop on({}, io::kernel::machine(), std::make_unique<full_poller>(full), clock::now());
+    const auto story = [](loop& here, bool& now_full) -> task<> {
+        const pair both = co_await make_pair_of(here);
+        now_full = true;
+        EXPECT_EQ(co_await send_all(here, both.client, "?"), 0);
+        receiving some(here, both.server);
+        EXPECT_EQ(co_await some, -ENOSPC);
+        now_full = false;
+        EXPECT_EQ(co_await receive_exactly(here, both.server, 1), "?");
+        close_both(here, both);
+    };
+    on.run(story(on, full));
+}
+
 }  // namespace
 }  // namespace aperto::seam

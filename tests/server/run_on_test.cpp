@@ -58,6 +58,34 @@ TEST(RunOn, MayBeDroppedByItsLoopAfterTheServerHasGone) {
     on->run(story());
 }
 
+TEST(RunOn, MayBeDroppedByItsLoopWithSessionsThatWait) {
+    bool ended = false;
+    struct at_its_end {
+        bool& told;
+        ~at_its_end() { told = true; }
+    };
+    const auto wait = [&ended](stream peer) -> task<> {
+        const at_its_end tells{ended};
+        while (const auto line = co_await peer.read_some())
+            co_await peer.write(*line);
+    };
+    {
+        std::unique_ptr<loop> on = loop::create();
+        server serving(on_loopback(), wait);
+        on->spawn(serving.run_on(*on));
+        auto story = [&]() -> task<> {
+            task<stream> asking = answered_client(serving);
+            const stream client = co_await asking;
+            on->stop();
+            co_await sleep(forever);
+        };
+        EXPECT_THROW(on->run(story()), error);
+        EXPECT_FALSE(ended);
+        on.reset();
+    }
+    EXPECT_TRUE(ended);
+}
+
 /// A process with fewer descriptors and one core, for as long as it lives.
 class poor_machine {
 public:
