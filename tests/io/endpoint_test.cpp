@@ -133,6 +133,7 @@ TEST(HostPort, IsReadAsPeopleTypeIt) {
 TEST(HostPort, SaysWhatIsWrong) {
     EXPECT_EQ(complaint_on_host("sala-3"), "The port is missing: write host:port.");
     EXPECT_EQ(complaint_on_host(":80"), "The host is missing: write host:port.");
+    EXPECT_NE(complaint_on_host("a:000080"), "") << "more digits than a port has";
     EXPECT_EQ(complaint_on_host("[::1"), "The bracket is never closed: write [address]:port.");
     EXPECT_EQ(complaint_on_host("[::1]80"),
               "Only a colon and a port may follow the bracket: write [address]:port.");

@@ -79,6 +79,19 @@ TEST(SavedSyn, WithoutOptionsAnnouncesNone) {
     EXPECT_FALSE(facts->timestamps);
 }
 
+TEST(SavedSyn, TakesNoOptionOfAnotherLengthForWhatItLooksLike) {
+    packet odd = tcp_syn();
+    odd.resize(24);
+    odd[12] = 0x60;
+    odd[20] = 4;  // SACK permitted has 2 bytes (RFC 2018, 2)
+    odd[21] = 3;
+    odd[22] = 0;
+    odd[23] = 1;
+    const std::optional<syn_facts> facts = decode(in_ipv4(odd));
+    ASSERT_TRUE(facts);
+    EXPECT_FALSE(facts->sack_permitted);
+}
+
 TEST(SavedSyn, IsNothingElse) {
     packet with_reset = tcp_syn();
     with_reset[13] = 0x06;
@@ -176,6 +189,11 @@ TEST(TcpFacts, TellTheOptionsThatTheKernelTells) {
         socklen_t size = sizeof info;
         ASSERT_EQ(getsockopt(each, IPPROTO_TCP, TCP_INFO, &info, &size), 0);
         const tcp_facts facts = read_tcp_facts(each);
+        EXPECT_EQ(facts.reordering, info.tcpi_reordering);
+        EXPECT_EQ(facts.send_mss, info.tcpi_snd_mss);
+        EXPECT_EQ(facts.receive_mss, info.tcpi_rcv_mss);
+        EXPECT_EQ(facts.path_mtu, info.tcpi_pmtu);
+        EXPECT_EQ(facts.congestion_window, info.tcpi_snd_cwnd);
         EXPECT_EQ(facts.ecn, (info.tcpi_options & TCPI_OPT_ECN) != 0);
         EXPECT_EQ(facts.sack, (info.tcpi_options & TCPI_OPT_SACK) != 0);
         EXPECT_EQ(facts.timestamps, (info.tcpi_options & TCPI_OPT_TIMESTAMPS) != 0);

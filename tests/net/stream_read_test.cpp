@@ -183,6 +183,18 @@ TEST_P(StreamRead, GivesAViewThatWritesLeaveAlone) {
     play(story());
 }
 
+TEST_P(StreamRead, ReadsNoMoreAtOnceThanAMessageMayHave) {
+    const auto story = []() -> task<> {
+        task<pair> meeting = meet();
+        pair both = co_await meeting;
+        both.peer.send("abc");
+        const std::size_t most = both.ours.options().max_message;
+        task<std::error_code> reading = failure_of(read_exactly(both.ours, most + 1));
+        EXPECT_EQ(co_await reading, errc::message_too_large);
+    };
+    play(story());
+}
+
 TEST_P(StreamRead, MixesTheWaysOfReading) {
     const auto story = []() -> task<> {
         task<pair> meeting = meet();
