@@ -2,6 +2,7 @@
 #pragma once
 
 #include "aperto/time.hpp"
+#include "core/number_text.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -24,7 +25,7 @@ std::optional<std::size_t> parse_size(std::string_view text);
 std::optional<std::uint64_t> parse_number(std::string_view text, std::uint64_t least, std::uint64_t most);
 
 /// "65,495", with the reader's separators.
-std::string grouped(std::uint64_t number);
+inline std::string grouped(std::uint64_t number) { return number_text(number); }
 /// "14 B", "65,495 B", "104.9 MB": exact up to six digits, then in powers of 1000.
 std::string size_text(std::uint64_t bytes);
 /// "0.06 ms", "201 ms", "12.5 s", "3 min 20 s".

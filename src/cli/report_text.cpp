@@ -4,7 +4,7 @@
 #include "cli/quantity.hpp"
 #include "cli/report.hpp"
 #include "cli/sentence.hpp"
-#include "cli/terminal_text.hpp"
+#include "core/display.hpp"
 #include "core/log_safe.hpp"
 
 #include <chrono>
@@ -16,6 +16,8 @@ namespace {
 
 /// Where a message's size stands, columns from the line's beginning; a longer message pushes it on.
 constexpr std::size_t size_column = 70;
+/// What `time_of_day` takes.
+constexpr std::size_t time_columns = 14;
 
 std::string ending_phrase(close_reason reason) {
     switch (reason) {
@@ -65,7 +67,7 @@ public:
                 where.is_any() ? sentence(_("every address, port {}"), std::to_string(where.port()))
                                : sentence(_("{}, port {}"), where.address(), std::to_string(where.port()));
             line(sentence(_("listening on {} · {} · {}"), place, which.why(),
-                          sentence(plural("{} worker", "{} workers", which.workers()), which.workers())));
+                          counted("{} worker", "{} workers", which.workers())));
         }
     }
 
@@ -86,8 +88,8 @@ public:
             beginning() + sentence(_("{} says  {}"), who.remote().to_string(), log_safe(message));
         const std::size_t width = display_width(text);
         text.append(width < size_column ? size_column - width : 2, ' ');
-        text += fmt::format("{:>9}\n", size_text(message.size()));
-        write(text);
+        text += fmt::format("{:>9}", size_text(message.size()));
+        put(text);
     }
 
     void closed(const connection_view& who, const closing& how) override {
@@ -130,27 +132,23 @@ public:
     void stopped() override {
         const std::uint64_t served = connections_;
         std::string text =
-            sentence(plural("stopped · served {} connection", "stopped · served {} connections", served),
-                     grouped(served));
+            counted("stopped · served {} connection", "stopped · served {} connections", served);
         if (const std::uint64_t bytes = invalid_bytes_)
-            text += sentence(plural(" · {} byte was not UTF-8", " · {} bytes were not UTF-8", bytes),
-                             grouped(bytes));
+            text += counted(" · {} byte was not UTF-8", " · {} bytes were not UTF-8", bytes);
         line(text);
     }
 
 protected:
     void summary(const tally& held_back, bool calm) override {
-        std::string text =
-            sentence(plural("{} message in a second, {}", "{} messages in a second, {}", held_back.messages),
-                     grouped(held_back.messages), size_text(held_back.message_bytes));
-        text +=
-            sentence(_(" · {} connected, {} closed"), grouped(held_back.accepted), grouped(held_back.closed));
+        std::string text = counted("{} message in a second, {}", "{} messages in a second, {}",
+                                   held_back.messages, size_text(held_back.message_bytes));
+        text += counted(" · {} connected", " · {} connected", held_back.accepted);
+        text += counted(", {} closed", ", {} closed", held_back.closed);
         if (held_back.limits != 0)
-            text += sentence(_(" · limits reached {} times"), grouped(held_back.limits));
+            text += counted(" · a limit reached {} time", " · limits reached {} times", held_back.limits);
         if (held_back.invalid != 0)
-            text += sentence(plural(" · {} client sent bytes that are not UTF-8",
-                                    " · {} clients sent bytes that are not UTF-8", held_back.invalid),
-                             grouped(held_back.invalid));
+            text += counted(" · {} client sent bytes that are not UTF-8",
+                            " · {} clients sent bytes that are not UTF-8", held_back.invalid);
         if (!calm && !explained_) {
             explained_ = true;
             text += _("   (too fast to read one by one; --messages all shows each)");
@@ -159,9 +157,7 @@ protected:
     }
 
     std::string dropped_line(std::uint64_t lines) const override {
-        return beginning() +
-               sentence(plural("{} log line was lost here", "{} log lines were lost here", lines),
-                        grouped(lines)) +
+        return beginning() + counted("{} log line was lost here", "{} log lines were lost here", lines) +
                "\n";
     }
 
@@ -174,7 +170,8 @@ private:
     }
 
     std::string beginning() const { return times_ ? prefix_ + time_of_day() : prefix_; }
-    void line(std::string_view text) { write(fmt::format("{}{}\n", beginning(), text)); }
+    void line(std::string_view text) { put(fmt::format("{}{}", beginning(), text)); }
+    void put(const std::string& text) { plain(text, display_width(prefix_) + (times_ ? time_columns : 2)); }
 
     const std::string prefix_;
     const bool times_;

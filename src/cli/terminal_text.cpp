@@ -4,26 +4,10 @@
 #include "core/log_safe.hpp"
 #include "core/utf8.hpp"
 
-#include <wchar.h>
-
 #include <limits>
 #include <utility>
 
 namespace aperto::cli {
-
-std::size_t display_width(std::string_view text) {
-    std::size_t width = 0;
-    const char* at = text.data();
-    const char* const end = at + text.size();
-    while (at != end) {
-        const utf8::step step = utf8::decode(at, end);
-        at += step.size;
-        const int columns =
-            step.kind == utf8::kind::character ? ::wcwidth(static_cast<wchar_t>(step.code_point)) : 1;
-        if (columns > 0) width += static_cast<std::size_t>(columns);
-    }
-    return width;
-}
 
 void terminal_filter::feed(std::string_view piece, std::string& out) {
     held_ += piece;

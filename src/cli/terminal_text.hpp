@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cstddef>
 #include <string>
 #include <string_view>
 
 /// Bytes from a peer on a person's terminal.
 namespace aperto::cli {
-
-/// Columns that `text`, UTF-8, takes on a terminal (wcwidth(3)).
-std::size_t display_width(std::string_view text);
 
 /// Makes a reply that comes in pieces fit to show: lines, tabs and every printable character pass; what a
 /// terminal would obey, and what is not UTF-8, is shown as an escape (`\x1B`), so that no server drives the

@@ -2,8 +2,8 @@
 #include "core/option_text.hpp"
 
 #include "aperto/error.hpp"
-#include "core/i18n.hpp"
 #include "core/log_safe.hpp"
+#include "core/sentence.hpp"
 
 #include <fmt/format.h>
 
@@ -18,39 +18,34 @@ std::string round_size(std::size_t bytes) {
     return fmt::format("{}", bytes);
 }
 
-template <class... Fields>
-std::string filled(const char* translated, const Fields&... fields) {
-    return fmt::vformat(translated, fmt::make_format_args(fields...));
-}
-
 }  // namespace
 
 std::string takes_number(std::string_view name, std::uint64_t least, std::uint64_t most,
                          std::string_view given) {
-    return filled(_("{} takes a whole number from {} to {}, not \"{}\""), name, std::to_string(least),
-                  std::to_string(most), log_safe(given));
+    return sentence(_("{} takes a whole number from {} to {}, not \"{}\""), name, std::to_string(least),
+                    std::to_string(most), log_safe(given));
 }
 
 std::string takes_power_of_two(std::string_view name, std::uint64_t least, std::uint64_t most,
                                std::string_view given) {
-    return filled(_("{} takes a power of two from {} to {}, not \"{}\""), name, std::to_string(least),
-                  std::to_string(most), log_safe(given));
+    return sentence(_("{} takes a power of two from {} to {}, not \"{}\""), name, std::to_string(least),
+                    std::to_string(most), log_safe(given));
 }
 
 std::string takes_size(std::string_view name, std::size_t least, std::string_view given) {
-    return filled(_("{} takes a size like 4096, 64KiB or 1MiB, at least {}, not \"{}\""), name,
-                  round_size(least), log_safe(given));
+    return sentence(_("{} takes a size like 4096, 64KiB or 1MiB, at least {}, not \"{}\""), name,
+                    round_size(least), log_safe(given));
 }
 
 std::string takes_time(std::string_view name, bool zero_allowed, std::string_view given) {
     const char* const words =
         zero_allowed ? _("{} takes a time like 200ms, 5s or 2m, from 0 to a century, or never, not \"{}\"")
                      : _("{} takes a time like 200ms, 5s or 2m, from 1us to a century, or never, not \"{}\"");
-    return filled(words, name, log_safe(given));
+    return sentence(words, name, log_safe(given));
 }
 
 std::string takes_no_nul(std::string_view name, std::string_view given) {
-    return filled(_("{} takes a text without a NUL in it, not \"{}\""), name, log_safe(given));
+    return sentence(_("{} takes a text without a NUL in it, not \"{}\""), name, log_safe(given));
 }
 
 void refuse_option(std::string_view name, std::string_view given, const std::string& sentence) {
