@@ -86,25 +86,31 @@ string replies_line(const load::plan& what, const load::outcome& seen) {
 
 string trouble(const load::outcome& seen) {
     string text;
-    const auto add = [&text](std::uint64_t count, const char* what) {
-        if (count > 0) text += line("", sentence(what, grouped(count)));
+    const auto add = [&text](std::uint64_t count, const string& what) {
+        if (count > 0) text += line("", what);
     };
-    add(seen.unanswered, _("{} requests were never answered"));
-    add(seen.closed_by_server, _("{} connections were closed by the server"));
-    add(seen.idle_lost, _("{} idle connections were closed by the server"));
-    add(seen.waits_for_port, _("{} times every source port was in use, and it had to wait"));
-    for (const auto& [code, count] : seen.failures) {
-        text += line("", sentence(_("{} connections failed: {}"), grouped(count),
-                                  system_reason({code, std::system_category()})));
-    }
+    add(seen.unanswered,
+        counted("{} request was never answered", "{} requests were never answered", seen.unanswered));
+    add(seen.closed_by_server, counted("{} connection was closed by the server",
+                                       "{} connections were closed by the server", seen.closed_by_server));
+    add(seen.idle_lost, counted("{} idle connection was closed by the server",
+                                "{} idle connections were closed by the server", seen.idle_lost));
+    add(seen.waits_for_port,
+        counted("{} time every source port was in use, and it had to wait",
+                "{} times every source port was in use, and it had to wait", seen.waits_for_port));
+    for (const auto& [code, count] : seen.failures)
+        add(count, counted("{} connection failed: {}", "{} connections failed: {}", count,
+                           system_reason({code, std::system_category()})));
     return text;
 }
 
 }  // namespace
 
 string bench_headline(const load::plan& what, const string& target) {
-    string text = sentence(_("bench        {} · {} connections"), target, grouped(what.connections));
-    if (what.idle_connections > 0) text += sentence(_(" and {} idle ones"), grouped(what.idle_connections));
+    string text = counted("bench        {1} · {0} connection", "bench        {1} · {0} connections",
+                          what.connections, target);
+    if (what.idle_connections > 0)
+        text += counted(" and {} idle one", " and {} idle ones", what.idle_connections);
     if (what.per_message_connection) text += _(", one for each message");
     if (what.reset) text += _(", each ended by a reset");
     text += " · " + size_text(what.size);
@@ -131,7 +137,7 @@ string bench_progress(const load::plan& what, const load::progress& now) {
     if (what.duration.count() > 0) text = sentence(_("{} of {}"), text, duration_text(what.duration));
     text += sentence(_(" · {} requests a second · p50 {} · p99 {}"), rounded(now.answers_a_second),
                      latency(now.p50_ns), latency(now.p99_ns));
-    if (now.failures > 0) text += sentence(_(" · {} connections lost"), grouped(now.failures));
+    if (now.failures > 0) text += counted(" · {} connection lost", " · {} connections lost", now.failures);
     return text;
 }
 
