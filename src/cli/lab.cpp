@@ -2,7 +2,7 @@
 #include "cli/lab.hpp"
 
 #include "cli/lab_arguments.hpp"
-#include "core/i18n.hpp"
+#include "core/display.hpp"
 #include "core/log_safe.hpp"
 #include "lab/bad_input.hpp"
 #include "lab/doctor.hpp"
@@ -12,9 +12,13 @@
 #include "lab/scenario.hpp"
 #include "lab/sentence.hpp"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <fstream>
+#include <sstream>
 #include <system_error>
 
 namespace aperto::cli {
@@ -32,7 +36,20 @@ using lab::sentence;
 
 void print(const std::string& text) { std::fputs(text.c_str(), stdout); }
 
-void complain(const std::string& text) { std::fprintf(stderr, "%s %s\n", _("error:"), text.c_str()); }
+void complain(const std::string& text) {
+    constexpr std::size_t indent = 7;
+    const auto whole = sentence("{} {}\n", _("error:"), text);
+    std::fputs(wrap(whole, terminal_columns(STDERR_FILENO), indent).c_str(), stderr);
+}
+
+/// Each of its lines by itself: what does not fit into one goes on below its own text.
+void print_lesson(const lab::ladder_style& style, const std::string& text) {
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+        const auto blanks = std::min(line.find_first_not_of(' '), line.size());
+        print(style.fitted(line + "\n", line.starts_with("- ") ? 2 : blanks));
+    }
+}
 
 void save_decisions(const std::string& path, const lab::run_report& report) {
     std::ofstream file(path, std::ios::trunc);
@@ -107,7 +124,8 @@ int run_once(lab_request& request) {
         ready(missing);
         if (request.show.json_path != "-" && request.show.detail == lab::ladder_detail::all) {
             print(_("how TCP is set on both hosts:"));
-            print("\n" + lab::settings_text(request.plan.server.settings, missing));
+            print("\n" +
+                  request.show.style.fitted(lab::settings_text(request.plan.server.settings, missing), 4));
         }
     };
     const auto report = lab::run_lab_once(request.plan, watcher);
@@ -135,7 +153,7 @@ lab::scenario_result run_scenario(const lab_request& request, const std::string&
     show_plan.title = lesson ? lesson->title : one.name;
     const bool to_person = request.show.json_path != "-";
     if (lesson && to_person) {
-        print(lesson->title + "\n\n" + lesson->before + "\n\n");
+        print_lesson(show_plan.style, lesson->title + "\n\n" + lesson->before + "\n\n");
         std::fflush(stdout);
     }
     lab::show view(show_plan, one.plan, one.expected);
@@ -156,7 +174,7 @@ lab::scenario_result run_scenario(const lab_request& request, const std::string&
         print(fmt::format("\n  {}  {}\n", passed ? _("PASSED") : _("FAILED"), one.name));
         print(passed ? "" : replay_hint(request, one));
         if (lesson && !lesson->after.empty()) {
-            print("\n" + lesson->after + "\n");
+            print_lesson(show_plan.style, "\n" + lesson->after + "\n");
         }
     }
     return result;
@@ -189,11 +207,11 @@ int run_scenarios(const lab_request& request) {
     return code;
 }
 
-int list_labs() {
+int list_labs(const lab_request& request) {
     const auto folder = lab::labs_folder();
     for (const auto& name : lab::lab_names(folder)) {
         const auto lesson = lab::lesson_for(fmt::format("{}/{}.toml", folder, name));
-        print(fmt::format("  {:<16}{}\n", name, lesson ? lesson->title : ""));
+        print(request.show.style.fitted(fmt::format("  {:<16}{}\n", name, lesson ? lesson->title : ""), 18));
     }
     print(fmt::format("{}  aperto lab run handshake\n", _("run one:")));
     return folder.empty() ? exit_bad_input : 0;
@@ -205,17 +223,19 @@ int show_labs(const lab_request& request) {
         if (!lesson) {
             throw lab::bad_input(sentence(_("there is no text for {}"), name));
         }
-        print(lesson->title + "\n\n" + lesson->before + "\n\n" + lesson->after + "\n");
+        print_lesson(request.show.style,
+                     lesson->title + "\n\n" + lesson->before + "\n\n" + lesson->after + "\n");
     }
     return 0;
 }
 
-int examine() {
+int examine(const lab_request& request) {
     bool good = true;
     for (const auto& one : lab::examine_machine()) {
-        print(fmt::format("  {} {:<22}{}\n", one.good ? "✓" : "✗", one.what, one.seen));
+        const auto& style = request.show.style;
+        print(style.fitted(fmt::format("  {} {:<22}{}\n", one.good ? "✓" : "✗", one.what, one.seen), 6));
         if (!one.remedy.empty()) {
-            print("      " + one.remedy + "\n");
+            print(style.fitted("      " + one.remedy + "\n", 6));
         }
         good = good && one.good;
     }
@@ -234,11 +254,11 @@ int dispatch(const std::vector<std::string>& args) {
     case lab_request::verb::run:
         return run_scenarios(request);
     case lab_request::verb::list:
-        return list_labs();
+        return list_labs(request);
     case lab_request::verb::show:
         return show_labs(request);
     case lab_request::verb::doctor:
-        return examine();
+        return examine(request);
     case lab_request::verb::once:
         break;
     }
@@ -258,7 +278,8 @@ int run_lab(std::vector<std::string> args) {
         return exit_bad_input;
     } catch (const lab::cannot_here& refused) {
         complain(sentence(_("the lab cannot work here: {}"), refused.what()));
-        std::fprintf(stderr, "       %s\n", refused.remedy().c_str());
+        std::fputs(wrap("       " + refused.remedy() + "\n", terminal_columns(STDERR_FILENO), 7).c_str(),
+                   stderr);
         return exit_cannot_here;
     } catch (const std::exception& failed) {
         complain(log_safe(failed.what()));

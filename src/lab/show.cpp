@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "lab/show.hpp"
 
+#include "core/display.hpp"
 #include "core/log_safe.hpp"
 #include "lab/json_lines.hpp"
 #include "lab/sentence.hpp"
@@ -17,6 +18,14 @@ namespace {
 
 constexpr std::uint64_t first_rungs = 120;  ///< of a run that are all drawn
 constexpr std::uint64_t rungs_max = 1000;   ///< and of what is out of the ordinary
+
+/// The sign at the beginning of a verdict's line in green or red.
+std::string coloured_sign(const std::string& line, bool holds) {
+    const auto begin = line.find_first_not_of(' ');
+    const auto end = line.find(' ', begin);
+    return fmt::format("{}{}{}\033[0m{}", line.substr(0, begin), holds ? "\033[32m" : "\033[31m",
+                       line.substr(begin, end - begin), line.substr(end));
+}
 
 std::chrono::nanoseconds wall_clock() { return std::chrono::system_clock::now().time_since_epoch(); }
 
@@ -59,7 +68,7 @@ run_watcher show::watcher() {
     run_watcher out;
     out.packet = [this](const seen_packet& one) { see(one); };
     out.output = [this](side whose, const std::string& line) {
-        print(fmt::format("{:<7}{} {}\n", side_text(whose), plan_.style.ascii ? "|" : "│", log_safe(line)));
+        print_output(whose, line);
         if (json_ != nullptr) {
             *json_ << fmt::format(R"({{"event":"output","from":"{}","text":{}}})", side_name(whose),
                                   json_string(line))
@@ -84,20 +93,30 @@ void show::begin(const std::vector<std::string>& missing) {
         }
         *json_ << "}}\n";
     }
-    print(sentence(_("server: {}"), log_safe(run_.server_program.text)) + "\n" +
-          sentence(_("client: {}"), log_safe(run_.client_program.text)) + "\n" +
-          sentence(_("seed {}"), run_.wire.seed) + "\n");
+    say(sentence(_("server: {}"), log_safe(run_.server_program.text)) + "\n" +
+            sentence(_("client: {}"), log_safe(run_.client_program.text)) + "\n" +
+            sentence(_("seed {}"), run_.wire.seed) + "\n",
+        2);
     if (plan_.detail != ladder_detail::none) {
-        print(ladder_.heading());
+        say(ladder_.heading());
     }
 }
+
+/// A line of a program behind its name; both names take the room of the longer one.
+void show::print_output(side whose, const std::string& line) {
+    const auto name = side_text(whose);
+    const auto room = std::max(display_width(name), display_width(side_text(other(whose)))) + 1;
+    const auto head = name + std::string(room - display_width(name), ' ') + "│ ";
+    say(head + log_safe(line) + "\n", display_width(head));
+}
+
+void show::say(const std::string& text, std::size_t indent) { print(plan_.style.fitted(text, indent)); }
 
 void show::print(const std::string& text) {
     if (json_ == &std::cout) {
         return;
     }
-    const auto out = plan_.style.ascii ? to_ascii(text) : text;
-    std::fwrite(out.data(), 1, out.size(), stdout);
+    std::fwrite(text.data(), 1, text.size(), stdout);
     std::fflush(stdout);
 }
 
@@ -127,24 +146,29 @@ void show::draw(const event& one) {
         return;
     }
     if (folded_ > 0) {
-        print(ladder_.gap(folded_));
+        say(ladder_.gap(folded_));
         folded_ = 0;
     }
     print(ladder_.rung(one));
     ++drawn_;
 }
 
+/// The evidence beside each sentence or, where some line would be too wide for that, below it.
 void show::print_verdicts(const std::vector<verdict>& verdicts) {
+    constexpr std::size_t sign_columns = 4;
     std::size_t width = 0;
+    std::size_t widest = 0;
     for (const auto& one : verdicts) {
-        width = std::max(width, columns_of(one.text));
+        width = std::max(width, display_width(one.text));
+        widest = std::max(widest, display_width(log_safe(one.evidence)));
     }
+    const bool beside = !plan_.style.wraps || sign_columns + width + 3 + widest <= plan_.style.columns;
     for (const auto& one : verdicts) {
-        const auto fill = std::string(width - columns_of(one.text), ' ');
-        const char* sign = one.holds ? "✓" : "✗";
-        const char* colour = !plan_.style.colour ? "" : one.holds ? "\033[32m" : "\033[31m";
-        print(fmt::format("  {}{}{} {}{}   {}\n", colour, sign, plan_.style.colour ? "\033[0m" : "", one.text,
-                          fill, log_safe(one.evidence)));
+        const auto evidence = beside ? std::string(width - display_width(one.text) + 3, ' ') : "\n      ";
+        const auto line = plan_.style.fitted(
+            fmt::format("  {} {}{}{}\n", one.holds ? "✓" : "✗", one.text, evidence, log_safe(one.evidence)),
+            sign_columns + 2);
+        print(plan_.style.colour ? coloured_sign(line, one.holds) : line);
     }
 }
 
@@ -154,11 +178,11 @@ std::vector<verdict> show::finish(const run_report& report) {
         verdicts.push_back(one.decide(report));
     }
     if (folded_ > 0 && plan_.detail != ladder_detail::none) {
-        print(ladder_.gap(folded_));
+        say(ladder_.gap(folded_));
     }
-    print("\n" + summary_text(report));
+    say("\n" + summary_text(report), summary_indent);
     if (run_.ask_kernel) {
-        print("\n" + timer_table(report));
+        say("\n" + timer_table(report));
     }
     if (!verdicts.empty()) {
         print("\n");

@@ -50,7 +50,10 @@ public:
 private:
     void see(const seen_packet& one);
     void draw(const event& one);
+    /// Made to fit the terminal; lines that are broken go on behind `indent` blanks.
+    void say(const std::string& text, std::size_t indent = 0);
     void print(const std::string& text);
+    void print_output(side whose, const std::string& line);
     void print_verdicts(const std::vector<verdict>& verdicts);
     void begin(const std::vector<std::string>& missing);
 
