@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/lab_arguments.hpp"
 
+#include "cli/cli11_help.hpp"
 #include "core/i18n.hpp"
 #include "lab/bad_input.hpp"
 #include "lab/link_options.hpp"
@@ -35,25 +36,6 @@ struct written {
 };
 
 using lab::sentence;
-
-/// CLI11's own adds how many values an option takes, "PACKET TIME x 2".
-class help_layout : public CLI::Formatter {
-public:
-    help_layout() {
-        column_width(29);
-        label("Usage", _("Usage"));
-        label("OPTIONS", _("OPTIONS"));
-        label("SUBCOMMAND", _("SUBCOMMAND"));
-        label("Subcommands", _("Subcommands"));
-        label("Options", _("Options"));
-        label("Positionals", _("Arguments"));
-    }
-
-    std::string make_option_opts(const CLI::Option* option) const override {
-        const auto value = option->get_type_name();
-        return value.empty() ? value : " " + value;
-    }
-};
 
 std::string dashed(std::string_view key) {
     std::string out = "--" + std::string(key);
@@ -238,8 +220,10 @@ void apply_once(lab_request& out, const written& text) {
         std::find_if(unknown.begin(), unknown.end(), [](const auto& one) { return one.starts_with('-'); });
     const auto& word = wrong == unknown.end() ? unknown.front() : *wrong;
     const auto near = lab::nearest_word(word, known);
+    const auto whose =
+        (app.get_parent() == nullptr ? "" : app.get_parent()->get_name() + " ") + app.get_name();
     throw lab::bad_input(near.empty()
-                             ? sentence(_("'{}' is no option or command here"), word)
+                             ? sentence(_("'{}' is no option or command of '{}'"), word, whose)
                              : sentence(_("there is no option '{}'; did you mean '{}'?"), word, near));
 }
 
@@ -253,17 +237,17 @@ lab_request read_lab_arguments(const std::vector<std::string>& args) {
                    "and damages what it is told to. Needs no root."),
                  "aperto lab");
     app.formatter(std::make_shared<help_layout>());
-    app.set_help_flag("-h,--help", _("this help"))->group(_("Options"));
+    app.set_help_flag("-h,--help", _("this help"));
     add_common(app, out, text);
     add_once(app, out, text);
     app.require_subcommand(0, 1);
     auto* run = app.add_subcommand("run", _("run labs or scenario files and check what they expect"));
-    run->add_option("scenario", out.names, _("names of labs, or files"))->required();
+    run->add_option("scenario", out.names, _("names of labs, or files"))->required()->type_name("LAB…");
     add_common(*run, out, text);
     run->add_option("--junit", out.junit_path, _("write the results there as JUnit XML"))->type_name("FILE");
     auto* list = app.add_subcommand("list", _("the labs there are"));
     auto* show = app.add_subcommand("show", _("what a student reads before and after a lab"));
-    show->add_option("lab", out.names, _("names of labs"))->required();
+    show->add_option("lab", out.names, _("names of labs"))->required()->type_name("LAB…");
     auto* doctor =
         app.add_subcommand("doctor", _("what this machine allows, and the remedy for what it does not"));
     try {
@@ -282,9 +266,12 @@ lab_request read_lab_arguments(const std::vector<std::string>& args) {
     } catch (const CLI::Success& help) {
         out.exit_now = app.exit(help);
     } catch (const CLI::ExtrasError&) {
-        refuse_unknown(run->parsed() ? *run : app, app.remaining(true));
+        const auto parsed = app.get_subcommands();
+        refuse_unknown(parsed.empty() ? app : *parsed.front(), app.remaining(true));
+    } catch (const CLI::RequiredError&) {
+        throw lab::bad_input(_("name a lab or a file; the labs there are:  aperto lab list"));
     } catch (const CLI::ParseError& wrong) {
-        throw lab::bad_input(wrong.what());
+        throw lab::bad_input(usage_text(wrong));
     }
     return out;
 }

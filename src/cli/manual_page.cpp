@@ -29,7 +29,7 @@ string troff(const string& text) {
 void add_options(string& page, const command_description& command) {
     for (const option_description& option : command.options) {
         page += fmt::format(".TP\n\\fB{}\\fR", troff(option.name));
-        if (!option.value.empty()) page += fmt::format(" \\fI{}\\fR", troff(option.value));
+        if (!option.value.empty()) page += fmt::format(" \\fI{}\\fR", troff(placeholder(option.value)));
         page += fmt::format("\n{}", troff(option.help));
         if (!option.fallback.empty()) page += fmt::format(" [{}]", troff(option.fallback));
         page += '\n';
@@ -37,7 +37,7 @@ void add_options(string& page, const command_description& command) {
 }
 
 void add_command(string& page, const command_description& command) {
-    page += fmt::format(".SS aperto {} {}\n{}\n", troff(command.name), troff(command.arguments),
+    page += fmt::format(".SS aperto {} {}\n{}\n", troff(command.name), troff(placeholder(command.arguments)),
                         troff(command.about.empty() ? command.summary : command.about));
     for (const argument_choice& choice : command.choices)
         page += fmt::format(".TP\n\\fB{}\\fR\n{}\n", troff(choice.value), troff(choice.help));
@@ -67,7 +67,8 @@ string manual_page(const std::vector<command_description>& commands) {
                         troff(_("TCP, to use and to see: a server and its client")));
     page += fmt::format(".SH {}\n", _("SYNOPSIS"));
     for (const command_description& command : commands)
-        page += fmt::format("\\fBaperto {}\\fR {}{}\n.br\n", troff(command.name), troff(command.arguments),
+        page += fmt::format("\\fBaperto {}\\fR {}{}\n.br\n", troff(command.name),
+                            troff(placeholder(command.arguments)),
                             command.options.empty() ? "" : troff(_(" [OPTIONS]")));
     page += fmt::format(".SH {}\n", _("COMMANDS"));
     for (const command_description& command : commands)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/command_line.hpp"
 #include "cli/description.hpp"
+#include "cli/help.hpp"
 #include "cli/sentence.hpp"
 #include "core/log_safe.hpp"
 
@@ -107,7 +108,7 @@ parsed parse_arguments(const command_description& command, const std::vector<std
         }
         const bool apart = equals == std::string::npos;
         if (apart && ++i == arguments.size())
-            throw usage_error(sentence(_("{} needs a value: {}"), option.name, option.value));
+            throw usage_error(sentence(_("{} needs a value: {}"), option.name, placeholder(option.value)));
         const std::string value = apart ? arguments[i] : word.substr(equals + 1);
         check_choice(option, value);
         option.set(value);
