@@ -2,9 +2,11 @@
 #include "cli/bench.hpp"
 
 #include "cli/bench_report.hpp"
+#include "cli/cli11_help.hpp"
 #include "cli/failure.hpp"
 #include "cli/quantity.hpp"
 #include "cli/sentence.hpp"
+#include "core/display.hpp"
 #include "core/signal_set.hpp"
 #include "load/generator.hpp"
 
@@ -49,6 +51,7 @@ void add_durations(CLI::App& app, load::plan& plan) {
     const auto add = [&app](const char* name, std::chrono::nanoseconds& into, const char* help) {
         app.add_option_function<std::string>(
                name, [&into](const std::string& text) { into = *parse_duration(text); }, help)
+            ->type_name("TIME")
             ->check(is_duration());
     };
     add("--duration", plan.duration, _("how long to measure (default 10s)"));
@@ -58,21 +61,30 @@ void add_durations(CLI::App& app, load::plan& plan) {
 
 void add_options(CLI::App& app, request& into) {
     load::plan& plan = into.plan;
-    app.add_option("--host", plan.host, _("the server's name or address"))->capture_default_str();
+    app.add_option("--host", plan.host, _("the server's name or address"))
+        ->type_name("HOST")
+        ->capture_default_str();
     app.add_option("--port", plan.port, _("the server's port"))
+        ->type_name("PORT")
         ->capture_default_str()
         ->check(CLI::Range(1, 65535));
-    app.add_option("--connections", plan.connections, _("connections that ask"))->capture_default_str();
+    app.add_option("--connections", plan.connections, _("connections that ask"))
+        ->type_name("N")
+        ->capture_default_str();
     app.add_option("--idle", plan.idle_connections, _("connections opened before that say nothing"))
+        ->type_name("N")
         ->capture_default_str();
     app.add_option("--rate", plan.rate,
                    _("requests a second, sent when due whatever the server does (open loop); "
-                     "without it each reply brings the next request (closed loop)"));
+                     "without it each reply brings the next request (closed loop)"))
+        ->type_name("N");
     app.add_option_function<std::string>(
            "--size", [&plan](const std::string& text) { plan.size = *parse_size(text); },
            _("bytes in a message (default 64)"))
+        ->type_name("SIZE")
         ->check(is_size());
     app.add_option("--pipeline", plan.pipeline, _("requests in flight on a connection"))
+        ->type_name("N")
         ->capture_default_str();
     app.add_option("--framing", plan.framing, _("how messages are told apart: stream, line or length"))
         ->transform(CLI::Transformer(
@@ -90,22 +102,24 @@ void add_options(CLI::App& app, request& into) {
                                                                    {"echo", load::expectation::echo},
                                                                    {"none", load::expectation::none}}))
         ->option_text("upper|echo|none");
-    app.add_option("--requests", plan.requests, _("end after so many requests"));
+    app.add_option("--requests", plan.requests, _("end after so many requests"))->type_name("N");
     app.add_option("--server-pid", plan.server_pid,
-                   _("a process of this machine whose CPU and memory are measured too: the server"));
+                   _("a process of this machine whose CPU and memory are measured too: the server"))
+        ->type_name("PID");
     app.add_flag("--json", into.json, _("print the result as one JSON object"));
     app.add_option("--histogram", into.histogram_file,
-                   _("write the latency distribution to a file, for HdrHistogram's plotters"));
+                   _("write the latency distribution to a file, for HdrHistogram's plotters"))
+        ->type_name("FILE");
     add_durations(app, plan);
 }
 
-// Every option of one sentence, none of CLI11's own words: they would not be in the reader's language.
 request parse(std::vector<std::string> args) {
     request result;
     CLI::App app(
         _("Puts a TCP server under load, compares every byte of every reply, says how fast they came."),
         "aperto bench");
-    app.set_help_flag("-h,--help", _("this text"));
+    app.formatter(std::make_shared<help_layout>());
+    app.set_help_flag("-h,--help", _("this help"));
     add_options(app, result);
     std::reverse(args.begin(), args.end());  // as CLI11 takes them
     try {
@@ -115,7 +129,7 @@ request parse(std::vector<std::string> args) {
         result.exit_now = exit_done;
         return result;
     } catch (const CLI::ParseError& wrong) {
-        result.exit_now = tell({exit_usage, wrong.what(), _("All options:  aperto bench --help")});
+        result.exit_now = tell({exit_usage, usage_text(wrong), _("All options:  aperto bench --help")});
         return result;
     }
     // A number of requests is an end in itself, and every one of them counts.
@@ -139,18 +153,26 @@ bool write_histogram(const std::string& path, const load::histogram& what) {
     return file && what.write(file.get());
 }
 
+void print_table(const std::string& rows) {
+    constexpr std::size_t text_column = 13;
+    std::fputs(wrap(rows, terminal_columns(STDOUT_FILENO), text_column).c_str(), stdout);
+}
+
 load::outcome run_load(const request& what, bool live) {
     load::generator::progress_listener listener;
     if (live) {
         listener = [&what](const load::progress& now) {
-            std::fprintf(stderr, "\r%s\033[K", bench_progress(what.plan, now).c_str());
+            // One line of it: a second one would stay on the screen.
+            const std::size_t columns = terminal_columns(STDERR_FILENO);
+            const std::string text = wrap(bench_progress(what.plan, now), columns == 0 ? 0 : columns - 1);
+            std::fprintf(stderr, "\r%s\033[K", text.substr(0, text.find('\n')).c_str());
             std::fflush(stderr);
         };
     }
     // The first interrupt ends the run early, the second one the program.
     const signal_set signals({.ending = {SIGINT, SIGTERM}});
     load::generator load(what.plan, listener, &signals.asked_to_end());
-    if (!what.json) std::fputs(bench_headline(what.plan, load.target_name()).c_str(), stdout);
+    if (!what.json) print_table(bench_headline(what.plan, load.target_name()));
     std::fflush(stdout);
     return load.run();
 }
@@ -165,7 +187,10 @@ int run_bench(std::vector<std::string> args) {
     try {
         const load::outcome seen = run_load(what, live);
         std::fputs(wipe, stderr);
-        std::fputs((what.json ? bench_json(what.plan, seen) : bench_text(what.plan, seen)).c_str(), stdout);
+        if (what.json)
+            std::fputs(bench_json(what.plan, seen).c_str(), stdout);
+        else
+            print_table(bench_text(what.plan, seen));
         const load::histogram& latency = what.plan.rate > 0 ? seen.corrected : seen.latency;
         if (!what.histogram_file.empty() && !write_histogram(what.histogram_file, latency)) {
             return tell({exit_failed, sentence(_("could not write {}"), what.histogram_file), {}});

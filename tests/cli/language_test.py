@@ -42,7 +42,7 @@ class Language(unittest.TestCase):
     def test_the_help_is_in_one_language(self):
         # What is typed is the same in every language: names of options, values, examples.
         typed = re.compile(r"\s*(aperto .*|-.*|\[\w+\]|)")
-        for command in ([], ["serve"], ["send"], ["demo"], ["lab"], ["lab", "run"], ["lab", "list"], ["lab", "show"],
+        for command in ([], ["serve"], ["send"], ["demo"], ["bench"], ["lab"], ["lab", "run"], ["lab", "list"], ["lab", "show"],
                         ["lab", "doctor"]):
             said = [run(*command, "--help", env=spoken_in(LANG=locale)).stdout.splitlines() for locale in ("C", "pt_BR.UTF-8")]
             both = [line for line in said[1] if line in said[0] and not typed.fullmatch(line)]
@@ -55,7 +55,9 @@ class Language(unittest.TestCase):
                 (("lab", "--seed"), "--seed precisa de um valor"),
                 (("lab", "--ascii=maybe"), "o valor de uma opção não é um dos que ela aceita"),
                 (("lab", "run"), "indique um laboratório ou um arquivo"),
-                (("lab", "list", "--json", "x"), "'--json' não é opção nem comando de 'aperto lab list'")):
+                (("lab", "list", "--json", "x"), "'--json' não é opção nem comando de 'aperto lab list'"),
+                (("bench", "--frobnicate"), "não existe a opção --frobnicate"),
+                (("bench", "--connections", "many"), "o valor de uma opção não é um dos que ela aceita")):
             done = run(*arguments, env=spoken_in(LANG="pt_BR.UTF-8"))
             self.assertEqual(done.returncode, 2, arguments)
             self.assertIn("erro: " + told, done.stderr)
