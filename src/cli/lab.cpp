@@ -231,9 +231,15 @@ int show_labs(const lab_request& request) {
 
 int examine(const lab_request& request) {
     bool good = true;
-    for (const auto& one : lab::examine_machine()) {
+    const auto parts = lab::examine_machine();
+    std::size_t widest = 0;
+    for (const auto& one : parts) {
+        widest = std::max(widest, display_width(one.what));
+    }
+    for (const auto& one : parts) {
         const auto& style = request.show.style;
-        print(style.fitted(fmt::format("  {} {:<22}{}\n", one.good ? "✓" : "✗", one.what, one.seen), 6));
+        const auto room = std::string(widest - display_width(one.what) + 2, ' ');
+        print(style.fitted(fmt::format("  {} {}{}{}\n", one.good ? "✓" : "✗", one.what, room, one.seen), 6));
         if (!one.remedy.empty()) {
             print(style.fitted("      " + one.remedy + "\n", 6));
         }

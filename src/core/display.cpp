@@ -8,6 +8,7 @@
 #include <wchar.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdlib>
 
@@ -34,6 +35,17 @@ std::string_view variable(const char* name) {
     return value == nullptr ? "" : value;
 }
 
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/// Whether `word`, a comma or the like behind it or not, is what a number before it counts.
+bool is_unit(std::string_view word) {
+    constexpr std::array<std::string_view, 15> units{"B",      "kB",     "MB",     "GB",  "bit/s",
+                                                     "kbit/s", "Mbit/s", "Gbit/s", "ns",  "us",
+                                                     "µs",     "ms",     "s",      "min", "%"};
+    const auto last = word.find_last_not_of(",.;:)");
+    return std::find(units.begin(), units.end(), word.substr(0, last + 1)) != units.end();
+}
+
 /// Puts the words of one line onto lines of at most `columns`.
 class line_breaker {
 public:
@@ -53,7 +65,20 @@ public:
     }
 
 private:
+    /// A word with what no line begins with.
     std::size_t word_size(std::string_view text) const {
+        auto size = bare_word_size(text);
+        while (size < text.size()) {
+            const auto end = std::min(text.find(' ', size + 1), text.size());
+            const auto next = text.substr(size + 1, end - size - 1);
+            const bool joined = next == "·" || next == "|" || (is_digit(text[size - 1]) && is_unit(next));
+            if (!joined || display_width(text.substr(0, end)) > columns_ - indent_) break;
+            size = end;
+        }
+        return size;
+    }
+
+    std::size_t bare_word_size(std::string_view text) const {
         const auto plain = std::min(text.find(' '), text.size());
         if (!text.starts_with('"')) return plain;
         for (auto end = text.find('"', 1); end != std::string_view::npos; end = text.find('"', end + 1)) {

@@ -12,9 +12,10 @@ namespace aperto {
 std::size_t display_width(std::string_view text);
 
 /// Breaks lines of `text` that are longer than `columns` between words, so that no terminal breaks them
-/// within one. Lines that come of it begin with `indent` blanks; the first one begins at column `used`. What
-/// stands in double quotes stays together where it fits into a line; a word wider than a line is cut between
-/// characters. Blanks inside a line are kept. 0 columns: nothing is broken.
+/// within one; not before a unit, nor before the dot that parts two remarks. Lines that come of it begin with
+/// `indent` blanks; the first one begins at column `used`. What stands in double quotes stays together where
+/// it fits into a line; a word wider than a line is cut between characters. Blanks inside a line are kept. 0
+/// columns: nothing is broken.
 std::string wrap(std::string_view text, std::size_t columns, std::size_t indent = 0, std::size_t used = 0);
 
 /// The width that $COLUMNS asks for; 0 where it asks for none.

@@ -60,6 +60,14 @@ TEST_F(display, a_quotation_stays_in_one_line_where_one_is_long_enough) {
     EXPECT_EQ(wrap("\"one two three\"", 8), "\"one two\nthree\"");
 }
 
+TEST_F(display, no_line_begins_with_a_unit_or_a_separator) {
+    EXPECT_EQ(wrap("window 64,240 B here", 14), "window\n64,240 B here");
+    EXPECT_EQ(wrap("took 9.5 ms, more", 9), "took\n9.5 ms,\nmore");
+    EXPECT_EQ(wrap("one two · three", 8), "one\ntwo ·\nthree");
+    EXPECT_EQ(wrap("plan B", 4), "plan\nB") << "no number before it";
+    EXPECT_EQ(wrap("123456 B", 6), "123456\nB") << "no line is long enough";
+}
+
 TEST_F(display, no_line_is_wider_than_the_terminal) {
     const std::string text =
         "olá, \"texto original\" 日本日本日本日本日本日本 · supercalifragilisticexpialidocious 1–1,460 "
