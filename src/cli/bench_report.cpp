@@ -51,7 +51,7 @@ string server_line(const load::outcome& seen) {
     if (seen.server_cpu_ns >= 0 && seen.answered > 0) {
         const auto each_ns = static_cast<double>(seen.server_cpu_ns) / static_cast<double>(seen.answered);
         text =
-            sentence(_("{} µs of CPU a request · {} of one core · "), fmt::format("{:.2f}", each_ns / 1e3),
+            sentence(_("{} µs of CPU a request · {} of one core · "), decimal_text(each_ns / 1e3, 2),
                      percent(static_cast<double>(seen.server_cpu_ns) / static_cast<double>(seen.elapsed_ns)));
     }
     return text + sentence(_("{} of memory at most"), size_text(seen.server_memory_most));
@@ -61,7 +61,7 @@ string generator_line(const load::outcome& seen) {
     const string busy = percent(static_cast<double>(seen.own_cpu_ns) / static_cast<double>(seen.elapsed_ns));
     const double waited = static_cast<double>(seen.own_waited_ns) / static_cast<double>(seen.elapsed_ns);
     string text = sentence(_("busy {} of one core"), busy);
-    if (waited >= 0.02) text += sentence(_(", {} more it waited for a core"), percent(waited));
+    if (waited >= 0.02) text += sentence(_(", and another {} waiting for one"), percent(waited));
     text += " · ";
     text += seen.generator_was_the_limit()
                 ? _("it was the bottleneck: the server could have answered faster than it asked")
