@@ -45,6 +45,12 @@ std::string ending_phrase(close_reason reason) {
     return {};
 }
 
+/// Why that engine serves. Where workers differ, each with its reason, it stays in English.
+std::string why_text(const std::string& why) {
+    const std::string fallback = "epoll: ";
+    return why.starts_with(fallback) ? fallback + _(why.substr(fallback.size()).c_str()) : why;
+}
+
 std::string time_of_day() {
     const auto since = std::chrono::system_clock::now().time_since_epoch();
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
@@ -66,7 +72,7 @@ public:
             const std::string place =
                 where.is_any() ? sentence(_("every address, port {}"), std::to_string(where.port()))
                                : sentence(_("{}, port {}"), where.address(), std::to_string(where.port()));
-            line(sentence(_("listening on {} · {} · {}"), place, which.why(),
+            line(sentence(_("listening on {} · {} · {}"), place, why_text(which.why()),
                           counted("{} worker", "{} workers", which.workers())));
         }
     }
