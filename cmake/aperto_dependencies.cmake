@@ -11,7 +11,6 @@ find_package(fmt REQUIRED)
 # The program alone.
 find_package(CLI11 REQUIRED)
 find_package(nlohmann_json REQUIRED)
-pkg_check_modules(libedit REQUIRED IMPORTED_TARGET libedit)
 
 # The lab alone.
 find_package(tomlplusplus REQUIRED)

@@ -32,12 +32,12 @@ function(aperto_room_tests room)
     if(NOT sources)
         return()
     endif()
-    add_executable(test_${room} ${sources})
+    add_executable(test_${room} ${sources} "${PROJECT_SOURCE_DIR}/tests/support/main.cpp")
     add_dependencies(tests test_${room})
     target_include_directories(test_${room} PRIVATE "${PROJECT_SOURCE_DIR}/tests" "${PROJECT_SOURCE_DIR}/src"
         "${PROJECT_SOURCE_DIR}/include")
     aperto_link_rooms(test_${room} ${room_${room}_uses} ${room} ${room_${room}_tests_use})
-    target_link_libraries(test_${room} PRIVATE GTest::gtest GTest::gtest_main GTest::gmock)
+    target_link_libraries(test_${room} PRIVATE GTest::gtest GTest::gmock)
     # In the folder where it was compiled: __FILE__, by which tests find their data, may be relative to it (ccache).
     gtest_discover_tests(test_${room}
         TEST_PREFIX "${room}/"

@@ -14,16 +14,22 @@ _aperto() {
     serve:--engine) words='auto uring epoll' ;;
     serve:--messages) words='auto all none' ;;
     serve:--log) words='text json' ;;
-    serve:--port | serve:--workers | serve:--config | serve:--check | serve:--max-connections | serve:--max-connections-per-address | serve:--accept-rate | serve:--exempt | serve:--allow | serve:--deny | serve:--backlog | serve:--max-message | serve:--high-water | serve:--memory-budget | serve:--handshake-deadline | serve:--idle-timeout | serve:--message-deadline | serve:--write-deadline | serve:--keepalive | serve:--user-timeout | serve:--drain-delay | serve:--drain-grace | serve:--drain-spread | serve:--drain-deadline) return ;;
+    serve:--port | serve:-p | serve:--workers | serve:--config | serve:--check | serve:--max-connections | serve:--max-connections-per-address | serve:--accept-rate | serve:--exempt | serve:--allow | serve:--deny | serve:--backlog | serve:--max-message | serve:--high-water | serve:--memory-budget | serve:--handshake-deadline | serve:--idle-timeout | serve:--message-deadline | serve:--write-deadline | serve:--keepalive | serve:--user-timeout | serve:--drain-delay | serve:--drain-grace | serve:--drain-spread | serve:--drain-deadline) return ;;
     send:--host) mapfile -t COMPREPLY < <(compgen -A hostname -- "$word"); return ;;
     send:--framing) words='stream line length raw' ;;
     send:--engine) words='auto uring epoll' ;;
-    send:--port | send:--timeout | send:--retry) return ;;
+    send:--port | send:-p | send:--timeout | send:--quiet-time | send:--retry) return ;;
+    bench:--host) mapfile -t COMPREPLY < <(compgen -A hostname -- "$word"); return ;;
+    bench:--framing) words='stream line length' ;;
+    bench:--expect) words='upper echo none' ;;
+    bench:--port | bench:-p | bench:--connections | bench:--idle | bench:--rate | bench:--size | bench:--pipeline | bench:--requests | bench:--server-pid | bench:--histogram | bench:--duration | bench:--warm-up | bench:--patience) return ;;
+    lab:--pcap-view) words='sent client server' ;;
+    lab:--seed | lab:--timeout | lab:--show | lab:--json | lab:--pcap | lab:--html | lab:--decisions | lab:--save-decisions | lab:--server | lab:--client | lab:--ready | lab:--host-mtu | lab:--rto-min | lab:--setting | lab:--drop | lab:--mark | lab:--hold | lab:--loss | lab:--burst-enter | lab:--burst-leave | lab:--burst-bad-loss | lab:--burst-good-loss | lab:--loss-list | lab:--delay | lab:--jitter | lab:--jitter-shape | lab:--keep-order | lab:--rate | lab:--overhead | lab:--queue-packets | lab:--queue-bytes | lab:--reorder | lab:--reorder-gap | lab:--reorder-distance | lab:--reorder-wait | lab:--duplicate | lab:--corrupt | lab:--corrupt-where | lab:--mtu | lab:--mtu-reply | lab:--ecn | lab:--blackhole | lab:--junit) return ;;
     serve:*) words='upper echo discard --host --port --framing --once --workers --engine --messages --log --config --check --max-connections --max-connections-per-address --accept-rate --exempt --allow --deny --backlog --max-message --high-water --memory-budget --handshake-deadline --idle-timeout --message-deadline --write-deadline --keepalive --user-timeout --drain-delay --drain-grace --drain-spread --drain-deadline --lang --help' ;;
-    send:*) words='--host --port --framing --timeout --retry --facts --engine --lang --help' ;;
+    send:*) words='--host --port --framing --timeout --quiet-time --until-close --retry --facts --engine --lang --help' ;;
     demo:*) words='--lang --help' ;;
-    bench:*) words='--lang --help' ;;
-    lab:*) words='--lang --help' ;;
+    bench:*) words='--host --port --connections --idle --rate --size --pipeline --framing --per-message-connection --reset --expect --requests --server-pid --json --histogram --duration --warm-up --patience --lang --help' ;;
+    lab:*) words='run list show doctor --seed --timeout --show --json --pcap --pcap-view --html --decisions --save-decisions --no-colour --no-color --ascii --server --client --ready --host-mtu --rto-min --setting --ipv6 --ask-kernel --drop --mark --hold --loss --burst-enter --burst-leave --burst-bad-loss --burst-good-loss --loss-list --delay --jitter --jitter-shape --keep-order --rate --overhead --queue-packets --queue-bytes --reorder --reorder-gap --reorder-distance --reorder-wait --duplicate --corrupt --corrupt-where --mtu --mtu-reply --ecn --blackhole --junit --lang --help' ;;
     *) words='serve send demo bench lab --help --version --lang' ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")

@@ -66,10 +66,40 @@ install_packages() {
     local log=$root/build/packages.log
     mkdir -p "$root/build"
     local apt=("${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
-    if ! { "${apt[@]}" update && "${apt[@]}" install -y --no-install-recommends "$@"; } > "$log" 2>&1 < /dev/null; then
+    local status=0
+    keep_services_still "$@"
+    { "${apt[@]}" update && "${apt[@]}" install -y --no-install-recommends "$@"; } > "$log" 2>&1 < /dev/null || status=$?
+    release_services "$@"
+    if ((status != 0)); then
         tail -n 20 "$log" >&2
         fail "apt-get could not install them (all of its output: $log)"
     fi
+}
+
+# Servers are installed for the tests to run: none becomes a service of this machine, now or at its next start.
+# Uses the caller's `sudo`, as the function below does. A policy that is there already is left alone.
+services_policy=/usr/sbin/policy-rc.d
+services_mark='# of aperto, for as long as it installs packages'
+
+keep_services_still() {
+    if [[ " $* " =~ \ (nginx|postgresql|redis-server)\  && ! -e $services_policy ]]; then
+        printf '#!/bin/sh\n%s\nexit 101\n' "$services_mark" | "${sudo[@]}" tee "$services_policy" > /dev/null
+        "${sudo[@]}" chmod 755 "$services_policy"
+        trap 'release_services' EXIT
+    fi
+}
+
+release_services() {
+    local package
+    if grep -qsF "$services_mark" "$services_policy"; then
+        "${sudo[@]}" rm -f "$services_policy"
+        trap - EXIT
+    fi
+    for package in "$@"; do
+        if [[ $package == @(nginx|postgresql|redis-server) ]] && has systemctl; then
+            "${sudo[@]}" systemctl --quiet disable "$package" > /dev/null 2>&1 || true
+        fi
+    done
 }
 
 # configure PRESET [-DNAME=VALUE...]: plans the build, quietly.

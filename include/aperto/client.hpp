@@ -3,6 +3,7 @@
 
 #include "aperto/stream.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,9 +16,11 @@ struct client_options {
     duration attempt_delay = std::chrono::milliseconds(250);
     /// `ask` only: how long the whole exchange may take after the connection is there.
     duration reply_deadline = std::chrono::seconds(30);
-    /// `ask` with framing stream or raw: a reply is whole when the peer ends the stream, or when it has been
-    /// quiet for so long.
-    duration quiet = std::chrono::milliseconds(250);
+    /// `ask` with framing stream or raw: a reply is whole when the peer ends the stream; one that keeps it
+    /// open says in no way that its reply is whole, which is then taken for so once it has been quiet for
+    /// this long. None: as long as a segment lost three times in a row takes to come, by the measured round
+    /// trip, a second at least. `forever`: only the end of the stream ends a reply.
+    std::optional<duration> quiet{};
     aperto::engine engine = engine::automatic;  ///< for the blocking `ask` alone
     connect_options socket{};
     stream_options stream{};
@@ -31,7 +34,7 @@ task<stream> connect(host_port where, client_options options = {});
 
 /// Connects, sends `message`, half-closes (framing stream or raw), gives the reply, closes. Blocks; needs no
 /// loop; not to be called on a thread that runs one. Throws `error`; `errc::cut_short` where the reply broke
-/// off.
+/// off, or, with framing, where none came or its line lacks its end.
 std::string ask(std::string_view where, std::string_view message, client_options options = {});
 /// The same for coroutines; any number at once.
 task<std::string> async_ask(std::string_view where, std::string_view message, client_options options = {});

@@ -26,6 +26,7 @@ class timer_wheel;
 class mailbox;
 class memory_account;
 class errand;
+class loop_handle;
 
 /// What completes the operations of a loop.
 enum class engine {
@@ -133,6 +134,8 @@ public:
     /// Runs `work` on the loop's thread, soon. Any thread. What `work` throws leaves `run`; what else was
     /// posted stays for the next one.
     void post(std::function<void()> work);
+    /// For threads that may live longer than the loop (aperto/loop_handle.hpp).
+    loop_handle handle() const noexcept;
     /// The library's own: as `post`, without an allocation (io/mailbox.hpp).
     void post(errand& what) noexcept;
     void withdraw(errand& what) noexcept;

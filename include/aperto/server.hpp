@@ -216,7 +216,8 @@ private:
 
 /// Serves until SIGINT or SIGTERM, then ends cleanly. Gives the exit code for `main`: 0; 5 when it could not
 /// start (the port is in use, an option is not in its range), 1 when it failed later, with the reason on
-/// standard error. Any thread, whatever other threads there are.
+/// standard error. Where that is a terminal, and nobody takes the events, it says there where it listens. Any
+/// thread, whatever other threads there are.
 int serve(const options& options, handler what);
 int serve(std::uint16_t port, handler what);
 

@@ -179,6 +179,12 @@ public:
     task<> write(std::span<const std::string_view> parts);
     /// A message in the framing of the options.
     task<> write_message(std::string_view message);
+    /// Writes `data` where there is room for all of it, and never waits: for one who tells many, and leaves
+    /// out who is slow. False, and nothing of it is written, where it would pass `high_water`, where another
+    /// write waits, and where writing has ended or failed; the reader is told of that. Throws std::bad_alloc.
+    bool try_write(std::string_view data);
+    /// Bytes written that the kernel has not taken yet.
+    std::size_t unsent() const noexcept;
     /// Waits until the kernel has taken all that was written.
     detail::write_awaiter flush() { return {*connection_, {}, detail::write_awaiter::until::sent}; }
     /// Half-close: sends what was written, then the end of the stream. Reading goes on.

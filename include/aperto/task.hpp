@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "aperto/cxx20.hpp"
+#include "aperto/detail/coroutine_frame.hpp"
+
 #include <cassert>
 #include <coroutine>
 #include <cstddef>
@@ -26,8 +29,6 @@ class promise_base {
 public:
     static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
     static void operator delete(void* frame, std::size_t bytes) noexcept { free_frame(frame, bytes); }
-
-    std::suspend_always initial_suspend() const noexcept { return {}; }
 
     struct final_awaiter {
         bool await_ready() const noexcept { return false; }
@@ -125,6 +126,7 @@ public:
     task<T> get_return_object() noexcept {
         return task<T>(std::coroutine_handle<task_promise>::from_promise(*this));
     }
+    frame_check<task_promise> initial_suspend() noexcept { return {*this}; }
     template <class U>
     void return_value(U&& value) {
         value_.emplace(std::forward<U>(value));
@@ -147,6 +149,7 @@ public:
     task<void> get_return_object() noexcept {
         return task<void>(std::coroutine_handle<task_promise>::from_promise(*this));
     }
+    frame_check<task_promise> initial_suspend() noexcept { return {*this}; }
     void return_void() const noexcept {}
     void unhandled_exception() noexcept { exception_ = std::current_exception(); }
     void result() {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "aperto/cxx20.hpp"
+
 #include <array>
 #include <cstdint>
 #include <optional>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "aperto/cxx20.hpp"
+
 namespace aperto {
 
 inline constexpr const char* version = "0.1.0";

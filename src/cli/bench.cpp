@@ -3,7 +3,10 @@
 
 #include "cli/bench_report.hpp"
 #include "cli/cli11_help.hpp"
+#include "cli/command_line.hpp"
 #include "cli/failure.hpp"
+#include "cli/foreign_options.hpp"
+#include "cli/option_values.hpp"
 #include "cli/quantity.hpp"
 #include "cli/sentence.hpp"
 #include "core/display.hpp"
@@ -61,10 +64,10 @@ void add_durations(CLI::App& app, load::plan& plan) {
 
 void add_options(CLI::App& app, request& into) {
     load::plan& plan = into.plan;
-    app.add_option("--host", plan.host, _("the server's name or address"))
+    app.add_option("--host", plan.host, _("the server's name or address; HOST:PORT names its port too"))
         ->type_name("HOST")
         ->capture_default_str();
-    app.add_option("--port", plan.port, _("the server's port"))
+    app.add_option("-p,--port", plan.port, _("the server's port"))
         ->type_name("PORT")
         ->capture_default_str()
         ->check(CLI::Range(1, 65535));
@@ -113,14 +116,20 @@ void add_options(CLI::App& app, request& into) {
     add_durations(app, plan);
 }
 
-request parse(std::vector<std::string> args) {
-    request result;
-    CLI::App app(
+std::unique_ptr<CLI::App> make_app(request& into) {
+    auto app = std::make_unique<CLI::App>(
         _("Puts a TCP server under load, compares every byte of every reply, says how fast they came."),
         "aperto bench");
-    app.formatter(std::make_shared<help_layout>());
-    app.set_help_flag("-h,--help", _("this help"));
-    add_options(app, result);
+    app->formatter(std::make_shared<help_layout>());
+    app->set_help_flag("-h,--help", _("this help"));
+    add_options(*app, into);
+    return app;
+}
+
+request parse(std::vector<std::string> args) {
+    request result;
+    const std::unique_ptr<CLI::App> made = make_app(result);
+    CLI::App& app = *made;
     std::reverse(args.begin(), args.end());  // as CLI11 takes them
     try {
         app.parse(std::move(args));
@@ -132,6 +141,12 @@ request parse(std::vector<std::string> args) {
         result.exit_now = tell({exit_usage, usage_text(wrong), _("All options:  aperto bench --help")});
         return result;
     }
+    try {
+        split_host_and_port(result.plan.host, result.plan.port);
+    } catch (const usage_error& wrong) {
+        result.exit_now = tell({exit_usage, wrong.what(), _("All options:  aperto bench --help")});
+        return result;
+    }
     // A number of requests is an end in itself, and every one of them counts.
     if (result.plan.requests != 0) {
         if (app.count("--duration") == 0) result.plan.duration = std::chrono::nanoseconds(0);
@@ -141,10 +156,10 @@ request parse(std::vector<std::string> args) {
 }
 
 failure explain(const error& cause, const load::plan& plan) {
-    if (cause.code() == std::errc::invalid_argument) return {exit_usage, cause.whom(), {}};
     if (cause.tried() == "connect to" || cause.tried() == "look up") {
         return explain_connect(cause, plan.host, plan.port, plan.patience);
     }
+    if (cause.code() == std::errc::invalid_argument) return {exit_usage, cause.whom(), {}};
     return {exit_failed, cause.what(), cause.advice()};
 }
 
@@ -178,6 +193,11 @@ load::outcome run_load(const request& what, bool live) {
 }
 
 }  // namespace
+
+void describe_bench(command_description& command) {
+    request unused;
+    describe_app(*make_app(unused), command);
+}
 
 int run_bench(std::vector<std::string> args) {
     const request what = parse(std::move(args));

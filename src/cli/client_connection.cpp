@@ -5,6 +5,7 @@
 #include "cli/quantity.hpp"
 #include "cli/sentence.hpp"
 #include "core/display.hpp"
+#include "core/log_safe.hpp"
 
 #include <unistd.h>
 
@@ -62,14 +63,14 @@ task<connected> connect_patiently(const send_request& request, stream_options op
         if (tries == request.retries) throw command_failed(why);
         const std::string line = sentence(_("{}; trying again in {} ({} of {})"), why.what,
                                           duration_text(pause), tries + 1, request.retries);
-        std::fprintf(stderr, "%s\n", line.c_str());
+        print_error_text(line + "\n", 2);
         co_await sleep(pause);
         pause = std::min(2 * pause, longest_pause);
     }
 }
 
 void print_handshake(const send_request& request, const connected& there) {
-    const std::string name = host_port{request.host, request.port}.to_string();
+    const std::string name = log_safe(host_port{request.host, request.port}.to_string());
     const std::string address = there.peer.remote().to_string();
     const std::string whom = name == address ? name : name + " (" + address + ")";
     std::string text = sentence(_("connected to {} in {}"), whom, duration_text(there.took)) + "\n";

@@ -6,6 +6,7 @@
 #include "cli/completion.hpp"
 #include "cli/config.hpp"
 #include "cli/help.hpp"
+#include "cli/option_values.hpp"
 #include "cli/options_table.hpp"
 #include "cli/sentence.hpp"
 #include "core/log_safe.hpp"
@@ -24,13 +25,14 @@ bool is_one_of(const std::string& word, std::initializer_list<const char*> words
 
 /// `aperto completion SHELL`, for packagers: not listed in the help.
 std::string completion_text(const std::vector<std::string>& arguments,
-                            const std::vector<command_description>& commands) {
+                            std::vector<command_description> commands) {
     const std::string shell = arguments.size() == 1 ? arguments[0] : "";
+    if (shell == "options") return options_table(commands);
+    describe_foreign_options(commands);
     if (shell == "bash") return bash_completion(commands);
     if (shell == "zsh") return zsh_completion(commands);
     if (shell == "fish") return fish_completion(commands);
     if (shell == "man") return manual_page(commands);
-    if (shell == "options") return options_table(commands);
     throw usage_error(_("completion takes one of bash, zsh, fish, man"));
 }
 
@@ -100,6 +102,7 @@ invocation parse_command_line(const std::vector<std::string>& arguments) {
             asked.text = command_help(*found);
             return asked;
         }
+        if (name == "send") split_host_and_port(asked.send.host, asked.send.port);
         if (!asked.serve.check.empty()) {
             take_config(*found, asked.serve.check);
             asked.text = sentence(_("{}: nothing is wrong"), log_safe(asked.serve.check)) + "\n";

@@ -27,4 +27,10 @@ std::vector<command_description> describe_commands(serve_request& serve, send_re
     return commands;
 }
 
+void describe_foreign_options(std::vector<command_description>& commands) {
+    for (const foreign_command& other : foreign_commands)
+        for (command_description& command : commands)
+            if (command.name == other.name) other.describe(command);
+}
+
 }  // namespace aperto::cli

@@ -17,4 +17,7 @@ command_description describe_serve(serve_request& request);
 void add_limits(std::vector<option_description>& to, aperto::options& options);
 command_description describe_send(send_request& request);
 
+/// Adds the options of the commands that read their own arguments: for who writes about them all.
+void describe_foreign_options(std::vector<command_description>& commands);
+
 }  // namespace aperto::cli

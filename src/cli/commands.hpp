@@ -32,7 +32,9 @@ struct send_request {
     std::uint16_t port = 9999;
     aperto::framing framing = framing::stream;
     aperto::engine engine = engine::automatic;
-    duration timeout = std::chrono::seconds(5);  ///< for the connection, then for each silence of the server
+    duration timeout = std::chrono::seconds(5);  ///< for the connection, then for each 1 KiB of the reply
+    /// So quiet a reply without framing is whole, where the server keeps the connection; none: as measured.
+    std::optional<duration> quiet_time;
     unsigned retries = 0;
     bool facts = false;
 };

@@ -59,7 +59,9 @@ string bash_value_cases(const command_description& command) {
     std::vector<string> free;
     for (const option_description& option : command.options) {
         if (option.value.empty()) continue;
-        const string pattern = command.name + ":" + option.name;
+        const string name = command.name + ":";
+        const string pattern =
+            name + option.name + (option.letter.empty() ? "" : " | " + name + option.letter);
         if (has_choices(option))
             text += fmt::format("    {}) words='{}' ;;\n", pattern, choices_of(option));
         else if (option.value == "HOST")
@@ -83,14 +85,16 @@ string bash_words(const command_description& command) {
 }
 
 string zsh_option(const option_description& option) {
-    string spec = fmt::format("{}[{}]", option.name, zsh_text(option.help));
+    string spec = fmt::format("[{}]", zsh_text(option.help));
     if (has_choices(option))
         spec += fmt::format(":{}:({})", option.name.substr(2), choices_of(option));
     else if (option.value == "HOST")
         spec += ":host:_hosts";
     else if (!option.value.empty())
         spec += fmt::format(":{}: ", option.value);
-    return quoted(spec);
+    if (option.letter.empty()) return quoted(option.name + spec);
+    return quoted(fmt::format("({} {})", option.letter, option.name)) +
+           fmt::format("{{{},{}}}", option.letter, option.name) + quoted(spec);
 }
 
 string zsh_common() {
@@ -166,6 +170,7 @@ string fish_completion(const std::vector<command_description>& commands) {
             text += fmt::format("{} -a {} -d {}\n", within, choice.value, quoted(choice.help));
         for (const option_description& option : command->options) {
             text += fmt::format("{} -l {}", within, option.name.substr(2));
+            if (!option.letter.empty()) text += " -s " + option.letter.substr(1);
             if (has_choices(option))
                 text += fmt::format(" -x -a {}", quoted(choices_of(option)));
             else if (option.value == "HOST")

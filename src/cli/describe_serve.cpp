@@ -4,7 +4,7 @@
 #include "cli/option_values.hpp"
 #include "cli/sentence.hpp"
 #include "core/log_safe.hpp"
-#include "server/option_ranges.hpp"
+#include "core/option_ranges.hpp"
 
 namespace aperto::cli {
 

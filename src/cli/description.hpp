@@ -12,6 +12,7 @@ namespace aperto::cli {
 
 struct option_description {
     std::string name = {};      ///< "--port"
+    std::string letter = {};    ///< "-p", where there is a short form
     std::string value = {};     ///< "PORT"; "auto|uring|epoll" where only these are taken; empty: a flag
     std::string help = {};      ///< translated
     std::string fallback = {};  ///< what holds without the option, as the help shows it; may be empty
@@ -42,7 +43,8 @@ struct command_description {
     /// Takes what is no option. Throws `usage_error`. None: the command takes no arguments.
     std::function<void(std::vector<std::string>)> set_arguments = {};
     bool hidden = false;  ///< works, but is not listed
-    /// Reads its arguments itself, options and all; `options` is then empty.
+    /// Reads its arguments itself, options and all, which its usage line names; `options` is then for
+    /// reading.
     bool own_arguments = false;
 };
 

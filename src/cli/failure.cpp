@@ -5,6 +5,8 @@
 #include "cli/quantity.hpp"
 #include "cli/sentence.hpp"
 #include "core/display.hpp"
+#include "core/log_safe.hpp"
+#include "io/host_text.hpp"
 
 #include <unistd.h>
 
@@ -39,6 +41,19 @@ string connect_reason(const error& cause, duration limit) {
         return _("this machine forbids it (permission denied)");
     if (is(cause, std::errc::connection_reset)) return _("the connection was reset at once");
     return system_reason(cause.code());
+}
+
+bool lacks_zone(const error& cause, const string& host) {
+    const auto address = endpoint::from_address(host, 0);
+    return is(cause, std::errc::invalid_argument) && address && io::lacks_zone(*address);
+}
+
+string zone_advice(const string& host) {
+    return sentence(
+        _("An fe80:: address is valid on one link alone. Add the network interface that leads there, one "
+          "that `ip link` shows:\n"
+          "--host {}%eth0"),
+        host);
 }
 
 string connect_advice(const error& cause, std::uint16_t port) {
@@ -114,8 +129,14 @@ failure explain_other(const error& cause) {
     return {exit_failed, cause.what(), {}};
 }
 
-failure explain_connect(const error& cause, const string& host, std::uint16_t port, duration limit) {
+failure explain_connect(const error& cause, const string& name, std::uint16_t port, duration limit) {
+    const string host = log_safe(name);
     if (is_name_error(cause)) return explain_name(cause, host, exit_no_connection);
+    if (lacks_zone(cause, name))
+        return {exit_no_connection,
+                sentence(_("could not connect to {} port {}: {}"), host, std::to_string(port),
+                         _("the address lacks its zone")),
+                zone_advice(host)};
     return {exit_no_connection,
             sentence(_("could not connect to {} port {}: {}"), with_address(host, cause.whom()),
                      std::to_string(port), connect_reason(cause, limit)),
@@ -149,10 +170,32 @@ string port_in_use(std::uint16_t port) {
     return sentence(_("port {} is in use"), number);
 }
 
-failure explain_listen(const error& cause, const string& host, std::uint16_t port) {
+/// No program holds the port: a server without SO_REUSEADDR was there, and closed a connection first.
+failure explain_time_wait(std::uint16_t port, duration left) {
+    // A person counts seconds; the last of them has begun.
+    const string rest = duration_text(std::chrono::ceil<std::chrono::seconds>(left));
+    return {
+        exit_no_listen,
+        sentence(
+            _("could not listen: port {} is not free yet: a connection that ended there is in TIME_WAIT for "
+              "another {}"),
+            std::to_string(port), rest),
+        sentence(
+            _("No program holds it. TCP keeps the port that long for segments that are still on their way, "
+              "where the server that was there did not set SO_REUSEADDR.\n"
+              "Wait {}, or take another port:  aperto serve --port 0  takes any free one."),
+            rest)};
+}
+
+failure explain_listen(const error& cause, const string& name, std::uint16_t port) {
+    const string host = log_safe(name);
     const string number = std::to_string(port);
     if (is_engine_refused(cause)) return explain_other(cause);
     if (is_name_error(cause)) return explain_name(cause, host, exit_no_listen);
+    if (const auto left = is(cause, std::errc::address_in_use) && !find_port_owner(port)
+                              ? find_time_wait(port)
+                              : std::nullopt)
+        return explain_time_wait(port, *left);
     if (is(cause, std::errc::address_in_use))
         return {exit_no_listen, sentence(_("could not listen: {}"), port_in_use(port)),
                 _("Stop that program, or take another port:  aperto serve --port 0  takes any free one.")};
@@ -162,6 +205,10 @@ failure explain_listen(const error& cause, const string& host, std::uint16_t por
     if (is(cause, std::errc::address_not_available))
         return {exit_no_listen, sentence(_("could not listen: {} is not an address of this machine"), host),
                 _("`ip address` shows its addresses. Without --host every one of them is served.")};
+    if (lacks_zone(cause, name))
+        return {exit_no_listen,
+                sentence(_("could not listen on {}: {}"), host, _("the address lacks its zone")),
+                zone_advice(host)};
     const string where =
         host.empty() ? sentence(_("port {}"), number) : sentence(_("{} port {}"), host, number);
     return {

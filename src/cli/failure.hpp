@@ -18,7 +18,7 @@ enum exit_code : int {
     exit_failed = 1,         ///< anything that has no code of its own
     exit_usage = 2,          ///< the arguments
     exit_no_connection = 3,  ///< could not connect
-    exit_cut_short = 4,      ///< connected, but the reply was cut short
+    exit_cut_short = 4,      ///< connected, but no reply came, or it was cut short
     exit_no_listen = 5,      ///< could not listen
     exit_interrupted = 130,  ///< Ctrl-C, as shells count it
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/bench.hpp"
+#include "cli/description.hpp"
 #include "cli/lab.hpp"
 #include "core/i18n.hpp"
 
@@ -17,12 +18,13 @@ struct foreign_command {
     const char* summary;  ///< to be translated
     const char* arguments;
     int (*run)(std::vector<std::string> arguments);
+    void (*describe)(command_description& command);  ///< adds its options
 };
 
 inline constexpr std::array<foreign_command, 2> foreign_commands{
     {{"bench", N_("puts any TCP server under load, checks every byte, says how fast it answers"), "[OPTIONS]",
-      &run_bench},
+      &run_bench, &describe_bench},
      {"lab", N_("a bad network on this machine: see every packet, lose any one of them"),
-      "[run LAB…|list|show LAB…|doctor] [OPTIONS]", &run_lab}}};
+      "[run LAB…|list|show LAB…|doctor] [OPTIONS]", &run_lab, &describe_lab}}};
 
 }  // namespace aperto::cli

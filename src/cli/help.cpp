@@ -26,7 +26,8 @@ std::size_t help_columns() {
 }
 
 std::string name_and_value(const option_description& option) {
-    return option.value.empty() ? option.name : option.name + " " + placeholder(option.value);
+    const std::string names = option.letter.empty() ? option.name : option.letter + ", " + option.name;
+    return option.value.empty() ? names : names + " " + placeholder(option.value);
 }
 
 void add_options(std::string& text, const command_description& command, bool advanced) {
@@ -46,12 +47,14 @@ bool has_limits(const command_description& command) {
 
 std::string placeholder(const std::string& value) {
     // Those of which the help is made; what is to be typed as it stands, "auto|all|none", is in no catalogue.
-    [[maybe_unused]] constexpr std::array<const char*, 20> translated{
-        N_("HOST"),     N_("PORT"),    N_("TIME"),       N_("SIZE"),
-        N_("FILE"),     N_("RANGES"),  N_("TEXT…"),      N_("[TEXT…]"),
-        N_("LANGUAGE"), N_("WHICH"),   N_("VALUE"),      N_("PACKET"),
-        N_("BYTES"),    N_("COMMAND"), N_("NAME=VALUE"), N_("PACKET TIME"),
-        N_("LAB…"),     N_("PID"),     N_("[OPTIONS]"),  N_("[run LAB…|list|show LAB…|doctor] [OPTIONS]")};
+    [[maybe_unused]] constexpr std::array<const char*, 21> translated{
+        N_("HOST"),        N_("PORT"),      N_("TIME"),
+        N_("SIZE"),        N_("FILE"),      N_("RANGES"),
+        N_("TEXT…"),       N_("[TEXT…]"),   N_("LANGUAGE"),
+        N_("WHICH"),       N_("VALUE"),     N_("PACKET"),
+        N_("BYTES"),       N_("COMMAND"),   N_("NAME=VALUE"),
+        N_("PACKET TIME"), N_("LAB…"),      N_("PID"),
+        N_("SIGN"),        N_("[OPTIONS]"), N_("[run LAB…|list|show LAB…|doctor] [OPTIONS]")};
     return value.empty() ? value : _(value.c_str());
 }
 

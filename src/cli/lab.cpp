@@ -2,12 +2,14 @@
 #include "cli/lab.hpp"
 
 #include "cli/lab_arguments.hpp"
+#include "cli/lab_files.hpp"
 #include "core/display.hpp"
 #include "core/log_safe.hpp"
 #include "lab/bad_input.hpp"
 #include "lab/doctor.hpp"
 #include "lab/junit.hpp"
 #include "lab/library.hpp"
+#include "lab/outcome.hpp"
 #include "lab/peer.hpp"
 #include "lab/scenario.hpp"
 #include "lab/sentence.hpp"
@@ -30,17 +32,19 @@ constexpr int exit_bad_input = 2;
 constexpr int exit_wire = 70;
 constexpr int exit_cannot_here = 77;
 constexpr int exit_timeout = 124;
-constexpr int exit_interrupted = 130;
+constexpr int exit_by_signal = 128;  // and the signal's number, as a shell tells it
 
 using lab::sentence;
 
 void print(const std::string& text) { std::fputs(text.c_str(), stdout); }
 
-void complain(const std::string& text) {
+/// What does not fit into a line of the terminal goes on behind so many blanks.
+void tell(const std::string& text) {
     constexpr std::size_t indent = 7;
-    const auto whole = sentence("{} {}\n", _("error:"), text);
-    std::fputs(wrap(whole, terminal_columns(STDERR_FILENO), indent).c_str(), stderr);
+    std::fputs(wrap(text + "\n", terminal_columns(STDERR_FILENO), indent).c_str(), stderr);
 }
+
+void complain(const std::string& text) { tell(sentence("{} {}", _("error:"), text)); }
 
 /// Each of its lines by itself: what does not fit into one goes on below its own text.
 void print_lesson(const lab::ladder_style& style, const std::string& text) {
@@ -59,17 +63,14 @@ void save_decisions(const std::string& path, const lab::run_report& report) {
     }
 }
 
-/// A file that cannot be written is told before the run, not after it.
-void need_writable(std::initializer_list<std::string> paths) {
-    for (const auto& path : paths) {
-        if (path.empty() || path == "-") {
-            continue;
-        }
-        const std::ofstream file(path, std::ios::app);
-        if (!file) {
-            throw lab::bad_input(
-                sentence(_("cannot write {}: {}"), path, std::generic_category().message(errno)));
-        }
+void write_junit(const std::string& path, const std::vector<lab::scenario_result>& results) {
+    if (path.empty()) {
+        return;
+    }
+    std::ofstream file(path, std::ios::trunc);
+    file << lab::junit_xml(results);
+    if (!file.flush()) {
+        throw std::system_error(errno, std::system_category(), path);
     }
 }
 
@@ -78,26 +79,34 @@ void apply(const lab_request& request, lab::run_plan& plan, const std::vector<la
     if (request.seed) {
         plan.wire.seed = *request.seed;
     }
-    if (!request.replay_path.empty()) {
-        std::ifstream file(request.replay_path);
-        if (!file) {
-            throw lab::bad_input(sentence(_("cannot read the decision log {}"), request.replay_path));
-        }
-        try {
-            plan.wire.replay = lab::decision_log::read(file);
-        } catch (const lab::bad_input& wrong) {
-            throw lab::bad_input(request.replay_path + ": " + wrong.what());
-        }
+    if (request.timeout) {
+        plan.timeout = *request.timeout;
     }
+    plan.wire.replay = request.replay;
     plan.wire.keep_decisions = !request.save_path.empty();
     plan.wire.keep_events = lab::show::wants_events(request.show, expected);
     plan.wire.keep_bytes = !request.show.capture_path.empty();
 }
 
+std::optional<lab::decision_log> read_decisions(const std::string& path) {
+    if (path.empty()) {
+        return std::nullopt;
+    }
+    std::ifstream file(path);
+    if (!file) {
+        throw lab::bad_input(sentence(_("cannot read the decision log {}"), path));
+    }
+    try {
+        return lab::decision_log::read(file);
+    } catch (const lab::bad_input& wrong) {
+        throw lab::bad_input(path + ": " + wrong.what());
+    }
+}
+
 /// The code a run ends with, its expectations aside.
 int run_code(const lab::run_report& report) {
-    if (report.interrupted) {
-        return exit_interrupted;
+    if (report.interrupted != 0) {
+        return exit_by_signal + report.interrupted;
     }
     if (report.timed_out) {
         complain(_("the time was up (--timeout) and the run was ended"));
@@ -107,7 +116,7 @@ int run_code(const lab::run_report& report) {
         return exit_wire;
     }
     if (!report.programs[lab::index(lab::side::client)].started) {
-        complain(sentence(_("the server ended with {} before it listened"),
+        complain(sentence(_("the server ended with {} before it was ready"),
                           report.programs[lab::index(lab::side::server)].code));
         return exit_not_seen;
     }
@@ -119,13 +128,14 @@ int run_once(lab_request& request) {
     request.show.title = sentence(_("aperto lab, seed {}"), request.plan.wire.seed);
     lab::show view(request.show, request.plan, {});
     auto watcher = view.watcher();
+    watcher.notice = tell;
     const auto ready = watcher.ready;
     watcher.ready = [&](const std::vector<std::string>& missing) {
         ready(missing);
-        if (request.show.json_path != "-" && request.show.detail == lab::ladder_detail::all) {
-            print(_("how TCP is set on both hosts:"));
-            print("\n" +
-                  request.show.style.fitted(lab::settings_text(request.plan.server.settings, missing), 4));
+        if (request.show.detail == lab::ladder_detail::all) {
+            view.print(_("how TCP is set on both hosts:"));
+            view.print("\n" + request.show.style.fitted(
+                                  lab::settings_text(request.plan.server.settings, missing), 4));
         }
     };
     const auto report = lab::run_lab_once(request.plan, watcher);
@@ -136,10 +146,10 @@ int run_once(lab_request& request) {
     return run_code(report);
 }
 
-std::string replay_hint(const lab_request& request, const lab::scenario& one) {
+std::string replay_hint(const std::string& saved, const lab::scenario& one) {
     auto out = fmt::format("  {}  aperto lab run {} --seed {}", _("replay:"), one.path, one.plan.wire.seed);
-    if (!request.save_path.empty()) {
-        out += " --decisions " + request.save_path;
+    if (!saved.empty()) {
+        out += " --decisions " + saved;
     }
     return out + "\n";
 }
@@ -148,7 +158,8 @@ lab::scenario_result run_scenario(const lab_request& request, const std::string&
     auto one = lab::load_scenario(path);
     apply(request, one.plan, one.expected);
     const auto lesson = lab::lesson_for(path);
-    auto show_plan = request.show;
+    auto show_plan = files_of(request, one.name);
+    const auto saved = decisions_file(request, one.name);
     show_plan.style.v6 = one.plan.client.v6;
     show_plan.title = lesson ? lesson->title : one.name;
     const bool to_person = request.show.json_path != "-";
@@ -157,22 +168,22 @@ lab::scenario_result run_scenario(const lab_request& request, const std::string&
         std::fflush(stdout);
     }
     lab::show view(show_plan, one.plan, one.expected);
-    const auto report = lab::run_lab_once(one.plan, view.watcher());
-    lab::scenario_result result{
-        one.name, path, static_cast<double>(report.took.count()) / 1e9, {}, view.finish(report)};
-    if (!request.save_path.empty()) {
-        save_decisions(request.save_path, report);
+    auto watcher = view.watcher();
+    watcher.notice = tell;
+    const auto report = lab::run_lab_once(one.plan, watcher);
+    const lab::scenario_result result{one.name, path, static_cast<double>(report.took.count()) / 1e9,
+                                      lab::why_void(report, one.expected), view.finish(report)};
+    if (!saved.empty()) {
+        save_decisions(saved, report);
     }
-    if (report.timed_out || report.wire_failed() || report.interrupted) {
+    if (report.timed_out || report.wire_failed() || report.interrupted != 0) {
         code = run_code(report);
-        result.error = report.timed_out     ? _("the time was up")
-                       : report.interrupted ? _("interrupted")
-                                            : _("the wire lost what it was not told to lose");
     }
     if (to_person) {
         const bool passed = result.passed();
+        print(result.error.empty() ? "" : "\n  " + result.error + "\n");
         print(fmt::format("\n  {}  {}\n", passed ? _("PASSED") : _("FAILED"), one.name));
-        print(passed ? "" : replay_hint(request, one));
+        print(passed ? "" : replay_hint(saved, one));
         if (lesson && !lesson->after.empty()) {
             print_lesson(show_plan.style, "\n" + lesson->after + "\n");
         }
@@ -180,30 +191,27 @@ lab::scenario_result run_scenario(const lab_request& request, const std::string&
     return result;
 }
 
-int run_scenarios(const lab_request& request) {
-    std::vector<lab::scenario_result> results;
+/// Adds to `results` as it goes, so that what was run before something went wrong is kept.
+int run_scenarios(const lab_request& request, std::vector<lab::scenario_result>& results) {
     int code = 0;
     std::vector<std::string> paths;
+    std::vector<std::string> names;
     for (const auto& name : request.names) {
         paths.push_back(lab::scenario_path(name));
-        (void)lab::load_scenario(paths.back());  // every mistake is told before the first run
+        names.push_back(lab::load_scenario(paths.back()).name);  // every mistake is told before the first run
     }
-    for (const auto& path : paths) {
-        results.push_back(run_scenario(request, path, code));
+    empty_files(request, names);
+    for (std::size_t i = 0; i < paths.size(); ++i) {
+        if (code > exit_by_signal) {
+            results.push_back({names[i], paths[i], 0, _("it did not run"), {}});
+            continue;
+        }
+        results.push_back(run_scenario(request, paths[i], code));
         if (code == 0 && !results.back().passed()) {
             code = exit_not_seen;
         }
-        if (code == exit_interrupted) {
-            break;
-        }
     }
-    if (!request.junit_path.empty()) {
-        std::ofstream file(request.junit_path, std::ios::trunc);
-        file << lab::junit_xml(results);
-        if (!file.flush()) {
-            throw std::system_error(errno, std::system_category(), request.junit_path);
-        }
-    }
+    write_junit(request.junit_path, results);
     return code;
 }
 
@@ -249,16 +257,16 @@ int examine(const lab_request& request) {
     return good ? 0 : exit_cannot_here;
 }
 
-int dispatch(const std::vector<std::string>& args) {
-    auto request = read_lab_arguments(args);
+int dispatch(const std::vector<std::string>& args, lab_request& request,
+             std::vector<lab::scenario_result>& results) {
+    read_lab_arguments(args, request);
     if (request.exit_now) {
         return *request.exit_now;
     }
-    need_writable({request.show.json_path, request.show.capture_path, request.show.page_path,
-                   request.save_path, request.junit_path});
+    request.replay = read_decisions(request.replay_path);
     switch (request.what) {
     case lab_request::verb::run:
-        return run_scenarios(request);
+        return run_scenarios(request, results);
     case lab_request::verb::list:
         return list_labs(request);
     case lab_request::verb::show:
@@ -268,7 +276,20 @@ int dispatch(const std::vector<std::string>& args) {
     case lab_request::verb::once:
         break;
     }
+    empty_files(request, {});
     return run_once(request);
+}
+
+/// Nothing ran, or not to the end: the files say so too, rather than tell of an older run.
+void record_failure(const lab_request& request, std::vector<lab::scenario_result>& results,
+                    const std::string& why) {
+    try {
+        forget_older_results(request);
+        results.push_back({"aperto lab run", {}, 0, why, {}});
+        write_junit(request.junit_path, results);
+    } catch (const std::exception& failed) {
+        complain(log_safe(failed.what()));
+    }
 }
 
 }  // namespace
@@ -277,18 +298,22 @@ int run_lab(std::vector<std::string> args) {
     if (!args.empty() && args[0] == "peer") {
         return lab::run_peer({args.begin() + 1, args.end()});
     }
+    lab_request request;
+    std::vector<lab::scenario_result> results;
     try {
-        return dispatch(args);
+        return dispatch(args, request, results);
     } catch (const lab::bad_input& wrong) {
         complain(wrong.what());
+        record_failure(request, results, wrong.what());
         return exit_bad_input;
     } catch (const lab::cannot_here& refused) {
         complain(sentence(_("the lab cannot work here: {}"), refused.what()));
-        std::fputs(wrap("       " + refused.remedy() + "\n", terminal_columns(STDERR_FILENO), 7).c_str(),
-                   stderr);
+        tell("       " + refused.remedy());
+        record_failure(request, results, refused.what());
         return exit_cannot_here;
     } catch (const std::exception& failed) {
         complain(log_safe(failed.what()));
+        record_failure(request, results, failed.what());
         return exit_not_seen;
     }
 }

@@ -2,6 +2,8 @@
 #include "cli/lab_arguments.hpp"
 
 #include "cli/cli11_help.hpp"
+#include "cli/foreign_options.hpp"
+#include "cli/lab.hpp"
 #include "core/i18n.hpp"
 #include "lab/bad_input.hpp"
 #include "lab/link_options.hpp"
@@ -21,6 +23,7 @@ namespace {
 struct written {
     std::string server;
     std::string client;
+    std::string ready;
     std::string seed;
     std::string timeout;
     std::string detail;
@@ -141,6 +144,9 @@ void add_once(CLI::App& to, lab_request& out, written& text) {
         ->type_name("COMMAND");
     to.add_option("--client", text.client, _("command to run as the client (aperto send)"))
         ->type_name("COMMAND");
+    to.add_option("--ready", text.ready,
+                  _("sign of a server that can be called: tcp:80, udp:53, line:TEXT, 2s (tcp)"))
+        ->type_name("SIGN");
     to.add_option("--host-mtu", text.host_mtu, _("the hosts' own MTU (1500)"))->type_name("BYTES");
     to.add_option("--rto-min", text.rto_min, _("the hosts' smallest retransmission timeout (200ms)"))
         ->type_name("TIME");
@@ -164,7 +170,7 @@ void apply_common(lab_request& out, const written& text) {
         out.seed = lab::parse_count(text.seed, 0, std::numeric_limits<std::int64_t>::max());
     }
     if (!text.timeout.empty()) {
-        out.plan.timeout = lab::parse_duration(text.timeout);
+        out.timeout = lab::parse_duration(text.timeout);
     }
     if (!text.detail.empty() && text.detail != "auto" && text.detail != "all" && text.detail != "none") {
         throw lab::bad_input(sentence(_("--show takes auto, all or none, not '{}'"), text.detail));
@@ -204,6 +210,10 @@ void apply_once(lab_request& out, const written& text) {
             throw lab::bad_input(dashed(key) + ": " + wrong.what());
         }
     }
+    if (!text.ready.empty()) {
+        plan.ready = lab::parse_readiness(text.ready);
+    }
+    lab::check_plan(plan);
     plan.server_program = lab::read_program(lab::side::server, text.server);
     plan.client_program = lab::read_program(lab::side::client, text.client);
 }
@@ -227,38 +237,70 @@ void apply_once(lab_request& out, const written& text) {
                              : sentence(_("there is no option '{}'; did you mean '{}'?"), word, near));
 }
 
-}  // namespace
+/// Of a command line that makes no sense: CLI11 hands over no value of it.
+void remember_files(const CLI::App& app, lab_request& out) {
+    const auto take = [&app](const char* name, std::string& path) {
+        const auto* option = app.get_option_no_throw(name);
+        if (option != nullptr && option->count() > 0) {
+            path = option->results().back();
+        }
+    };
+    take("--json", out.show.json_path);
+    take("--pcap", out.show.capture_path);
+    take("--html", out.show.page_path);
+    take("--save-decisions", out.save_path);
+    take("--junit", out.junit_path);
+}
 
-lab_request read_lab_arguments(const std::vector<std::string>& args) {
-    lab_request out;
-    written text;
-    CLI::App app(_("A bad network on one machine: a server and a client, real TCP at both ends, and a wire "
-                   "between them that loses, delays "
-                   "and damages what it is told to. Needs no root."),
-                 "aperto lab");
-    app.formatter(std::make_shared<help_layout>());
-    app.set_help_flag("-h,--help", _("this help"));
-    add_common(app, out, text);
-    add_once(app, out, text);
-    app.require_subcommand(0, 1);
-    auto* run = app.add_subcommand("run", _("run labs or scenario files and check what they expect"));
+/// The parser, whose options write into `out` and `text`.
+struct lab_app : CLI::App {
+    lab_app(lab_request& out, written& text);
+    CLI::App* run = nullptr;
+    CLI::App* list = nullptr;
+    CLI::App* show = nullptr;
+    CLI::App* doctor = nullptr;
+};
+
+lab_app::lab_app(lab_request& out, written& text)
+    : CLI::App(_("A bad network on one machine: a server and a client, real TCP at both ends, and a wire "
+                 "between them that loses, delays "
+                 "and damages what it is told to. Needs no root."),
+               "aperto lab") {
+    formatter(std::make_shared<help_layout>());
+    set_help_flag("-h,--help", _("this help"));
+    add_common(*this, out, text);
+    add_once(*this, out, text);
+    require_subcommand(0, 1);
+    run = add_subcommand("run", _("run labs or scenario files and check what they expect"));
     run->add_option("scenario", out.names, _("names of labs, or files"))->required()->type_name("LAB…");
     add_common(*run, out, text);
     run->add_option("--junit", out.junit_path, _("write the results there as JUnit XML"))->type_name("FILE");
-    auto* list = app.add_subcommand("list", _("the labs there are"));
-    auto* show = app.add_subcommand("show", _("what a student reads before and after a lab"));
+    list = add_subcommand("list", _("the labs there are"));
+    show = add_subcommand("show", _("what a student reads before and after a lab"));
     show->add_option("lab", out.names, _("names of labs"))->required()->type_name("LAB…");
-    auto* doctor =
-        app.add_subcommand("doctor", _("what this machine allows, and the remedy for what it does not"));
+    doctor = add_subcommand("doctor", _("what this machine allows, and the remedy for what it does not"));
+}
+
+}  // namespace
+
+void describe_lab(command_description& command) {
+    lab_request unused;
+    written unread;
+    describe_app(lab_app(unused, unread), command);
+}
+
+void read_lab_arguments(const std::vector<std::string>& args, lab_request& out) {
+    written text;
+    lab_app app(out, text);
     try {
         auto reversed = args;
         std::reverse(reversed.begin(), reversed.end());
         app.parse(std::move(reversed));
-        out.what = run->parsed()      ? lab_request::verb::run
-                   : list->parsed()   ? lab_request::verb::list
-                   : show->parsed()   ? lab_request::verb::show
-                   : doctor->parsed() ? lab_request::verb::doctor
-                                      : lab_request::verb::once;
+        out.what = app.run->parsed()      ? lab_request::verb::run
+                   : app.list->parsed()   ? lab_request::verb::list
+                   : app.show->parsed()   ? lab_request::verb::show
+                   : app.doctor->parsed() ? lab_request::verb::doctor
+                                          : lab_request::verb::once;
         apply_common(out, text);
         if (out.what == lab_request::verb::once) {
             apply_once(out, text);
@@ -267,13 +309,15 @@ lab_request read_lab_arguments(const std::vector<std::string>& args) {
         out.exit_now = app.exit(help);
     } catch (const CLI::ExtrasError&) {
         const auto parsed = app.get_subcommands();
+        remember_files(parsed.empty() ? app : *parsed.front(), out);
         refuse_unknown(parsed.empty() ? app : *parsed.front(), app.remaining(true));
     } catch (const CLI::RequiredError&) {
+        remember_files(app.run->parsed() ? *app.run : app, out);
         throw lab::bad_input(_("name a lab or a file; the labs there are:  aperto lab list"));
     } catch (const CLI::ParseError& wrong) {
+        remember_files(app.run->parsed() ? *app.run : app, out);
         throw lab::bad_input(usage_text(wrong));
     }
-    return out;
 }
 
 }  // namespace aperto::cli

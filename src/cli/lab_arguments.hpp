@@ -18,13 +18,16 @@ struct lab_request {
     lab::run_plan plan;              ///< of `once`
     lab::show_plan show;
     std::optional<std::uint64_t> seed;
-    std::string replay_path;  ///< decisions to follow
-    std::string save_path;    ///< where decisions are kept
+    std::optional<lab::duration> timeout;
+    std::string replay_path;                  ///< decisions to follow
+    std::optional<lab::decision_log> replay;  ///< what stands there
+    std::string save_path;                    ///< where decisions are kept
     std::string junit_path;
     std::optional<int> exit_now;  ///< help was shown, or the arguments make no sense (2)
 };
 
-/// Reads the arguments; help and complaints are printed here.
-lab_request read_lab_arguments(const std::vector<std::string>& args);
+/// Reads the arguments into an empty request; help is printed here. Throws `bad_input`, with the files that
+/// were named before that in `out` all the same.
+void read_lab_arguments(const std::vector<std::string>& args, lab_request& out);
 
 }  // namespace aperto::cli

@@ -28,7 +28,9 @@ string troff(const string& text) {
 
 void add_options(string& page, const command_description& command) {
     for (const option_description& option : command.options) {
-        page += fmt::format(".TP\n\\fB{}\\fR", troff(option.name));
+        page += ".TP\n";
+        if (!option.letter.empty()) page += fmt::format("\\fB{}\\fR, ", troff(option.letter));
+        page += fmt::format("\\fB{}\\fR", troff(option.name));
         if (!option.value.empty()) page += fmt::format(" \\fI{}\\fR", troff(placeholder(option.value)));
         page += fmt::format("\n{}", troff(option.help));
         if (!option.fallback.empty()) page += fmt::format(" [{}]", troff(option.fallback));
@@ -50,9 +52,9 @@ void add_exit_codes(string& page) {
         {exit_failed, _("failed in a way that has no code of its own")},
         {exit_usage, _("the arguments make no sense")},
         {exit_no_connection, _("could not connect")},
-        {exit_cut_short, _("the reply was cut short")},
+        {exit_cut_short, _("no reply came, or it was cut short")},
         {exit_no_listen, _("could not listen")},
-        {exit_interrupted, _("ended by Ctrl-C at the prompt")},
+        {exit_interrupted, _("ended by a signal at the prompt: 128 and its number (Ctrl-C: 130)")},
     };
     page += fmt::format(".SH {}\n", _("EXIT STATUS"));
     for (const auto& [code, meaning] : codes)
@@ -69,7 +71,7 @@ string manual_page(const std::vector<command_description>& commands) {
     for (const command_description& command : commands)
         page += fmt::format("\\fBaperto {}\\fR {}{}\n.br\n", troff(command.name),
                             troff(placeholder(command.arguments)),
-                            command.options.empty() ? "" : troff(_(" [OPTIONS]")));
+                            command.options.empty() || command.own_arguments ? "" : troff(_(" [OPTIONS]")));
     page += fmt::format(".SH {}\n", _("COMMANDS"));
     for (const command_description& command : commands)
         if (!command.hidden) add_command(page, command);

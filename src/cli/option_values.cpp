@@ -4,8 +4,9 @@
 #include "cli/command_line.hpp"
 #include "cli/quantity.hpp"
 #include "cli/sentence.hpp"
+#include "core/log_safe.hpp"
+#include "core/option_ranges.hpp"
 #include "core/option_text.hpp"
-#include "server/option_ranges.hpp"
 
 #include <limits>
 #include <utility>
@@ -51,7 +52,22 @@ option_description port_option(std::string help, std::uint16_t& target, std::uin
         "--port", std::move(help), std::to_string(target), least, std::numeric_limits<std::uint16_t>::max(),
         [&target](std::uint64_t number) { target = static_cast<std::uint16_t>(number); });
     option.value = "PORT";
+    option.letter = "-p";
     return option;
+}
+
+void split_host_and_port(std::string& host, std::uint16_t& port) {
+    const std::string given = host;
+    try {
+        const host_port where = host_port::parse(given, port);
+        host = where.host;
+        port = where.port;
+    } catch (const error&) {
+        throw usage_error(sentence(
+            _("--host takes a name, an address, name:port or [address]:port, not \"{}\""), log_safe(given)));
+    }
+    if (port == 0)
+        throw usage_error(takes_number("--port", 1, std::numeric_limits<std::uint16_t>::max(), "0"));
 }
 
 option_description framing_option(std::string help, framing& target) {

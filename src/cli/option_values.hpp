@@ -16,6 +16,9 @@ option_description flag_option(std::string name, std::string help, bool& target)
 option_description text_option(std::string name, std::string value, std::string help, std::string fallback,
                                std::string& target);
 option_description port_option(std::string help, std::uint16_t& target, std::uint16_t least);
+/// `HOST:PORT` and `[ADDRESS]:PORT` in `host`, as the library's `connect` takes them, name the port too.
+/// Throws `usage_error`.
+void split_host_and_port(std::string& host, std::uint16_t& port);
 option_description framing_option(std::string help, framing& target);
 option_description engine_option(engine& target);
 /// `zero_allowed`: "0" makes sense too.

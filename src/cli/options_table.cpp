@@ -24,7 +24,8 @@ void add_command(std::string& text, const command_description& command) {
         "\n## aperto {}\n\n| option | value | without it | what it sets |\n| --- | --- | --- | --- |\n",
         command.name);
     for (const option_description& option : command.options)
-        text += fmt::format("| `{}` | {} | {} | {} |\n", option.name,
+        text += fmt::format("| `{}`{} | {} | {} | {} |\n", option.name,
+                            option.letter.empty() ? "" : fmt::format(", `{}`", option.letter),
                             option.value.empty() ? "" : fmt::format("`{}`", cell(option.value)),
                             cell(option.fallback), cell(option.help));
 }

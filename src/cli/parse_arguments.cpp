@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cctype>
 #include <numeric>
+#include <optional>
 
 namespace aperto::cli {
 
@@ -47,7 +48,7 @@ bool is_option(const std::string& word) {
 
 const option_description& find_option(const command_description& command, const std::string& name) {
     for (const option_description& option : command.options)
-        if (option.name == name) return option;
+        if (option.name == name || (!option.letter.empty() && option.letter == name)) return option;
     unknown_option(command, name);
 }
 
@@ -56,6 +57,28 @@ void check_choice(const option_description& option, const std::string& value) {
     if (choices.size() < 2 || std::find(choices.begin(), choices.end(), value) != choices.end()) return;
     throw usage_error(
         sentence(_("{} takes one of {}, not \"{}\""), option.name, option.value, log_safe(value)));
+}
+
+/// An option as it stands in one word: "--port", "--port=7000", "-p", "-p7000".
+struct option_word {
+    std::string name;
+    std::optional<std::string> value;
+};
+
+option_word split_option(const std::string& word) {
+    constexpr std::size_t letter_size = 2;
+    if (word[1] != '-') {
+        if (word.size() == letter_size) return {word, std::nullopt};
+        return {word.substr(0, letter_size), word.substr(letter_size)};
+    }
+    const auto equals = word.find('=');
+    if (equals == std::string::npos) return {word, std::nullopt};
+    return {word.substr(0, equals), word.substr(equals + 1)};
+}
+
+bool has_letter(const command_description& command, const std::string& letter) {
+    return std::any_of(command.options.begin(), command.options.end(),
+                       [&letter](const option_description& option) { return option.letter == letter; });
 }
 
 }  // namespace
@@ -99,19 +122,23 @@ parsed parse_arguments(const command_description& command, const std::vector<std
             continue;
         }
         if (word == "--help" || word == "-h") return {.help = true};
-        const auto equals = word.find('=');
-        const option_description& option = find_option(command, word.substr(0, equals));
+        option_word given = split_option(word);
+        // A word that begins with an unknown letter is shown whole: "-nope".
+        const bool known = word[1] == '-' || has_letter(command, given.name);
+        const option_description& option = find_option(command, known ? given.name : word);
         if (option.value.empty()) {
-            if (equals != std::string::npos) throw usage_error(sentence(_("{} takes no value"), option.name));
+            if (given.value) throw usage_error(sentence(_("{} takes no value"), option.name));
             option.set({});
             continue;
         }
-        const bool apart = equals == std::string::npos;
-        if (apart && ++i == arguments.size())
-            throw usage_error(sentence(_("{} needs a value: {}"), option.name, placeholder(option.value)));
-        const std::string value = apart ? arguments[i] : word.substr(equals + 1);
-        check_choice(option, value);
-        option.set(value);
+        if (!given.value) {
+            if (++i == arguments.size())
+                throw usage_error(
+                    sentence(_("{} needs a value: {}"), option.name, placeholder(option.value)));
+            given.value = arguments[i];
+        }
+        check_choice(option, *given.value);
+        option.set(*given.value);
     }
     if (command.set_arguments)
         command.set_arguments(std::move(others));

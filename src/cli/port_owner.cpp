@@ -2,6 +2,7 @@
 #include "cli/port_owner.hpp"
 
 #include <pwd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
@@ -42,19 +43,43 @@ std::optional<Number> number_of(std::string_view text, int base = 10) {
     return number;
 }
 
-/// A line's socket, where it listens on `port`. Columns of proc(5): 1 local address, 3 state, 7 user, 9
-/// inode.
-std::optional<listening_socket> listening_on(std::string_view line, std::uint16_t port) {
-    constexpr std::string_view state_listen = "0A";
-    const auto words = words_of(line);
-    if (words.size() < 10 || words[3] != state_listen) return {};
+/// The columns of a line whose socket is on `port` of this side, in this state (proc(5)): 1 local address, 3
+/// state, 5 timer, 7 user, 9 inode. Empty where it is another's.
+std::vector<std::string_view> columns_of(std::string_view line, std::uint16_t port, std::string_view state) {
+    auto words = words_of(line);
+    if (words.size() < 10 || words[3] != state) return {};
     const auto colon = words[1].find(':');
     if (colon == std::string_view::npos || number_of<std::uint16_t>(words[1].substr(colon + 1), 16) != port)
         return {};
+    return words;
+}
+
+std::optional<listening_socket> listening_on(std::string_view line, std::uint16_t port) {
+    const auto words = columns_of(line, port, "0A");
+    if (words.empty()) return {};
     const auto user = number_of<std::uint32_t>(words[7]);
     const auto inode = number_of<std::uint64_t>(words[9]);
     if (!user || !inode) return {};
     return listening_socket{*inode, *user};
+}
+
+/// "03:00000F1C" in column 5: the timer of TIME_WAIT, and the clock ticks until it strikes.
+std::optional<std::chrono::milliseconds> time_wait_on(std::string_view line, std::uint16_t port) {
+    const auto words = columns_of(line, port, "06");
+    if (words.empty() || !words[5].starts_with("03:")) return {};
+    const auto ticks = number_of<std::uint32_t>(words[5].substr(3), 16);
+    const long ticks_a_second = ::sysconf(_SC_CLK_TCK);
+    if (!ticks || ticks_a_second <= 0) return {};
+    return std::chrono::milliseconds(std::int64_t{*ticks} * 1000 / ticks_a_second);
+}
+
+template <class Take>
+void for_each_line(std::string_view text, Take take) {
+    while (!text.empty()) {
+        const auto end = std::min(text.find('\n'), text.size());
+        take(text.substr(0, end));
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
 }
 
 bool holds_socket(const fs::path& process, const std::string& link) {
@@ -91,12 +116,25 @@ std::string user_name(std::uint32_t user) {
 
 std::vector<listening_socket> find_listening_sockets(std::string_view table, std::uint16_t port) {
     std::vector<listening_socket> found;
-    while (!table.empty()) {
-        const auto end = std::min(table.find('\n'), table.size());
-        if (const auto socket = listening_on(table.substr(0, end), port)) found.push_back(*socket);
-        table.remove_prefix(std::min(end + 1, table.size()));
-    }
+    for_each_line(table, [&](std::string_view line) {
+        if (const auto socket = listening_on(line, port)) found.push_back(*socket);
+    });
     return found;
+}
+
+std::optional<std::chrono::milliseconds> time_wait_in(std::string_view table, std::uint16_t port) {
+    std::optional<std::chrono::milliseconds> longest;
+    for_each_line(table, [&](std::string_view line) {
+        if (const auto left = time_wait_on(line, port)) longest = std::max(longest, left);
+    });
+    return longest;
+}
+
+std::optional<std::chrono::milliseconds> find_time_wait(std::uint16_t port) {
+    std::optional<std::chrono::milliseconds> longest;
+    for (const char* table : {"/proc/net/tcp6", "/proc/net/tcp"})
+        longest = std::max(longest, time_wait_in(read_all(table), port));
+    return longest;
 }
 
 std::optional<port_owner> find_port_owner(std::uint16_t port) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -18,6 +19,12 @@ struct port_owner {
 
 /// Empty where nobody listens there, or /proc cannot be read.
 std::optional<port_owner> find_port_owner(std::uint16_t port);
+
+/// How long a connection that has ended still holds `port` (TIME_WAIT, RFC 9293, 3.6.1), the longest of them;
+/// empty where none does.
+std::optional<std::chrono::milliseconds> find_time_wait(std::uint16_t port);
+/// The same in the text of /proc/net/tcp or /proc/net/tcp6.
+std::optional<std::chrono::milliseconds> time_wait_in(std::string_view table, std::uint16_t port);
 
 /// A listening socket's line in /proc/net/tcp or /proc/net/tcp6.
 struct listening_socket {

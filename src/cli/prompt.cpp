@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/prompt.hpp"
 
+#include "aperto/event.hpp"
 #include "aperto/group.hpp"
 #include "cli/client_connection.hpp"
 #include "cli/ignored_signals.hpp"
@@ -8,13 +9,15 @@
 #include "cli/reply_output.hpp"
 #include "cli/sentence.hpp"
 #include "cli/standard_input.hpp"
+#include "core/log_safe.hpp"
 #include "core/signal_watch.hpp"
-#include "io/event.hpp"
 
-#include <termios.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
+#include <memory>
+#include <optional>
 
 namespace aperto::cli {
 
@@ -23,31 +26,59 @@ namespace {
 /// A reply that has been quiet for so long is taken for whole, and the prompt comes back.
 constexpr duration reply_quiet = std::chrono::milliseconds(100);
 
-/// Ctrl-C at the prompt: the terminal as it was found, and out.
-class interrupt_guard {
+/// Signals at the prompt. Those that end the program leave the terminal as it was found, and the exit code
+/// that a shell would give (128 and the signal). Stopped by Ctrl-Z, the program gives the terminal back;
+/// going on, it takes it again and shows the line as it was.
+class terminal_signals {
 public:
-    interrupt_guard() {
-        ::tcgetattr(STDIN_FILENO, &found_);
+    explicit terminal_signals(std::shared_ptr<line_editor> editor)
+        : editor_(std::move(editor)), on_(loop::current()) {
         ignore_signals_of_writes();
-        watch_.emplace(signals_, [this](int) { leave(); });
+        watch_.emplace(signals_, [this](int signal) { take(signal); });
     }
 
 private:
-    void leave() const {
-        ::tcsetattr(STDIN_FILENO, TCSANOW, &found_);
-        [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, "\n", 1);
-        ::_exit(exit_interrupted);
+    void take(int signal) {
+        if (signal == SIGTSTP) {
+            editor_->release();
+            stop();
+        } else if (signal != SIGCONT && signal != SIGWINCH) {
+            leave(signal);
+        }
+        editor_->seize();
+        on_.post([editor = std::weak_ptr(editor_)] {
+            if (const auto there = editor.lock()) there->show_again();
+        });
     }
 
-    signal_set signals_{{.ending = {SIGINT, SIGTERM, SIGHUP}}};
-    termios found_{};
+    /// What the signal does by itself: a shell sees it, and the kernel does nothing where no shell could go
+    /// on.
+    static void stop() {
+        struct sigaction usual{};
+        struct sigaction ours{};
+        usual.sa_handler = SIG_DFL;
+        ::sigaction(SIGTSTP, &usual, &ours);
+        ::raise(SIGTSTP);
+        ::sigaction(SIGTSTP, &ours, nullptr);
+    }
+
+    void leave(int signal) const {
+        editor_->release();
+        [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, "\n", 1);
+        ::_exit(128 + signal);
+    }
+
+    signal_set signals_{
+        {.ending = {SIGINT, SIGTERM, SIGHUP, SIGQUIT}, .noted = {SIGTSTP, SIGCONT, SIGWINCH}}};
+    const std::shared_ptr<line_editor> editor_;
+    loop& on_;
     std::optional<signal_watch> watch_;
 };
 
 class prompt_session {
 public:
     prompt_session(const send_request& request, const stream_options& options)
-        : request_(request), options_(options), output_(request.framing), editor_("> ") {}
+        : request_(request), options_(options), output_(request.framing) {}
 
     task<int> run();
 
@@ -62,12 +93,12 @@ private:
 
     const send_request& request_;
     const stream_options options_;
-    interrupt_guard interrupts_;
     reply_output output_;
     standard_input input_;
-    line_editor editor_;
+    const std::shared_ptr<line_editor> editor_ = std::make_shared<line_editor>("> ");
+    terminal_signals signals_{editor_};
     task_group readers_;
-    event changed_{loop::current()};  // a piece came, or the end
+    event changed_;  // a piece came, or the end
     stream peer_;
     bool open_ = false;
     bool told_of_closing_ = false;
@@ -80,7 +111,7 @@ task<int> prompt_session::run() {
     auto connecting = connect_now();
     co_await std::move(connecting);
     std::printf("%s\n", sentence(_("Connected to {} port {}. Each line is a message; Ctrl-D ends."),
-                                 request_.host, std::to_string(request_.port))
+                                 log_safe(request_.host), std::to_string(request_.port))
                             .c_str());
     std::fflush(stdout);
     auto editing = edit();
@@ -102,20 +133,21 @@ task<> prompt_session::connect_now() {
 }
 
 task<> prompt_session::edit() {
-    editor_.begin();
+    editor_->begin();
     while (true) {
-        auto waiting = input_.readable();
-        co_await std::move(waiting);
-        editor_.read();
-        if (editor_.ended()) {
+        if (const std::optional<std::string> line = editor_->take_line()) {
+            auto sending = send_line(*line);
+            co_await std::move(sending);
+            editor_->begin();
+            continue;
+        }
+        if (editor_->ended()) {
             std::puts("");
             co_return;
         }
-        const std::optional<std::string> line = editor_.take_line();
-        if (!line) continue;
-        auto sending = send_line(*line);
-        co_await std::move(sending);
-        editor_.begin();
+        auto waiting = input_.readable();
+        co_await std::move(waiting);
+        editor_->read();
     }
 }
 
@@ -137,6 +169,10 @@ task<> prompt_session::send_line(const std::string& line) {
         auto waiting = await_reply(before);
         co_await std::move(waiting);
         if (pieces_ == before && open_) note(_("(no answer yet)"));
+        if (pieces_ == before && !open_ && code_ == exit_done) {
+            note(_("(the server closed without an answer)"));
+            code_ = exit_cut_short;
+        }
         if (request_.facts) print_conversation(peer_);
     } catch (const command_failed& failed) {
         code_ = tell(failed.told);
@@ -155,7 +191,7 @@ task<> prompt_session::await_reply(std::uint64_t before) {
     while (open_) {
         const time_point until = pieces_ != before ? last_piece_ + reply_quiet : give_up;
         if (on.now() >= until) co_return;
-        auto waiting = changed_.wait(until);
+        auto waiting = changed_.wait_until(until);
         co_await waiting;
     }
 }
@@ -170,7 +206,7 @@ task<> prompt_session::receive() {
             last_piece_ = loop::current().now();
             auto showing = show(*piece);
             co_await std::move(showing);
-            changed_.notify();
+            changed_.notify_all();
         }
         open_ = false;
         if (!std::exchange(told_of_closing_, true))
@@ -178,28 +214,28 @@ task<> prompt_session::receive() {
     } catch (const error& cause) {
         if (cause.code() == errc::cancelled) co_return;
         open_ = false;
-        editor_.hide();
+        editor_->hide();
         code_ = tell(explain_broken(cause));
-        editor_.show_again();
+        editor_->show_again();
     }
-    changed_.notify();
+    changed_.notify_all();
 }
 
 task<> prompt_session::show(std::string_view piece) {
-    editor_.hide();
+    editor_->hide();
     std::string text(piece);
     if (request_.framing == framing::line) text += '\n';
     auto writing = output_.write(text);
     co_await std::move(writing);
-    editor_.show_again();
+    editor_->show_again();
 }
 
 void prompt_session::note(const std::string& text) {
-    editor_.hide();
+    editor_->hide();
     output_.finish();
     std::printf("%s\n", text.c_str());
     std::fflush(stdout);
-    editor_.show_again();
+    editor_->show_again();
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 
 #include "cli/sentence.hpp"
 #include "core/i18n.hpp"
-#include "server/option_ranges.hpp"
+#include "core/option_ranges.hpp"
 
 #include <fmt/format.h>
 

@@ -4,9 +4,13 @@
 #include "cli/quantity.hpp"
 #include "cli/report.hpp"
 #include "cli/sentence.hpp"
+#include "cli/terminal_text.hpp"
 #include "core/display.hpp"
 #include "core/log_safe.hpp"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <chrono>
 #include <ctime>
 
@@ -18,6 +22,10 @@ namespace {
 constexpr std::size_t size_column = 70;
 /// What `time_of_day` takes.
 constexpr std::size_t time_columns = 14;
+constexpr std::size_t size_width = 9;
+constexpr std::size_t columns_unknown = 80;
+/// Of a message, on a terminal that is too narrow for a row of everything.
+constexpr std::size_t text_least = 16;
 
 std::string ending_phrase(close_reason reason) {
     switch (reason) {
@@ -65,7 +73,10 @@ std::string time_of_day() {
 class text_report final : public report {
 public:
     explicit text_report(const options& settings)
-        : report(settings), prefix_(settings.prefix), times_(settings.times) {}
+        : report(settings),
+          prefix_(settings.prefix),
+          times_(settings.times),
+          descriptor_(settings.descriptor) {}
 
     void tell_started(const server& which) override {
         for (const endpoint& where : which.endpoints()) {
@@ -90,11 +101,11 @@ public:
             hold(held_messages_);
             return;
         }
-        std::string text =
-            beginning() + sentence(_("{} says  {}"), who.remote().to_string(), log_safe(message));
+        std::string text = beginning() + sentence(_("{} says  {}"), who.remote().to_string(), "");
+        text += message_text(message, display_width(text));
         const std::size_t width = display_width(text);
         text.append(width < size_column ? size_column - width : 2, ' ');
-        text += fmt::format("{:>9}", size_text(message.size()));
+        text += fmt::format("{:>{}}", size_text(message.size()), size_width);
         put(text);
     }
 
@@ -175,12 +186,22 @@ private:
         return false;
     }
 
+    /// A person's terminal shows one row a message; a file has more room.
+    std::string message_text(std::string_view message, std::size_t before) const {
+        if (::isatty(descriptor_) != 1) return log_safe(message);
+        const std::size_t known = terminal_columns(descriptor_);
+        const std::size_t columns = known != 0 ? known : columns_unknown;
+        const std::size_t taken = before + size_width + 2;
+        return one_row(message, columns > taken ? std::max(columns - taken, text_least) : text_least);
+    }
+
     std::string beginning() const { return times_ ? prefix_ + time_of_day() : prefix_; }
     void line(std::string_view text) { put(fmt::format("{}{}", beginning(), text)); }
     void put(const std::string& text) { plain(text, display_width(prefix_) + (times_ ? time_columns : 2)); }
 
     const std::string prefix_;
     const bool times_;
+    const int descriptor_;
     bool explained_ = false;  // the writer's thread alone
 };
 

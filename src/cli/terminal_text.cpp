@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/terminal_text.hpp"
 
+#include "core/display.hpp"
 #include "core/log_safe.hpp"
 #include "core/utf8.hpp"
 
@@ -8,6 +9,24 @@
 #include <utility>
 
 namespace aperto::cli {
+
+std::string one_row(std::string_view bytes, std::size_t columns) {
+    std::string row;
+    std::size_t used = 0;
+    std::size_t kept = 0;  // bytes of the row that leave a column for the "…"
+    const char* at = bytes.data();
+    const char* const end = at + bytes.size();
+    while (at != end) {
+        const utf8::step step = utf8::decode(at, end);
+        const std::size_t before = row.size();
+        log_safe({at, step.size}, row);
+        used += display_width(std::string_view(row).substr(before));
+        if (used > columns) return row.substr(0, kept) + "…";
+        if (used < columns) kept = row.size();
+        at += step.size;
+    }
+    return row;
+}
 
 void terminal_filter::feed(std::string_view piece, std::string& out) {
     held_ += piece;

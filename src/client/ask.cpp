@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/client.hpp"
 #include "aperto/group.hpp"
+#include "client/check_client_options.hpp"
+#include "client/reply_quiet.hpp"
 
 #include <cassert>
 #include <utility>
@@ -16,6 +18,7 @@ struct inquiry {
     std::string whom;  ///< the address, which a broken connection no longer tells
     std::string answer{};
     bool sent = false;
+    std::optional<duration> quiet = options.quiet;  ///< measured once the reply has begun
 };
 
 task<> send_question(inquiry& asked) {
@@ -47,7 +50,8 @@ task<> receive_text(inquiry& asked) {
         // Silence says nothing before the peer has begun to answer, nor while it has not had the whole
         // question.
         const bool may_end = !asked.answer.empty();
-        const duration limit = may_end ? asked.options.quiet : forever;
+        if (may_end && !asked.quiet) asked.quiet = client::reply_quiet(asked.peer.facts());
+        const duration limit = may_end ? *asked.quiet : forever;
         const bool quiet = co_await detail::run_limited(std::move(receiving), limit);
         if (quiet && asked.sent) co_return;
     }
@@ -63,6 +67,10 @@ task<> receive_answer(inquiry& asked) {
     if (!message)
         throw error(errc::cut_short, "get a reply of", asked.whom,
                     "The other side closed without one. Do both sides use the same framing?");
+    // Nothing but the end of the stream can have ended a line that is all that came.
+    if (asked.peer.options().framing == framing::line && asked.peer.bytes_received() == message->size())
+        throw error(errc::cut_short, "get the whole reply of", asked.whom,
+                    "The other side closed in the middle of a line. Do both sides use the same framing?");
     asked.answer = *message;
 }
 
@@ -92,6 +100,7 @@ task<> exchange_messages(inquiry& asked) {
 }  // namespace
 
 task<std::string> async_ask(host_port where, std::string message, client_options options) {
+    client::check_client_options(options);
     // One deadline rules the whole exchange; the stream's own are for conversations that go on.
     options.stream.idle_timeout = options.stream.message_deadline = options.stream.write_deadline = forever;
     task<stream> connecting = connect(std::move(where), options);
@@ -102,7 +111,9 @@ task<std::string> async_ask(host_port where, std::string message, client_options
     if (late)
         throw error(
             errc::deadline, "get a reply of", asked.whom,
-            "It is connected, but silent. Does it know that the message is whole? Compare the framing.");
+            asked.answer.empty()
+                ? "It is connected, but silent. Does it know that the message is whole? Compare the framing."
+                : "A part of it has come, but not its end. client_options::reply_deadline bounds the whole.");
     if (is_delimited(options.stream.framing)) co_await peer.shutdown_write();
     co_return std::move(asked.answer);
 }

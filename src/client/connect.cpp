@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/group.hpp"
 #include "aperto/resolve.hpp"
+#include "client/check_client_options.hpp"
 #include "client/connect_race.hpp"
+#include "core/log_safe.hpp"
+#include "io/host_text.hpp"
 
 #include <array>
 #include <utility>
@@ -35,11 +38,17 @@ constexpr std::array causes{
 
 std::error_code code_of(const attempts::failure& failed) { return {-failed.result, std::system_category()}; }
 
+constexpr const char* zone_missing =
+    "A link-local address needs its zone, the network interface that leads there: fe80::1%eth0.";
+
 /// The most telling failure and what to do about it.
 std::pair<std::error_code, const char*> verdict(const attempts& log) {
     for (const cause& each : causes)
         for (const attempts::failure& failed : log.failures)
             if (code_of(failed) == each.code) return {code_of(failed), each.advice};
+    for (const attempts::failure& failed : log.failures)
+        if (code_of(failed) == std::errc::invalid_argument && io::lacks_zone(failed.where))
+            return {code_of(failed), zone_missing};
     return {log.failures.empty() ? make_error_code(std::errc::timed_out) : code_of(log.failures.front()), ""};
 }
 
@@ -54,7 +63,7 @@ std::string account_of(const endpoint& address, const attempts& log, bool with_r
 
 /// "sala-3 (192.0.2.7) port 9999"; with each address's own failure where they differ.
 std::string describe(const host_port& where, const attempts& log, std::error_code reported) {
-    std::string text = where.host;
+    std::string text = log_safe(where.host);
     const bool numeric = endpoint::from_address(where.host, where.port).has_value();
     bool differ = log.failures.size() != log.begun && !log.failures.empty();
     for (const attempts::failure& failed : log.failures)
@@ -84,7 +93,8 @@ task<> try_addresses(const host_port& where, const client_options& options, atte
 [[noreturn]] void explain(const host_port& where, const attempts& log, bool late) {
     const std::error_code timed_out = errc::deadline;
     if (late && log.addresses.empty())
-        throw error(timed_out, "find the address of", where.host, "The name service does not answer.");
+        throw error(timed_out, "find the address of", log_safe(where.host),
+                    "The name service does not answer.");
     if (late) throw error(timed_out, "connect to", describe(where, log, timed_out), causes[2].advice);
     const auto [code, advice] = verdict(log);
     throw error(code, "connect to", describe(where, log, code), advice);
@@ -93,6 +103,7 @@ task<> try_addresses(const host_port& where, const client_options& options, atte
 }  // namespace
 
 task<stream> connect(host_port where, client_options options) {
+    client::check_client_options(options);
     loop& on = loop::current();
     const auto shared = std::make_shared<const stream_options>(options.stream);
     attempts log;

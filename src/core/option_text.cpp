@@ -3,6 +3,7 @@
 
 #include "aperto/error.hpp"
 #include "core/log_safe.hpp"
+#include "core/option_ranges.hpp"
 #include "core/sentence.hpp"
 
 #include <fmt/format.h>
@@ -56,6 +57,23 @@ void check_number(std::string_view name, std::uint64_t given, std::uint64_t leas
     if (given >= least && given <= most) return;
     const std::string text = std::to_string(given);
     refuse_option(name, text, takes_number(name, least, most, text));
+}
+
+void check_size(std::string_view name, std::size_t given, std::size_t least) {
+    if (given >= least) return;
+    const std::string text = std::to_string(given);
+    refuse_option(name, text, takes_size(name, least, text));
+}
+
+bool is_time(duration given, bool zero_allowed) noexcept {
+    const bool fits = given >= ranges::time_least && given <= ranges::time_most;
+    return fits || given == forever || (zero_allowed && given == duration::zero());
+}
+
+void check_time(std::string_view name, duration given, bool zero_allowed) {
+    if (is_time(given, zero_allowed)) return;
+    const std::string text = fmt::format("{}ns", given.count());
+    refuse_option(name, text, takes_time(name, zero_allowed, text));
 }
 
 }  // namespace aperto

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "aperto/time.hpp"
+
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -24,5 +27,13 @@ std::string takes_no_nul(std::string_view name, std::string_view given);
 
 /// For a number that has no other check. Throws `error`.
 void check_number(std::string_view name, std::uint64_t given, std::uint64_t least, std::uint64_t most);
+
+/// For a size without a limit above. Throws `error`.
+void check_size(std::string_view name, std::size_t given, std::size_t least);
+/// Whether it is a time of `ranges::time_least` to `ranges::time_most`, or `forever`; `zero_allowed`: or
+/// none.
+bool is_time(duration given, bool zero_allowed) noexcept;
+/// Throws `error` where it is not.
+void check_time(std::string_view name, duration given, bool zero_allowed);
 
 }  // namespace aperto

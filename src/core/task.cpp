@@ -3,6 +3,8 @@
 
 #include <array>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define APERTO_PLAIN_FRAMES 1
@@ -13,6 +15,15 @@
 #endif
 
 namespace aperto::detail {
+
+void refuse_miscompiled_coroutine() noexcept {
+    std::fputs(
+        "aperto: the compiler laid out a coroutine wrongly (GCC PR 106188). An if or a loop awaits in its "
+        "condition where the body declares no variable: write `while (auto line = co_await ...)`. Compiled "
+        "with -O1 or more the error says where; GCC's later releases and Clang do not have this fault.\n",
+        stderr);
+    std::abort();
+}
 
 #ifdef APERTO_PLAIN_FRAMES
 

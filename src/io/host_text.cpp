@@ -32,6 +32,12 @@ split_host split_host_port(std::string_view text) noexcept {
     return split;
 }
 
+bool lacks_zone(const endpoint& address) {
+    const auto& bytes = address.bytes();
+    const bool link_local = bytes[0] == 0xFE && (bytes[1] & 0xC0) == 0x80;
+    return link_local && address.address().find('%') == std::string::npos;
+}
+
 std::optional<std::uint16_t> parse_port(std::string_view text) noexcept {
     constexpr std::size_t digits_max = 5;
     if (text.empty() || text.size() > digits_max) return std::nullopt;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "aperto/endpoint.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -21,5 +23,9 @@ split_host split_host_port(std::string_view text) noexcept;
 
 /// 0 to 65535 in one to five decimal digits and nothing else.
 std::optional<std::uint16_t> parse_port(std::string_view text) noexcept;
+
+/// Whether it is a link-local address (fe80::/10) without its zone: the same on every link, so that it alone
+/// does not say where to go (RFC 4007, 6).
+bool lacks_zone(const endpoint& address);
 
 }  // namespace aperto::io

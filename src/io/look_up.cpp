@@ -28,16 +28,30 @@ namespace {
     }
 }
 
+/// RFC 6761, 6.3: localhost names this machine. With the dot that ends an absolute name, no hosts file has
+/// it.
+bool is_absolute_localhost(std::string_view name) noexcept {
+    constexpr std::string_view meant = "localhost.";
+    return std::equal(name.begin(), name.end(), meant.begin(), meant.end(), [](char one, char other) {
+        return one == other || (one >= 'A' && one <= 'Z' && one - 'A' + 'a' == other);
+    });
+}
+
 }  // namespace
 
 std::vector<endpoint> io::look_up(const std::string& name, std::uint16_t port) {
+    // getaddrinfo(3) takes a terminated string, and would look up what stands before the NUL.
+    if (name.find('\0') != std::string::npos)
+        throw error(errc::malformed, "find the address of", log_safe(name),
+                    "No host's name has a NUL in it.");
     addrinfo hints{};
     hints.ai_family = AF_UNSPEC;
     hints.ai_socktype = SOCK_STREAM;
     // A name in UTF-8 is looked up in its ASCII form (RFC 5891).
     hints.ai_flags = AI_IDN;
     addrinfo* found = nullptr;
-    const int answer = getaddrinfo(name.c_str(), nullptr, &hints, &found);
+    const char* const asked = is_absolute_localhost(name) ? "localhost" : name.c_str();
+    const int answer = getaddrinfo(asked, nullptr, &hints, &found);
     const int system_error = errno;
     if (answer != 0) refuse(answer, system_error, name);
     const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owned(found, freeaddrinfo);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/loop.hpp"
 
+#include "aperto/loop_handle.hpp"
 #include "core/timer_wheel.hpp"
 #include "io/helper_threads.hpp"
 #include "io/mailbox.hpp"
@@ -76,6 +77,7 @@ public:
             this->frame = mine;
             return root_task{mine};
         }
+        std::suspend_always initial_suspend() const noexcept { return {}; }
         std::suspend_never final_suspend() const noexcept { return {}; }
         void return_void() const noexcept {}
         void unhandled_exception() const noexcept { std::terminate(); }  // run_root lets none out
@@ -179,6 +181,15 @@ void loop::stop() noexcept {
 void loop::post(std::function<void()> work) { mailbox_->post(std::move(work)); }
 void loop::post(errand& what) noexcept { mailbox_->post(what); }
 void loop::withdraw(errand& what) noexcept { mailbox_->withdraw(what); }
+loop_handle loop::handle() const noexcept { return loop_handle(mailbox_); }
+
+bool loop_handle::post(std::function<void()> work) const { return mailbox_->post(std::move(work)); }
+
+bool loop_handle::spawn(task<> work) const {
+    // A std::function can be copied, a task cannot.
+    const auto kept = std::make_shared<task<>>(std::move(work));
+    return post([kept] { loop::current().spawn(std::move(*kept)); });
+}
 
 void loop::run_turn(bool may_wait) {
     ++turn_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "aperto/detail/errand.hpp"
 #include "aperto/loop.hpp"
 
 #include <atomic>
@@ -12,43 +13,31 @@
 
 namespace aperto {
 
-/// Something for a loop's thread to do. It is its own place in the mailbox, so that posting it allocates
-/// nothing and cannot fail: what must reach a loop even when memory has run out is an errand.
-class errand : public list_hook {
-public:
-    virtual ~errand() = default;
-    /// The loop's thread. The errand is in no mailbox any more and may be posted again, or destroy itself.
-    virtual void run() = 0;
-    /// The loop has ended, or ends: it will not run.
-    virtual void drop() noexcept {}
-
-protected:
-    errand() noexcept = default;
-};
-
 /// What other threads have for a loop to run. It outlives the loop where somebody still holds it, and then
 /// drops what comes: a blocking call that ends after its loop did touches nothing.
 class mailbox {
 public:
     explicit mailbox(loop& owner) noexcept : owner_(&owner) {}
 
-    /// Any thread. One that is in the mailbox already stays where it is.
-    void post(errand& what) noexcept {
+    /// Any thread. One that is in the mailbox already stays where it is. False where the loop has ended: it
+    /// was dropped.
+    bool post(errand& what) noexcept {
         {
             const std::lock_guard lock(mutex_);
-            if (what.linked()) return;
+            if (what.linked()) return true;
             if (owner_) {
                 posted_.push_back(what);
                 // The owner may be about to sleep on any thread but its own.
                 if (count_.fetch_add(1, std::memory_order_release) == 0) owner_->interrupt();
-                return;
+                return true;
             }
         }
         what.drop();
+        return false;
     }
 
     /// Any thread.
-    void post(std::function<void()> work) { post(*std::make_unique<call>(std::move(work)).release()); }
+    bool post(std::function<void()> work) { return post(*std::make_unique<call>(std::move(work)).release()); }
 
     /// Any thread: afterwards it is in the mailbox no more, and may go.
     void withdraw(errand& what) noexcept {

@@ -4,10 +4,9 @@
 #include "lab/bad_input.hpp"
 #include "lab/doctor.hpp"
 #include "lab/sentence.hpp"
+#include "lab/user_namespace.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -23,19 +22,22 @@ namespace aperto::lab {
 
 namespace {
 
-void write_map(const char* path, const std::string& text, const char* tried) {
-    const descriptor file(checked(::open(path, O_WRONLY | O_CLOEXEC), tried));
-    checked(static_cast<int>(::write(file.get(), text.data(), text.size())), tried);
+/// States as /proc/net/tcp and udp write them (include/net/tcp_states.h).
+constexpr const char* tcp_time_wait = "06";
+constexpr const char* udp_unconnected = "07";
+constexpr const char* tcp_listens = "0A";
+
+std::pair<descriptor, descriptor> pair_of_sockets() {
+    std::array<int, 2> ends{};
+    checked(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), "make a pair of sockets");
+    return {descriptor(ends[0]), descriptor(ends[1])};
 }
 
-/// user_namespaces(7): without privilege one may map one's own user and group, once setgroups is given up.
-void enter_user_namespace() {
-    const auto user = ::geteuid();
-    const auto group = ::getegid();
-    checked(::unshare(CLONE_NEWUSER | CLONE_NEWPID), "make a user namespace");
-    write_map("/proc/self/setgroups", "deny", "give up setgroups");
-    write_map("/proc/self/uid_map", fmt::format("0 {} 1", user), "map the user into the namespace");
-    write_map("/proc/self/gid_map", fmt::format("0 {} 1", group), "map the group into the namespace");
+/// Of an address as /proc/net/tcp and tcp6 write it: four bytes a word, each word in the machine's own order.
+bool is_loopback(std::string_view address) {
+    constexpr std::string_view mapped = "0000000000000000FFFF0000";
+    const bool v4 = address.size() == 8 || address.starts_with(mapped);
+    return v4 ? address.ends_with("7F") : address == "00000000000000000000000001000000";
 }
 
 pid_t fork_checked() { return checked(::fork(), "start a process"); }
@@ -72,9 +74,9 @@ struct host_ends {
 
 /// Between the lab and the PID namespace stands one process, since a process cannot enter one itself.
 [[noreturn]] void live_as_supervisor(const host_plan& client, const host_plan& server, const host_ends& ends,
-                                     pid_t parent) {
+                                     pid_t parent, int outside) {
     try {
-        enter_user_namespace();
+        enter_user_namespace(outside);
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // after the change of credentials, which clears it
         ::prctl(PR_SET_NAME, "lab-box");
         if (::getppid() != parent) {
@@ -101,24 +103,24 @@ struct host_ends {
 }  // namespace
 
 box::box(const host_plan& client, const host_plan& server) {
-    std::array<descriptor, 2> far;
-    for (const std::size_t i : {0U, 1U}) {
-        std::array<int, 2> ends{};
-        checked(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()),
-                "make a pair of sockets");
-        controls_[i] = descriptor(ends[0]);
-        far[i] = descriptor(ends[1]);
-    }
+    auto [client_control, client_end] = pair_of_sockets();
+    auto [server_control, server_end] = pair_of_sockets();
+    auto [inside, outside] = pair_of_sockets();
+    controls_[0] = std::move(client_control);
+    controls_[1] = std::move(server_control);
     const auto self = ::getpid();
     supervisor_ = fork_checked();
     if (supervisor_ == 0) {
         controls_[0].close();
         controls_[1].close();
-        live_as_supervisor(client, server, {far[0].get(), far[1].get()}, self);
+        inside.close();
+        live_as_supervisor(client, server, {client_end.get(), server_end.get()}, self, outside.get());
     }
-    far[0].close();
-    far[1].close();
+    client_end.close();
+    server_end.close();
+    outside.close();
     try {
+        map_all_ids(supervisor_, inside.get());
         wait_until_ready(side::client);
         wait_until_ready(side::server);
     } catch (...) {
@@ -176,10 +178,10 @@ void box::start(side host, const std::vector<std::string>& arguments, const std:
 
 void box::signal(side host, int number) const { send_message(control_of(host), 'K', number, {}); }
 
-/// The state of every TCP socket of the host, as two hexadecimal digits (proc_net_tcp).
-std::vector<std::string> box::socket_states(side host) const {
-    std::vector<std::string> out;
-    for (const auto which : {host_descriptor::sockets_v4, host_descriptor::sockets_v6}) {
+/// The host's sockets as proc_net_tcp tells them; those of UDP look the same (proc(5)).
+std::vector<box::socket_line> box::sockets(side host, host_descriptor v4, host_descriptor v6) const {
+    std::vector<socket_line> out;
+    for (const auto which : {v4, v6}) {
         std::istringstream lines(read_all_at_start(descriptor_of(host, which)));
         std::string line;
         std::getline(lines, line);
@@ -188,23 +190,54 @@ std::vector<std::string> box::socket_states(side host) const {
             std::string slot;
             std::string local;
             std::string remote;
-            std::string state;
-            words >> slot >> local >> remote >> state;
-            out.push_back(state);
+            socket_line one{};
+            words >> slot >> local >> remote >> one.state;
+            const auto colon = std::min(local.find(':'), local.size());
+            one.address = local.substr(0, colon);
+            const auto port = local.substr(std::min(colon + 1, local.size()));
+            (void)std::from_chars(port.data(), port.data() + port.size(), one.port, 16);
+            out.push_back(one);
         }
     }
     return out;
 }
 
-bool box::listens(side host) const {
-    const auto states = socket_states(host);
-    return std::count(states.begin(), states.end(), "0A") > 0;
+std::vector<std::uint16_t> box::listening_ports(side host) const {
+    std::vector<std::uint16_t> out;
+    for (const auto& one : sockets(host, host_descriptor::sockets_v4, host_descriptor::sockets_v6)) {
+        if (one.state == tcp_listens) {
+            out.push_back(one.port);
+        }
+    }
+    return out;
+}
+
+bool box::listens_to_itself(side host) const {
+    bool listens = false;
+    for (const auto& one : sockets(host, host_descriptor::sockets_v4, host_descriptor::sockets_v6)) {
+        if (one.state == tcp_listens && !is_loopback(one.address)) {
+            return false;
+        }
+        listens = listens || one.state == tcp_listens;
+    }
+    return listens;
+}
+
+std::vector<std::uint16_t> box::udp_ports(side host) const {
+    std::vector<std::uint16_t> out;
+    for (const auto& one : sockets(host, host_descriptor::udp_v4, host_descriptor::udp_v6)) {
+        if (one.state == udp_unconnected) {
+            out.push_back(one.port);
+        }
+    }
+    return out;
 }
 
 std::size_t box::open_sockets(side host) const {
-    const auto states = socket_states(host);
-    return static_cast<std::size_t>(std::count_if(
-        states.begin(), states.end(), [](const auto& one) { return one != "0A" && one != "06"; }));
+    const auto all = sockets(host, host_descriptor::sockets_v4, host_descriptor::sockets_v6);
+    return static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [](const auto& one) {
+        return one.state != tcp_listens && one.state != tcp_time_wait;
+    }));
 }
 
 std::uint64_t box::dropped_at_tun(side host) const {

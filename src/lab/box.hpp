@@ -37,8 +37,12 @@ public:
     void start(side host, const std::vector<std::string>& arguments, const std::array<int, 3>& stdio) const;
     void signal(side host, int number) const;
 
-    /// Whether a TCP socket listens on the host.
-    bool listens(side host) const;
+    /// The TCP ports on which the host listens.
+    std::vector<std::uint16_t> listening_ports(side host) const;
+    /// Whether it listens, but on loopback addresses alone, where the other host cannot reach it.
+    bool listens_to_itself(side host) const;
+    /// The UDP ports that are bound on the host, and connected to nobody.
+    std::vector<std::uint16_t> udp_ports(side host) const;
     /// Packets the host's kernel dropped because the TUN device's queue was full.
     std::uint64_t dropped_at_tun(side host) const;
     /// The counters of /proc/net/snmp and netstat by name: "InCsumErrors", "TCPTimeouts". Those two files
@@ -49,7 +53,12 @@ public:
 
 private:
     void wait_until_ready(side host);
-    std::vector<std::string> socket_states(side host) const;
+    struct socket_line {
+        std::string address;  ///< the local one, in hexadecimal digits
+        std::uint16_t port;
+        std::string state;  ///< two hexadecimal digits
+    };
+    std::vector<socket_line> sockets(side host, host_descriptor v4, host_descriptor v6) const;
 
     int supervisor_ = -1;  ///< PID
     std::array<descriptor, 2> controls_;

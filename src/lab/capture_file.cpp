@@ -13,7 +13,10 @@ namespace {
 constexpr std::uint32_t section_header = 0x0A0D0D0A;
 constexpr std::uint32_t interface_description = 1;
 constexpr std::uint32_t enhanced_packet = 6;
-constexpr std::uint32_t link_type_raw_ip = 101;
+// A run is of one version of IP. LINKTYPE_RAW would take both, but libpcap maps that number to another, and
+// then finds a second interface unlike the first.
+constexpr std::uint32_t link_type_v4 = 228;
+constexpr std::uint32_t link_type_v6 = 229;
 
 void put(std::string& out, std::uint32_t value, int bytes = 4) {
     for (int i = 0; i < bytes; ++i) {
@@ -30,9 +33,9 @@ void option(std::string& out, std::uint32_t code, std::string_view value) {
     pad(out);
 }
 
-std::string interface_body(std::string_view name) {
+std::string interface_body(std::string_view name, bool v6) {
     std::string body;
-    put(body, link_type_raw_ip, 2);
+    put(body, v6 ? link_type_v6 : link_type_v4, 2);
     put(body, 0, 2);
     put(body, 0);  // no snapshot limit
     option(body, 2, name);
@@ -55,9 +58,9 @@ std::string comment_on(const event& one, const narrator& words) {
 
 }  // namespace
 
-capture_file::capture_file(const std::string& path, capture_view view, std::chrono::nanoseconds zero,
+capture_file::capture_file(const std::string& path, capture_view view, bool v6,
                            const std::vector<named_fault>& named)
-    : file_(path, std::ios::binary | std::ios::trunc), view_(view), zero_(zero), narrator_(named) {
+    : file_(path, std::ios::binary | std::ios::trunc), view_(view), narrator_(named) {
     if (!file_) {
         throw std::system_error(errno, std::system_category(), path);
     }
@@ -70,8 +73,8 @@ capture_file::capture_file(const std::string& path, capture_view view, std::chro
     option(body, 4, "aperto lab");
     put(body, 0);
     block(section_header, body);
-    block(interface_description, interface_body("client"));
-    block(interface_description, interface_body("server"));
+    block(interface_description, interface_body("client", v6));
+    block(interface_description, interface_body("server", v6));
 }
 
 void capture_file::block(std::uint32_t type, const std::string& body) {

@@ -20,13 +20,14 @@ enum class capture_view {
 };
 
 /// Writes packets to a pcapng file (IETF draft-ietf-opsawg-pcapng) with nanosecond times, a "client" and a
-/// "server" interface of raw IP, and a comment on each packet something was done to.
+/// "server" interface of IPv4 or IPv6 packets, and a comment on each packet something was done to.
 class capture_file {
 public:
-    /// Throws std::system_error when the file cannot be made. `zero` is the wall-clock time of the run's
-    /// start.
-    capture_file(const std::string& path, capture_view view, std::chrono::nanoseconds zero,
-                 const std::vector<named_fault>& named);
+    /// Throws std::system_error when the file cannot be made.
+    capture_file(const std::string& path, capture_view view, bool v6, const std::vector<named_fault>& named);
+
+    /// The wall-clock time of the first packet, from which all others are counted. Before the first `add`.
+    void begin(std::chrono::nanoseconds zero) { zero_ = zero; }
 
     /// In the order packets entered the wire.
     void add(const seen_packet& one);
@@ -39,7 +40,7 @@ private:
 
     std::ofstream file_;
     capture_view view_;
-    std::chrono::nanoseconds zero_;
+    std::chrono::nanoseconds zero_{};
     narrator narrator_;
     struct waiting_packet {
         side interface;

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <ranges>
 
 namespace aperto::lab {
 
@@ -47,23 +46,19 @@ verdict judged_time(const expectation& wanted, std::optional<duration> seen, con
                   sentence(_("it took {}"), duration_text(*seen)) + more);
 }
 
-std::optional<double> reported_number(const std::vector<std::string>& lines, const std::string& name) {
+std::optional<double> reported_number(const std::string& line, const std::string& name) {
     const auto key = name + "=";
-    for (const std::string& line : std::views::reverse(lines)) {
-        auto at = line.find(key);
-        while (at != std::string::npos && at > 0 && line[at - 1] != ' ') {
-            at = line.find(key, at + 1);  // "digest_received=" is not "received="
-        }
-        if (at == std::string::npos) {
-            continue;
-        }
-        double value = 0;
-        const auto* begin = line.data() + at + key.size();
-        if (std::from_chars(begin, line.data() + line.size(), value).ec == std::errc{}) {
-            return value;
-        }
+    auto at = line.find(key);
+    while (at != std::string::npos && at > 0 && line[at - 1] != ' ') {
+        at = line.find(key, at + 1);  // "digest_received=" is not "received="
     }
-    return std::nullopt;
+    if (at == std::string::npos) {
+        return std::nullopt;
+    }
+    double value = 0;
+    const auto* begin = line.data() + at + key.size();
+    const bool is_number = std::from_chars(begin, line.data() + line.size(), value).ec == std::errc{};
+    return is_number ? std::optional(value) : std::nullopt;
 }
 
 std::vector<duration> round_trips(const run_report& report, side host) {
@@ -126,55 +121,67 @@ verdict judge_computed(const expectation& wanted, const run_report& report) {
                   sentence(_("{} computed, {} in the kernel"), duration_text(seen), duration_text(kernel)));
 }
 
-verdict judge_sum(const expectation& wanted, const run_report& report) {
-    double sum = 0;
+verdict judge_goodput(const expectation& wanted, const run_report& report) {
+    const auto seen = goodput(report, wanted.host);
+    return judged(wanted, seen, sentence(_("saw {}"), rate_text(seen)));
+}
+
+/// Of every connection: the evidence is the first that does not hold, or the last.
+verdict judge_mss(const expectation& wanted, const run_report& report) {
+    double seen = 0;
     for (const auto& one : report.flows) {
-        const auto& half = one.half(wanted.host);
-        switch (wanted.what) {
-        case subject::bytes:
-            sum += static_cast<double>(half.arrived.bytes());
+        seen = one.half(wanted.host).mss.value_or(0);
+        if (!compare(seen, wanted)) {
             break;
-        case subject::mss:
-            sum = half.mss.value_or(0);
-            break;
-        case subject::goodput:
-            sum = std::max(sum, goodput(half));
-            break;
-        default:
-            for (const auto& any : one.halves) {
-                sum += wanted.what == subject::episodes ? any.zero_window_episodes
-                                                        : static_cast<double>(any.time_closed.count());
-            }
+        }
+    }
+    return judged(wanted, seen, sentence(_("saw {}"), number_text(static_cast<std::uint64_t>(seen))));
+}
+
+verdict judge_sum(const expectation& wanted, const run_report& report) {
+    std::uint64_t sum = 0;
+    duration shut{};
+    for (const auto& one : report.flows) {
+        sum += wanted.what == subject::bytes ? one.half(wanted.host).arrived.bytes() : 0;
+        for (const auto& any : one.halves) {
+            sum += wanted.what == subject::episodes ? any.zero_window_episodes : 0;
+            shut += any.time_closed;
         }
     }
     if (wanted.what == subject::zero_time) {
-        return judged_time(wanted, duration(static_cast<std::int64_t>(sum)));
+        return judged_time(wanted, shut);
     }
-    const auto text =
-        wanted.what == subject::goodput ? rate_text(sum) : number_text(static_cast<std::uint64_t>(sum));
-    return judged(wanted, sum, sentence(_("saw {}"), text));
-}
-
-verdict judge_program(const expectation& wanted, const run_report& report) {
-    const auto& program = report.programs[index(wanted.host)];
-    if (wanted.what == subject::exits) {
-        const auto seen = program.ended ? sentence(_("it ended with {}"), program.code)
-                                        : std::string(_("it did not end by itself"));
-        return {program.ended && compare(program.code, wanted), wanted.text, seen};
-    }
-    if (wanted.what == subject::prints) {
-        const auto found = std::find_if(
-            program.output.begin(), program.output.end(),
-            [&](const std::string& line) { return line.find(wanted.word) != std::string::npos; });
-        return {found != program.output.end(), wanted.text,
-                found != program.output.end() ? *found : std::string(_("no line of its output has it"))};
-    }
-    const auto number = reported_number(program.output, wanted.word);
-    return number ? judged(wanted, *number, sentence(_("it reported {}={}"), wanted.word, *number))
-                  : verdict{false, wanted.text, sentence(_("it did not report {}=NUMBER"), wanted.word)};
+    return judged(wanted, static_cast<double>(sum), sentence(_("saw {}"), number_text(sum)));
 }
 
 }  // namespace
+
+void judge::hear(side from, const std::string& line) {
+    if (from != expected_.host) {
+        return;
+    }
+    if (expected_.what == subject::prints && !printed_ && line.find(expected_.word) != std::string::npos) {
+        printed_ = line;
+    } else if (expected_.what == subject::reported) {
+        const auto number = reported_number(line, expected_.word);
+        reported_ = number ? number : reported_;
+    }
+}
+
+verdict judge::decide_program(const run_report& report) const {
+    if (expected_.what == subject::exits) {
+        const auto& program = report.programs[index(expected_.host)];
+        const auto seen = program.ended ? sentence(_("it ended with {}"), program.code)
+                                        : std::string(_("it did not end by itself"));
+        return {program.ended && compare(program.code, expected_), expected_.text, seen};
+    }
+    if (expected_.what == subject::prints) {
+        return {printed_.has_value(), expected_.text, printed_.value_or(_("no line of its output has it"))};
+    }
+    return reported_
+               ? judged(expected_, *reported_, sentence(_("it reported {}={}"), expected_.word, *reported_))
+               : verdict{false, expected_.text, sentence(_("it did not report {}=NUMBER"), expected_.word)};
+}
 
 void judge::keep(const sight& one) {
     if (sights_.size() < sights_kept) {
@@ -275,6 +282,10 @@ verdict judge::decide(const run_report& report) const {
                                        packet_text(largest_at_.number, largest_at_.at)))
                      : verdict{false, expected_.text, _("no data arrived")};
     }
+    case subject::goodput:
+        return judge_goodput(expected_, report);
+    case subject::mss:
+        return judge_mss(expected_, report);
     case subject::rtt:
         return judge_round_trip(expected_, report);
     case subject::computed:
@@ -291,7 +302,7 @@ verdict judge::decide(const run_report& report) const {
     case subject::exits:
     case subject::prints:
     case subject::reported:
-        return judge_program(expected_, report);
+        return decide_program(report);
     default: {
         auto decided = judge_sum(expected_, report);
         decided.evidence += sights_text();

@@ -85,6 +85,8 @@ public:
     explicit judge(expectation expected) : expected_(std::move(expected)) {}
 
     void see(const event& one);
+    /// A line that a program printed.
+    void hear(side from, const std::string& line);
     verdict decide(const run_report& report) const;
     const expectation& expected() const noexcept { return expected_; }
 
@@ -95,6 +97,7 @@ private:
     };
     void keep(const sight& one);
     void see_window(const event& one, instant at);
+    verdict decide_program(const run_report& report) const;
     std::string sights_text() const;
 
     expectation expected_;
@@ -106,6 +109,8 @@ private:
     std::optional<std::uint32_t> largest_;
     std::optional<std::uint32_t> smallest_;
     sight largest_at_{};
+    std::optional<double> reported_;      ///< last
+    std::optional<std::string> printed_;  ///< the first line that has the word
 };
 
 }  // namespace aperto::lab

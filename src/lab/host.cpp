@@ -3,6 +3,7 @@
 
 #include "lab/descriptor.hpp"
 #include "lab/host_programs.hpp"
+#include "lab/private_files.hpp"
 #include "lab/rtnetlink.hpp"
 
 #include <fcntl.h>
@@ -28,30 +29,10 @@ namespace {
 
 constexpr const char* interface_name = "wire";
 
-void write_file(const char* path, std::string_view text, const char* tried) {
-    const descriptor file(checked(::open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), tried));
-    checked(static_cast<int>(::write(file.get(), text.data(), text.size())), tried);
-}
-
-/// Names resolve through a file of our own over /etc/hosts, visible in this mount namespace alone. It lives
-/// on a tmpfs that is detached again at once, so there is nothing to clean up on any disk.
-void name_the_hosts(bool v6) {
-    if (::access("/etc/hosts", F_OK) != 0) {
-        return;
-    }
-    checked(::mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "size=64k"),
-            "mount a temporary file system");
-    const auto text = "127.0.0.1 localhost\n::1 localhost\n" + host_address(true, v6).text() + " server\n" +
-                      host_address(false, v6).text() + " client\n";
-    write_file("/tmp/hosts", text, "write the hosts file");
-    checked(::mount("/tmp/hosts", "/etc/hosts", nullptr, MS_BIND, nullptr), "put the hosts file in place");
-    checked(::umount2("/tmp", MNT_DETACH), "take the temporary file system away");
-}
-
 void enter_namespaces(bool v6) {
-    checked(::unshare(CLONE_NEWNET | CLONE_NEWNS), "make a network namespace");
+    checked(::unshare(CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWUTS), "make a network namespace");
     checked(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "make mounts private");
-    name_the_hosts(v6);
+    put_private_files(v6);
 }
 
 /// A /proc of this PID namespace, for programs that look themselves up. Containers forbid it; then the old
@@ -75,6 +56,9 @@ bool set(const std::string& name, const std::string& value) {
 /// Returns the names the kernel did not take, one a line.
 std::string apply_settings(const host_plan& plan) {
     std::string refused;
+    // ping(8) without privilege; the groups are those this user namespace has.
+    const auto group = std::to_string(::getegid());
+    set("ipv4/ping_group_range", group + " " + group);
     // Nothing but what programs send crosses the wire: no router solicitations, no multicast reports.
     set(std::string("ipv6/conf/") + interface_name + "/addr_gen_mode", "1");
     for (const auto& one : plan.settings) {
@@ -112,9 +96,11 @@ void announce(int control, const descriptor& tun, const std::string& refused) {
     all[2] = checked(open_proc("/proc/thread-self/net/snmp"), "open the TCP counters");
     all[3] = checked(open_proc("/proc/thread-self/net/netstat"), "open the TCP counters");
     all[4] = checked(open_proc("/proc/thread-self/net/tcp"), "open the list of sockets");
-    const int sockets_v6 = open_proc("/proc/thread-self/net/tcp6");
-    all[5] = sockets_v6 >= 0 ? sockets_v6 : ::dup(all[4]);
-    all[6] = checked(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG), "ask about sockets");
+    all[6] = checked(open_proc("/proc/thread-self/net/udp"), "open the list of sockets");
+    const auto or_else = [](int wanted, int other) { return wanted >= 0 ? wanted : ::dup(other); };
+    all[5] = or_else(open_proc("/proc/thread-self/net/tcp6"), all[4]);  // a kernel without IPv6 has none
+    all[7] = or_else(open_proc("/proc/thread-self/net/udp6"), all[6]);
+    all[8] = checked(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG), "ask about sockets");
     send_message(control, 'R', 0, refused, all);
     for (std::size_t i = 1; i < all.size(); ++i) {
         ::close(all[i]);

@@ -13,6 +13,8 @@ enum class host_descriptor : std::size_t {
     netstat,
     sockets_v4,
     sockets_v6,
+    udp_v4,
+    udp_v6,
     diag,
     count_
 };
@@ -22,9 +24,9 @@ enum class host_descriptor : std::size_t {
 /// host; the caller is in the lab's user namespace with every capability there. Never returns.
 ///
 /// Messages to it: 'P' start a program (text: arguments, each ended by NUL; descriptors: in, out, err), 'K'
-/// send the signal `code` to it. From it: 'R' ready (text: settings the kernel has not), 'E' cannot (code:
-/// errno, text: what was tried), 'S' started, 'F' could not be started (code: errno), 'X' ended (code: wait
-/// status).
+/// send the signal `code` to it and to what it left behind. From it: 'R' ready (text: settings the kernel has
+/// not), 'E' cannot (code: errno, text: what was tried), 'S' started, 'F' could not be started (code: errno),
+/// 'X' ended (code: wait status), 'G' gone: nothing of it is left, in the background either.
 [[noreturn]] void live_as_host(side which, const host_plan& plan, int control);
 
 }  // namespace aperto::lab

@@ -3,25 +3,42 @@
 
 #include <algorithm>
 #include <cassert>
+#include <iterator>
+#include <set>
 
 namespace aperto::lab {
 
 link::link(side direction, std::uint64_t seed, link_settings base, std::vector<link_phase> phases,
            const std::vector<named_fault>* named)
-    : direction_(direction), seed_(seed), base_(std::move(base)), phases_(std::move(phases)), named_(named) {}
+    : direction_(direction), seed_(seed), base_(std::move(base)), phases_(std::move(phases)), named_(named) {
+    std::set<instant> edges{instant{}};
+    for (const auto& phase : phases_) {
+        edges.insert({phase.begin, phase.end});
+    }
+    for (const auto edge : edges) {
+        rates_.push_back({edge, settings_at(edge).rate});
+    }
+}
+
+link_settings link::settings_at(instant when) const {
+    auto out = base_;
+    for (const auto& phase : phases_) {
+        if (phase.begin <= when && when < phase.end) {
+            for (const auto& set : phase.set) {
+                set(out);
+            }
+        }
+    }
+    return out;
+}
 
 const link_settings& link::settings(instant now) {
     if (now < current_until_) {
         return current_;
     }
-    current_ = base_;
+    current_ = settings_at(now);
     current_until_ = instant::max();
     for (const auto& phase : phases_) {
-        if (phase.begin <= now && now < phase.end) {
-            for (const auto& set : phase.set) {
-                set(current_);
-            }
-        }
         for (const auto edge : {phase.begin, phase.end}) {
             if (edge > now) {
                 current_until_ = std::min(current_until_, edge);
@@ -31,18 +48,34 @@ const link_settings& link::settings(instant now) {
     return current_;
 }
 
-/// When the last bit of it has gone out at the link's rate, given what waits before it.
-instant link::serialised(const event& one) {
-    const auto& now_set = settings(one.sent);
-    if (now_set.rate == 0) {
-        return one.sent;
+/// When the last bit of it has gone out, given what waits before it: what waits when the rate changes goes on
+/// at the new rate.
+instant link::serialised(instant sent, std::uint32_t bytes) {
+    constexpr instant horizon{1'000'000'000'000'000'000};  // 31 years: later is never
+    auto at = std::max(line_free_, sent);
+    auto bits = static_cast<double>(bytes) * 8;
+    auto step = std::prev(std::upper_bound(rates_.begin(), rates_.end(), at,
+                                           [](instant when, const auto& one) { return when < one.begin; }));
+    for (; step->rate != 0 && bits > 0; ++step) {
+        const bool last = std::next(step) == rates_.end();
+        const auto rate = static_cast<double>(step->rate) / 1e9;  // bits a nanosecond
+        const auto left =
+            static_cast<double>(((last ? instant::max() : std::next(step)->begin) - at).count());
+        const auto takes = std::min(bits / rate, left);
+        bits -= last ? bits : takes * rate;
+        at += duration(static_cast<std::int64_t>(takes));
+        if (last || bits < 0.5) {
+            break;
+        }
+        at = std::next(step)->begin;
     }
-    const auto bytes = one.seen.length + now_set.overhead;
-    const auto takes = static_cast<double>(bytes) * 8e9 / static_cast<double>(now_set.rate);
-    line_free_ = std::max(line_free_, one.sent) + duration(static_cast<std::int64_t>(takes));
-    line_.emplace_back(line_free_, bytes);
-    line_bytes_ += bytes;
-    return line_free_;
+    at = std::min(at, horizon);
+    if (at > sent) {
+        line_free_ = at;
+        line_.emplace_back(at, bytes);
+        line_bytes_ += bytes;
+    }
+    return at;
 }
 
 bool link::queue_full(const event& one, decision& out) {
@@ -65,22 +98,39 @@ bool link::queue_full(const event& one, decision& out) {
     return out.lost_by != loss_cause::none;
 }
 
+/// When it arrives, waiting, rate, delay and what was drawn for it together.
+instant link::arrival_of(const event& one, duration extra) {
+    const auto& now_set = settings(one.sent);
+    auto due = serialised(one.sent, one.seen.length + now_set.overhead) + now_set.delay;
+    due = std::max(due + extra, one.sent);
+    if (now_set.keep_order) {
+        due = std::max(due, last_due_);
+    }
+    last_due_ = std::max(last_due_, due);
+    return due;
+}
+
 void link::schedule(instant sent, const decision& what, instant due, std::uint64_t token) {
-    const bool held_back = (what.faults & fault::reordered) != 0;
-    const bool twice = (what.faults & fault::duplicated) != 0;
     const departure original{token, due, false};
-    if (held_back) {
+    if ((what.faults & fault::reordered) != 0) {
         const auto& now_set = settings(sent);
         held_.push_back({original, now_set.reorder_distance, due + now_set.reorder_wait});
-    } else if (due <= sent && !twice && queue_.empty() && held_.empty()) {
+    } else if (due <= sent && (what.faults & fault::duplicated) == 0 && queue_.empty() && held_.empty()) {
         at_once_.push_back(original);
-        return;
     } else {
         queue_.emplace(due, original);
     }
-    if (twice) {
-        queue_.emplace(due, departure{token, due, true});
+}
+
+/// A copy takes its place in the queue as any packet does; where there is none, there is no copy.
+void link::schedule_copy(event& one, duration extra, std::uint64_t token) {
+    decision full;
+    if (queue_full(one, full)) {
+        one.faults &= ~fault::duplicated;
+        return;
     }
+    const auto due = arrival_of(one, extra);
+    queue_.emplace(due, departure{token, due, true});
 }
 
 decision link::offer(event& one, std::uint64_t token) {
@@ -100,17 +150,13 @@ decision link::offer(event& one, std::uint64_t token) {
     if (what.lost_by != loss_cause::none) {
         return what;
     }
-    const auto& now_set = settings(one.sent);
-    auto due = serialised(one) + now_set.delay;
     const bool named_hold = (what.faults & fault::held) != 0;
-    if (!named_hold) {
-        due = std::max(due + what.extra, one.sent);
-    }
-    if (now_set.keep_order) {
-        due = std::max(due, last_due_);
-    }
-    last_due_ = std::max(last_due_, due);
+    const auto jitter = named_hold ? duration{} : what.extra;
+    const auto due = arrival_of(one, jitter);
     schedule(one.sent, what, named_hold ? due + what.extra : due, token);
+    if ((what.faults & fault::duplicated) != 0) {
+        schedule_copy(one, jitter, token);
+    }
     return what;
 }
 

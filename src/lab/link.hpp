@@ -92,8 +92,9 @@ struct departure {
 /// time they came; the link says what becomes of them and hands them back when their time has come.
 ///
 /// In order: blackhole, named faults, loss, MTU, corruption, duplication, queue and rate, ECN, delay and
-/// reordering. Random decisions depend on `draw_key` alone, so they are the same in every run of one seed;
-/// what depends on time (phases, queues) is not promised.
+/// reordering. A copy waits for the rate too, and what waits goes on at the new rate when that changes.
+/// Random decisions depend on `draw_key` alone, so they are the same in every run of one seed; what depends
+/// on time (phases, queues) is not promised.
 class link {
 public:
     using replay_lookup = std::function<std::optional<decision>(const event&)>;
@@ -134,7 +135,10 @@ private:
     void draw_damage(const event& one, const draw_key& key, decision& out) const;
     duration draw_jitter(const draw_key& key) const;
     bool queue_full(const event& one, decision& out);
-    instant serialised(const event& one);
+    link_settings settings_at(instant when) const;
+    instant serialised(instant sent, std::uint32_t bytes);
+    instant arrival_of(const event& one, duration extra);
+    void schedule_copy(event& one, duration extra, std::uint64_t token);
     void schedule(instant sent, const decision& what, instant due, std::uint64_t token);
     void pass_held(instant now);
 
@@ -144,6 +148,12 @@ private:
     std::vector<link_phase> phases_;
     const std::vector<named_fault>* named_;
     replay_lookup replay_;
+
+    struct rate_step {
+        instant begin;
+        std::uint64_t rate;
+    };
+    std::vector<rate_step> rates_;  ///< from when on the rate is what, the first from 0 on
 
     link_settings current_;
     instant current_until_{-1};

@@ -2,6 +2,7 @@
 #include "lab/program.hpp"
 
 #include "lab/bad_input.hpp"
+#include "lab/quantity.hpp"
 #include "lab/sentence.hpp"
 
 #include <unistd.h>
@@ -82,6 +83,11 @@ std::vector<std::string> lesson(side which) {
 }  // namespace
 
 program read_program(side which, const std::string& command) {
+    constexpr std::size_t command_max = 50'000;  // it travels to its host in one message
+    if (command.size() > command_max) {
+        throw bad_input(sentence(_("a command of {} bytes is too long; the most is {}"),
+                                 number_text(command.size()), number_text(command_max)));
+    }
     program out{command, {}, false};
     if (command.empty()) {
         out.arguments = lesson(which);

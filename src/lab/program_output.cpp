@@ -17,11 +17,14 @@ program_output::program_output() {
     ::fcntl(read_end_.get(), F_SETFL, O_NONBLOCK);
 }
 
-void program_output::read(const line_taker& take) {
+bool program_output::read(const line_taker& take) {
     constexpr std::size_t line_max = 8192;
+    constexpr int reads_max = 4;  // four pipes full
     std::array<char, 65'536> part{};
     ssize_t size = 0;
-    while (read_end_ && (size = ::read(read_end_.get(), part.data(), part.size())) > 0) {
+    int reads = 0;
+    while (read_end_ && reads < reads_max && (size = ::read(read_end_.get(), part.data(), part.size())) > 0) {
+        ++reads;
         rest_.append(part.data(), static_cast<std::size_t>(size));
         std::size_t begin = 0;
         for (auto end = rest_.find('\n'); end != std::string::npos; end = rest_.find('\n', begin)) {
@@ -34,9 +37,10 @@ void program_output::read(const line_taker& take) {
             rest_.clear();
         }
     }
-    if (size == 0) {
+    if (size == 0 && reads < reads_max) {
         read_end_.close();  // poll(2) ignores a negative descriptor: nothing more comes
     }
+    return reads > 0;
 }
 
 void program_output::finish(const line_taker& take) {

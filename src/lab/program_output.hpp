@@ -18,8 +18,9 @@ public:
     void close_write_end() { write_end_.close(); }
 
     using line_taker = std::function<void(const std::string&)>;
-    /// Takes what is there without waiting.
-    void read(const line_taker& take);
+    /// Takes what is there without waiting, but so much at most: a program that never stops printing leaves
+    /// time for everything else. False when there was nothing.
+    bool read(const line_taker& take);
     /// Hands over a last line that had no end.
     void finish(const line_taker& take);
 

@@ -28,14 +28,48 @@ duration quantile(std::vector<duration> values, double share) {
     return values[place];
 }
 
+namespace {
+
+double rate_of(std::uint64_t bytes, duration took) {
+    return bytes >= 2 && took.count() > 0
+               ? static_cast<double>(bytes) * 8e9 / static_cast<double>(took.count())
+               : 0;
+}
+
+}  // namespace
+
 double goodput(const flow_half& half) {
-    if (!half.first_data_sent || !half.last_data_arrived || half.arrived.bytes() < 2) {
+    if (!half.first_data_sent || !half.last_data_arrived) {
         return 0;
     }
-    const auto took = *half.last_data_arrived - *half.first_data_sent;
-    return took.count() > 0
-               ? static_cast<double>(half.arrived.bytes()) * 8e9 / static_cast<double>(took.count())
-               : 0;
+    return rate_of(half.arrived.bytes(), *half.last_data_arrived - *half.first_data_sent);
+}
+
+double goodput(const run_report& report, side from) {
+    auto first = instant::max();
+    instant last{};
+    std::uint64_t bytes = 0;
+    for (const auto& one : report.flows) {
+        const auto& half = one.half(from);
+        if (half.first_data_sent && half.last_data_arrived) {
+            first = std::min(first, *half.first_data_sent);
+            last = std::max(last, *half.last_data_arrived);
+            bytes += half.arrived.bytes();
+        }
+    }
+    return bytes == 0 ? 0 : rate_of(bytes, last - first);
+}
+
+void end_windows(flow& connection, instant run_end) {
+    const auto& halves = connection.halves;
+    const bool over = halves[0].rst_sent || halves[1].rst_sent || (halves[0].fin_sent && halves[1].fin_sent);
+    const auto end = over ? connection.last_seen : std::max(run_end, connection.last_seen);
+    for (auto& half : connection.halves) {
+        if (half.window_closed) {
+            half.window_closed = false;
+            half.time_closed += end - half.window_closed_at;
+        }
+    }
 }
 
 }  // namespace aperto::lab

@@ -17,9 +17,8 @@ namespace aperto::lab {
 /// How a program of the run ended.
 struct program_end {
     bool started = false;
-    bool ended = false;               ///< by itself; otherwise the lab stopped it
-    int code = 0;                     ///< its exit code, or 128 + the signal that ended it
-    std::vector<std::string> output;  ///< its last lines, at most 1,000
+    bool ended = false;  ///< by itself; otherwise the lab stopped it
+    int code = 0;        ///< its exit code, or 128 + the signal that ended it
 };
 
 /// Everything a run is judged and summed up by, once it is over.
@@ -28,10 +27,11 @@ struct run_report {
     std::deque<flow> flows;
     std::array<program_end, 2> programs;  ///< by `side`
     bool timed_out = false;
-    bool interrupted = false;
+    int interrupted = 0;  ///< by which signal
     duration took{};
 
     std::uint64_t packets = 0;
+    std::uint64_t datagrams = 0;              ///< of UDP, that arrived
     std::array<std::uint64_t, 12> lost_by{};  ///< by `loss_cause`
     std::array<std::uint64_t, 8> struck{};    ///< by the number of the `fault` bit
     duration added_median{};
@@ -55,5 +55,11 @@ duration quantile(std::vector<duration> values, double share);
 /// Bits a second of payload that arrived in order, from a side's first byte sent to its last arrived; 0:
 /// unknown.
 double goodput(const flow_half& half);
+/// The same of all connections together: from the first byte sent in any to the last that arrived in any.
+double goodput(const run_report& report, side from);
+
+/// Counts windows that are still shut: until the connection's last packet, or until the run's end while it is
+/// open.
+void end_windows(flow& connection, instant run_end);
 
 }  // namespace aperto::lab

@@ -6,6 +6,7 @@
 #include "lab/box.hpp"
 #include "lab/kernel_view.hpp"
 #include "lab/program_output.hpp"
+#include "lab/readiness.hpp"
 #include "lab/sentence.hpp"
 
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <map>
@@ -26,6 +28,7 @@ namespace {
 /// A connection that says nothing for so long will not say more by itself once the programs have ended.
 constexpr duration quiet = 3s;
 constexpr duration settle_max = 10s;
+constexpr duration last_chance = 5s;  ///< of a program that is told to end
 
 duration clock_now() { return std::chrono::steady_clock::now().time_since_epoch(); }
 
@@ -83,15 +86,23 @@ public:
     run_report go() {
         start(side::server, plan_.server_program);
         if (wait_for_server()) {
+            if (hosts_.listens_to_itself(side::server)) {
+                watcher_.notice(
+                    _("the server listens on a loopback address alone, where the client, which is "
+                      "another host, cannot reach it: let it listen on every address, or on that of "
+                      "its host name"));
+            }
             start(side::client, plan_.client_program);
             wait_for([this] { return ended_[index(side::client)]; });
             report_.timed_out = !ended_[index(side::client)] && !interrupted();
             stop_program(side::client);
             let_it_settle();
         } else {
-            report_.timed_out = !ended_[index(side::server)] && !interrupted();
+            report_.timed_out = !server_given_up() && !interrupted();
+            if (report_.timed_out) {
+                watcher_.notice(waiting());
+            }
         }
-        by_itself_[index(side::server)] = ended_[index(side::server)];
         stop_program(side::server);
         return finish();
     }
@@ -99,8 +110,8 @@ public:
 private:
     /// Ctrl-C ends the run as an end of time does; the second one ends the program, and the kernel cleans up.
     bool interrupted() noexcept {
-        if (signals_.take() != 0) interrupted_ = true;
-        return interrupted_;
+        if (const int signal = signals_.take(); signal != 0) interrupted_ = signal;
+        return interrupted_ != 0;
     }
 
     template <class condition>
@@ -116,10 +127,49 @@ private:
         return done();
     }
 
+    bool server_ready() const {
+        const auto& wanted = plan_.ready;
+        const auto has = [&](const std::vector<std::uint16_t>& ports) {
+            return wanted.port == 0 ? !ports.empty()
+                                    : std::find(ports.begin(), ports.end(), wanted.port) != ports.end();
+        };
+        switch (wanted.what) {
+        case readiness::sign::tcp:
+            return has(hosts_.listening_ports(side::server));
+        case readiness::sign::udp:
+            return has(hosts_.udp_ports(side::server));
+        case readiness::sign::line:
+            return sign_printed_;
+        case readiness::sign::delay:
+            return clock_now() - server_started_ >= wanted.delay && !server_given_up();
+        }
+        return false;
+    }
+
+    /// One that went into the background has ended with 0, and left something that may still become ready.
+    bool server_given_up() const {
+        const auto at = index(side::server);
+        return ended_[at] && (report_.programs[at].code != 0 || gone_[at]);
+    }
+
     bool wait_for_server() {
-        const bool listens =
-            wait_for([this] { return ended_[index(side::server)] || hosts_.listens(side::server); });
-        return listens && hosts_.listens(side::server);
+        constexpr duration say_after = 2s;
+        server_started_ = clock_now();
+        const auto over = [this] { return server_given_up() || server_ready(); };
+        if (!wait_for(over, say_after) && !interrupted()) {
+            watcher_.notice(waiting());
+            wait_for(over);
+        }
+        return server_ready();
+    }
+
+    std::string waiting() const {
+        const auto text = waiting_text(plan_.ready);
+        const auto udp = hosts_.udp_ports(side::server);
+        return plan_.ready.what != readiness::sign::tcp || udp.empty()
+                   ? text
+                   : sentence(_("{}; it has bound UDP port {}: write --ready udp:{}"), text, udp.front(),
+                              udp.front());
     }
 
     /// Until the connections are closed, so that the ladder shows their end too.
@@ -132,8 +182,9 @@ private:
             },
             settle_max);
         // A server that ends with its connection gets the time to say so before it is told to end.
-        const duration last_words = plan_.server_program.ends_by_itself && !report_.interrupted ? 5s : 500ms;
-        wait_for([this] { return ended_[index(side::server)]; }, last_words);
+        const duration last_words =
+            plan_.server_program.ends_by_itself && report_.interrupted == 0 ? 5s : 500ms;
+        wait_for([this] { return gone_[index(side::server)]; }, last_words);
     }
 
     void start(side host, const program& what) {
@@ -157,9 +208,9 @@ private:
                                        {outputs_[0].read_end(), POLLIN, 0},
                                        {outputs_[1].read_end(), POLLIN, 0}}};
         ::poll(watched.data(), watched.size(), static_cast<int>(at_most.count() / 1'000'000) + 1);
-        wire_.take_events(fresh_);
-        packets_.take(fresh_);
+        take_packets();
         sample_kernels();
+        watcher_.turn();
         for (const auto host : {side::client, side::server}) {
             if (watched[2 + index(host)].revents != 0) {
                 read_output(host);
@@ -170,16 +221,31 @@ private:
         }
     }
 
-    void read_output(side host) {
-        outputs_[index(host)].read([&](const std::string& line) {
-            constexpr std::size_t lines_kept = 1000;
-            auto& kept = report_.programs[index(host)].output;
-            if (kept.size() == lines_kept) {
-                kept.erase(kept.begin());
-            }
-            kept.push_back(line);
-            watcher_.output(host, line);
-        });
+    void take_packets() {
+        wire_.take_events(fresh_);
+        if (!began_ && wire_.now() != instant{}) {
+            began_ = true;
+            watcher_.began(wire_.began());
+        }
+        packets_.take(fresh_);
+    }
+
+    void take_line(side host, const std::string& line) {
+        sign_printed_ = sign_printed_ || (host == side::server && plan_.ready.what == readiness::sign::line &&
+                                          line.find(plan_.ready.line) != std::string::npos);
+        watcher_.output(host, line);
+    }
+
+    bool read_output(side host) {
+        return outputs_[index(host)].read([&](const std::string& line) { take_line(host, line); });
+    }
+
+    /// What a program that has ended left in its pipe; one that goes on in the background may print for ever.
+    void read_last_output(side host) {
+        constexpr int turns_max = 16;
+        for (int i = 0; i < turns_max && read_output(host); ++i) {
+        }
+        outputs_[index(host)].finish([&](const std::string& line) { take_line(host, line); });
     }
 
     void hear(side host) {
@@ -197,6 +263,8 @@ private:
             ended_[index(host)] = true;
             auto& program = report_.programs[index(host)];
             program.code = WIFEXITED(what.code) ? WEXITSTATUS(what.code) : 128 + WTERMSIG(what.code);
+        } else if (what.type == 'G') {
+            gone_[index(host)] = true;
         }
     }
 
@@ -221,41 +289,43 @@ private:
     }
 
     void stop_program(side host) {
-        report_.interrupted = report_.interrupted || interrupted();
-        if (!started_[index(host)] || ended_[index(host)]) {
-            by_itself_[index(host)] = ended_[index(host)];
+        if (interrupted() && report_.interrupted == 0) report_.interrupted = interrupted_;
+        by_itself_[index(host)] = ended_[index(host)];
+        // What a client left in the background may go on until its connections are closed.
+        const auto& over = host == side::client ? ended_[index(host)] : gone_[index(host)];
+        if (!started_[index(host)] || over) {
             return;
         }
-        // Its last chance comes after the run's end of time: a second of its own.
-        end_ = std::max(end_, clock_now() + 3s);
-        interrupted_ = false;
+        // Its last chance comes after the run's end of time: some seconds of its own, for a database to
+        // close.
+        end_ = std::max(end_, clock_now() + last_chance + 1s);
+        interrupted_ = 0;
         hosts_.signal(host, SIGTERM);
-        if (!wait_for([&] { return ended_[index(host)]; }, 1s)) {
+        if (!wait_for([&] { return over; }, last_chance)) {
             hosts_.signal(host, SIGKILL);
-            wait_for([&] { return ended_[index(host)]; }, 1s);
+            wait_for([&] { return over; }, 1s);
         }
     }
 
     run_report finish() {
         turn(0ms);
         for (const auto host : {side::client, side::server}) {
-            read_output(host);
-            outputs_[index(host)].finish([&](const std::string& line) {
-                report_.programs[index(host)].output.push_back(line);
-                watcher_.output(host, line);
-            });
+            read_last_output(host);
             report_.programs[index(host)].ended = by_itself_[index(host)];
             report_.dropped_at_tun[index(host)] = hosts_.dropped_at_tun(host);
             report_.kernel_counters[index(host)] = hosts_.counters(host);
         }
         report_.took = wire_.now();
         wire_.stop();
-        wire_.take_events(fresh_);
-        packets_.take(fresh_);
+        take_packets();
         packets_.finish();
         report_.seed = plan_.wire.seed;
         report_.flows = wire_.tracker().flows();
+        for (auto& one : report_.flows) {
+            end_windows(one, report_.took);
+        }
         report_.packets = wire_.packets();
+        report_.datagrams = wire_.datagrams();
         report_.lost_by = wire_.lost_by();
         for (std::size_t i = 0; i < report_.struck.size(); ++i) {
             report_.struck[i] = wire_.struck_by(i);
@@ -270,7 +340,7 @@ private:
     const run_plan& plan_;
     const run_watcher& watcher_;
     signal_set& signals_;
-    bool interrupted_ = false;
+    int interrupted_ = 0;  ///< by which signal
     box hosts_;
     wire wire_;
     in_order packets_;
@@ -278,8 +348,12 @@ private:
     duration end_;
     run_report report_;
     std::vector<seen_packet> fresh_;
+    bool began_ = false;
+    bool sign_printed_ = false;
+    duration server_started_{};
     std::array<bool, 2> started_{};
     std::array<bool, 2> ended_{};
+    std::array<bool, 2> gone_{};
     std::array<bool, 2> by_itself_{};
     instant next_sample_{};
     std::array<kernel_connection, 2> last_sample_{};

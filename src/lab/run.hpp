@@ -4,6 +4,7 @@
 #include "lab/capture_file.hpp"
 #include "lab/expectation.hpp"
 #include "lab/program.hpp"
+#include "lab/readiness.hpp"
 #include "lab/tcp_settings.hpp"
 
 #include <functional>
@@ -19,17 +20,27 @@ struct run_plan {
     host_plan server;
     program server_program;
     program client_program;
+    readiness ready;  ///< by what sign of the server the client is started
     duration timeout = std::chrono::seconds(60);
     bool ask_kernel = false;  ///< sample what the kernels say of their connections
 };
+
+/// Refuses what cannot be: an MTU that is too small for IPv6. Throws `bad_input`.
+void check_plan(const run_plan& plan);
 
 /// Whoever wants to see the run while it goes on. Called on the thread of `run_lab_once`.
 struct run_watcher {
     /// Packets, in the order they entered the wire, each once its fate is known.
     std::function<void(const seen_packet&)> packet = [](const seen_packet&) {};
+    /// The wall-clock time of the first packet, before it is handed over.
+    std::function<void(std::chrono::nanoseconds)> began = [](std::chrono::nanoseconds) {};
     std::function<void(side, const std::string& line)> output = [](side, const std::string&) {};
     /// The hosts are ready and nothing has happened yet; the names are settings this kernel does not have.
     std::function<void(const std::vector<std::string>&)> ready = [](const std::vector<std::string>&) {};
+    /// Now and then, every few milliseconds. None of these may wait for anybody: the run's time is theirs.
+    std::function<void()> turn = [] {};
+    /// Something a person who waits wants to know.
+    std::function<void(const std::string&)> notice = [](const std::string&) {};
 };
 
 /// Builds the two hosts and the wire, runs the server, then the client, until the client has ended and the

@@ -41,6 +41,7 @@ public:
             read_top(key.str(), value, key.source());
         }
         out_.plan.wire.tail_probes = allows_tail_probes(out_.plan.client.settings);
+        at(root, [&] { check_plan(out_.plan); });
     }
 
 private:
@@ -116,6 +117,8 @@ private:
             out_.server_command = text_of(value);
         } else if (key == "client") {
             out_.client_command = text_of(value);
+        } else if (key == "ready") {
+            at(value, [&] { plan.ready = parse_readiness(text_of(value)); });
         } else if (key == "ipv6") {
             at(value, [&] { plan.client.v6 = plan.server.v6 = parse_switch(text_of(value)); });
         } else if (key == "ask_kernel") {
@@ -134,8 +137,8 @@ private:
             }
         } else {
             refuse_key(key, place,
-                       {"seed", "timeout", "server", "client", "ipv6", "ask_kernel", "link", "hosts", "fault",
-                        "expect"});
+                       {"seed", "timeout", "server", "client", "ready", "ipv6", "ask_kernel", "link", "hosts",
+                        "fault", "expect"});
         }
     }
 

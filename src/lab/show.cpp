@@ -4,12 +4,12 @@
 #include "core/display.hpp"
 #include "core/log_safe.hpp"
 #include "lab/json_lines.hpp"
+#include "lab/quantity.hpp"
 #include "lab/sentence.hpp"
 #include "lab/summary.hpp"
 
 #include <algorithm>
 #include <cerrno>
-#include <iostream>
 #include <system_error>
 
 namespace aperto::lab {
@@ -27,7 +27,9 @@ std::string coloured_sign(const std::string& line, bool holds) {
                        line.substr(begin, end - begin), line.substr(end));
 }
 
-std::chrono::nanoseconds wall_clock() { return std::chrono::system_clock::now().time_since_epoch(); }
+/// What is shown and kept of a program's output; expectations see all of it.
+constexpr std::uint64_t lines_shown_max = 100'000;
+constexpr std::uint64_t bytes_shown_max = 16'777'216;
 
 }  // namespace
 
@@ -43,16 +45,13 @@ show::show(show_plan plan, const run_plan& run, std::vector<expectation> expecte
         judges_.emplace_back(std::move(one));
     }
     if (!plan_.capture_path.empty()) {
-        capture_.emplace(plan_.capture_path, plan_.view, wall_clock(), run.wire.named);
+        capture_.emplace(plan_.capture_path, plan_.view, run.client.v6, run.wire.named);
     }
-    if (plan_.json_path == "-") {
-        json_ = &std::cout;
-    } else if (!plan_.json_path.empty()) {
+    if (has_json() && plan_.json_path != "-") {
         json_file_.open(plan_.json_path, std::ios::trunc);
         if (!json_file_) {
             throw std::system_error(errno, std::system_category(), plan_.json_path);
         }
-        json_ = &json_file_;
     }
     if (!plan_.page_path.empty()) {
         page_.emplace(plan_.title, run.wire.named);
@@ -67,31 +66,65 @@ bool show::wants_events(const show_plan& plan, const std::vector<expectation>& e
 run_watcher show::watcher() {
     run_watcher out;
     out.packet = [this](const seen_packet& one) { see(one); };
-    out.output = [this](side whose, const std::string& line) {
-        print_output(whose, line);
-        if (json_ != nullptr) {
-            *json_ << fmt::format(R"({{"event":"output","from":"{}","text":{}}})", side_name(whose),
-                                  json_string(line))
-                   << "\n";
+    out.began = [this](std::chrono::nanoseconds when) {
+        if (capture_) {
+            capture_->begin(when);
         }
     };
+    out.output = [this](side whose, const std::string& line) { hear(whose, line); };
+    out.turn = [this] { out_.offer(); };
     out.ready = [this](const std::vector<std::string>& missing) { begin(missing); };
     return out;
 }
 
+void show::hear(side whose, const std::string& line) {
+    for (auto& each : judges_) {
+        each.hear(whose, line);
+    }
+    auto& shown = shown_[index(whose)];
+    if (shown.lines >= lines_shown_max || shown.bytes >= bytes_shown_max) {
+        ++shown.lines_cut;
+        shown.bytes_cut += line.size() + 1;
+        return;
+    }
+    ++shown.lines;
+    shown.bytes += line.size() + 1;
+    print_output(whose, log_safe(line));
+    if (has_json()) {
+        write_json(fmt::format(R"({{"event":"output","from":"{}","text":{}}})", side_name(whose),
+                               json_string(line)));
+    }
+}
+
+void show::tell_what_was_cut() {
+    for (const auto whose : {side::client, side::server}) {
+        const auto& shown = shown_[index(whose)];
+        if (shown.lines_cut == 0) {
+            continue;
+        }
+        print_output(whose, counted("… and {} more line that is not shown ({})",
+                                    "… and {} more lines that are not shown ({})", shown.lines_cut,
+                                    size_text(shown.bytes_cut)));
+        if (has_json()) {
+            write_json(fmt::format(R"({{"event":"output","from":"{}","lines_cut":{},"bytes_cut":{}}})",
+                                   side_name(whose), shown.lines_cut, shown.bytes_cut));
+        }
+    }
+}
+
 void show::begin(const std::vector<std::string>& missing) {
-    if (json_ != nullptr) {
-        *json_ << fmt::format(R"({{"event":"run","schema":1,"seed":{},"server":{},"client":{},"settings":{{)",
-                              run_.wire.seed, json_string(run_.server_program.text),
-                              json_string(run_.client_program.text));
-        bool first = true;
+    if (has_json()) {
+        std::string settings;
         for (const auto& one : run_.server.settings) {
             if (std::find(missing.begin(), missing.end(), one.name) == missing.end()) {
-                *json_ << (first ? "" : ",") << json_string(one.name) << ":" << json_string(one.value);
-                first = false;
+                settings +=
+                    (settings.empty() ? "" : ",") + json_string(one.name) + ":" + json_string(one.value);
             }
         }
-        *json_ << "}}\n";
+        write_json(
+            fmt::format(R"({{"event":"run","schema":1,"seed":{},"server":{},"client":{},"settings":{{{}}}}})",
+                        run_.wire.seed, json_string(run_.server_program.text),
+                        json_string(run_.client_program.text), settings));
     }
     say(sentence(_("server: {}"), log_safe(run_.server_program.text)) + "\n" +
             sentence(_("client: {}"), log_safe(run_.client_program.text)) + "\n" +
@@ -103,29 +136,35 @@ void show::begin(const std::vector<std::string>& missing) {
 }
 
 /// A line of a program behind its name; both names take the room of the longer one.
-void show::print_output(side whose, const std::string& line) {
+void show::print_output(side whose, const std::string& text) {
     const auto name = side_text(whose);
     const auto room = std::max(display_width(name), display_width(side_text(other(whose)))) + 1;
     const auto head = name + std::string(room - display_width(name), ' ') + "│ ";
-    say(head + log_safe(line) + "\n", display_width(head));
+    say(head + text + "\n", display_width(head));
 }
 
 void show::say(const std::string& text, std::size_t indent) { print(plan_.style.fitted(text, indent)); }
 
 void show::print(const std::string& text) {
-    if (json_ == &std::cout) {
-        return;
+    if (plan_.json_path != "-") {
+        out_.write(text);
     }
-    std::fwrite(text.data(), 1, text.size(), stdout);
-    std::fflush(stdout);
+}
+
+void show::write_json(const std::string& object) {
+    if (plan_.json_path == "-") {
+        out_.write(object + "\n");
+    } else {
+        json_file_ << object << "\n";
+    }
 }
 
 void show::see(const seen_packet& one) {
     for (auto& each : judges_) {
         each.see(one.what);
     }
-    if (json_ != nullptr) {
-        *json_ << event_json(one.what, run_.wire.named) << "\n";
+    if (has_json()) {
+        write_json(event_json(one.what, run_.wire.named));
     }
     if (capture_) {
         capture_->add(one);
@@ -177,6 +216,7 @@ std::vector<verdict> show::finish(const run_report& report) {
     for (const auto& one : judges_) {
         verdicts.push_back(one.decide(report));
     }
+    tell_what_was_cut();
     if (folded_ > 0 && plan_.detail != ladder_detail::none) {
         say(ladder_.gap(folded_));
     }
@@ -188,15 +228,13 @@ std::vector<verdict> show::finish(const run_report& report) {
         print("\n");
         print_verdicts(verdicts);
     }
-    if (json_ != nullptr) {
+    if (has_json()) {
         for (const auto& one : verdicts) {
-            *json_ << fmt::format(R"({{"event":"verdict","holds":{},"expected":{},"evidence":{}}})",
-                                  one.holds, json_string(one.text), json_string(one.evidence))
-                   << "\n";
+            write_json(fmt::format(R"({{"event":"verdict","holds":{},"expected":{},"evidence":{}}})",
+                                   one.holds, json_string(one.text), json_string(one.evidence)));
         }
-        *json_ << summary_json(report) << "\n";
-        json_->flush();
-        if (!*json_) {
+        write_json(summary_json(report));
+        if (json_file_.is_open() && !json_file_.flush()) {
             throw std::system_error(EIO, std::system_category(), plan_.json_path);
         }
     }
@@ -205,6 +243,9 @@ std::vector<verdict> show::finish(const run_report& report) {
     }
     if (page_) {
         page_->write(plan_.page_path, report, verdicts);
+    }
+    if (!out_.finish() && plan_.json_path == "-") {
+        throw std::system_error(EIO, std::system_category(), plan_.json_path);
     }
     return verdicts;
 }

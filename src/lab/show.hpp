@@ -6,6 +6,7 @@
 #include "lab/ladder.hpp"
 #include "lab/page.hpp"
 #include "lab/run.hpp"
+#include "lab/standard_output.hpp"
 
 #include <cstdio>
 #include <fstream>
@@ -41,6 +42,8 @@ public:
     show(show_plan plan, const run_plan& run, std::vector<expectation> expected);
 
     run_watcher watcher();
+    /// On standard output, where JSON does not stand; as it is.
+    void print(const std::string& text);
     /// Writes the rest of the files and prints the summary. Returns the verdicts.
     std::vector<verdict> finish(const run_report& report);
 
@@ -52,8 +55,11 @@ private:
     void draw(const event& one);
     /// Made to fit the terminal; lines that are broken go on behind `indent` blanks.
     void say(const std::string& text, std::size_t indent = 0);
-    void print(const std::string& text);
-    void print_output(side whose, const std::string& line);
+    void print_output(side whose, const std::string& text);
+    void hear(side whose, const std::string& line);
+    void tell_what_was_cut();
+    void write_json(const std::string& object);
+    bool has_json() const { return !plan_.json_path.empty(); }
     void print_verdicts(const std::vector<verdict>& verdicts);
     void begin(const std::vector<std::string>& missing);
 
@@ -63,8 +69,15 @@ private:
     std::vector<judge> judges_;
     std::optional<capture_file> capture_;
     std::ofstream json_file_;
-    std::ostream* json_ = nullptr;
+    standard_output out_;
     std::optional<page_data> page_;
+    struct shown_output {
+        std::uint64_t lines = 0;
+        std::uint64_t bytes = 0;
+        std::uint64_t lines_cut = 0;
+        std::uint64_t bytes_cut = 0;
+    };
+    std::array<shown_output, 2> shown_{};  ///< by `side`
     std::uint64_t drawn_ = 0;
     std::uint64_t folded_ = 0;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "lab/wire.hpp"
 
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -21,9 +22,9 @@ constexpr int batch_max = 64;
 /// some 40 µs for it; a packet that comes alone leaves at once.
 constexpr int together_max = 16;
 
-instant clock_now() {
+instant clock_now(clockid_t which = CLOCK_MONOTONIC) {
     timespec time{};
-    ::clock_gettime(CLOCK_MONOTONIC, &time);
+    ::clock_gettime(which, &time);
     return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
@@ -58,8 +59,12 @@ void wire::stop() {
 }
 
 instant wire::now() const {
-    const auto epoch = epoch_.load(std::memory_order_relaxed);
+    const auto epoch = epoch_.load(std::memory_order_acquire);
     return epoch == 0 ? instant{} : clock_now() - instant(epoch);
+}
+
+std::chrono::nanoseconds wire::began() const noexcept {
+    return std::chrono::nanoseconds(wall_epoch_.load(std::memory_order_relaxed));
 }
 
 void wire::run() {
@@ -145,7 +150,8 @@ void wire::accept(side from, std::size_t place, std::size_t size) {
     auto& held = slots_[place];
     auto& what = held.what;
     if (next_number_ == 1) {
-        epoch_.store(clock_now().count(), std::memory_order_relaxed);
+        wall_epoch_.store(clock_now(CLOCK_REALTIME).count(), std::memory_order_relaxed);
+        epoch_.store(clock_now().count(), std::memory_order_release);
     }
     what = event{};
     what.number = next_number_++;
@@ -226,6 +232,7 @@ void wire::deliver(side from, const departure& due) {
         what.added = what.arrived - due.due;
         added_.add(what.added);
         tracker_.left(what, bytes);
+        datagrams_ += what.seen.protocol == IPPROTO_UDP ? 1 : 0;
     }
     finish(what, held.bytes);
     if (--held.pending == 0) {

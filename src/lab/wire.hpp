@@ -67,12 +67,15 @@ public:
     std::size_t under_way() const noexcept { return under_way_.load(std::memory_order_relaxed); }
     /// Time since the first packet; 0 before it.
     instant now() const;
+    /// The wall-clock time (CLOCK_REALTIME) of the first packet; meaningless before it.
+    std::chrono::nanoseconds began() const noexcept;
 
     // Only after stop():
     const flow_tracker& tracker() const noexcept { return tracker_; }
     const decision_log& decisions() const noexcept { return decisions_; }
     const added_times& added() const noexcept { return added_; }
     std::uint64_t packets() const noexcept { return next_number_ - 1; }
+    std::uint64_t datagrams() const noexcept { return datagrams_; }
     std::uint64_t refused() const noexcept { return refused_; }
     std::array<std::uint64_t, 12> lost_by() const noexcept { return lost_by_; }
     std::uint64_t struck_by(std::size_t fault_bit) const noexcept { return struck_[fault_bit]; }
@@ -103,13 +106,15 @@ private:
     flow_tracker tracker_;
     decision_log decisions_;
     added_times added_;
-    std::atomic<std::int64_t> epoch_{0};  ///< CLOCK_MONOTONIC at the first packet; 0 before it
+    std::atomic<std::int64_t> wall_epoch_{0};  ///< CLOCK_REALTIME at the first packet
+    std::atomic<std::int64_t> epoch_{0};       ///< CLOCK_MONOTONIC at the first packet; 0 before it
 
     std::deque<slot> slots_;
     std::vector<std::size_t> free_slots_;
     std::vector<std::uint8_t> scratch_;  ///< what is being read
     std::vector<std::uint8_t> altered_;  ///< what leaves otherwise than it came
     std::uint64_t next_number_ = 1;
+    std::uint64_t datagrams_ = 0;  ///< of UDP, that arrived
     std::uint64_t refused_ = 0;
     std::array<std::uint64_t, 12> lost_by_{};
     std::array<std::uint64_t, 8> struck_{};

@@ -97,9 +97,10 @@ public:
     /// What reading failed by, none where it did not. A cancelled wait leaves the connection as it was;
     /// everything else is for good.
     std::error_code take_read_failure() noexcept;
-    /// This is how reading or writing here failed, rather than something else of the handler's.
+    /// An error that is one is how reading or writing here failed, rather than something else of the
+    /// handler's.
     bool has_failed_by(const std::error_code& why) const noexcept {
-        return why && (why == read_failure_.code() || why == write_failure_.code());
+        return why == read_failure_.code() || why == write_failure_.code();
     }
     bool in_message() const noexcept { return !unread().empty(); }
     receive_operation* reader = nullptr;  ///< waits for bytes

@@ -1,12 +1,22 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/listener.hpp"
 
+#include "net/check_stream_options.hpp"
+
 #include <utility>
 
 namespace aperto {
+namespace {
+
+std::shared_ptr<const stream_options> checked(const stream_options& streams) {
+    check_stream_options("", streams);
+    return std::make_shared<const stream_options>(streams);
+}
+
+}  // namespace
 
 listener::listener(const endpoint& where, const listen_options& options, const stream_options& streams)
-    : listener(loop::current(), where, options, std::make_shared<const stream_options>(streams)) {}
+    : listener(loop::current(), where, options, checked(streams)) {}
 
 listener::listener(loop& on, const endpoint& where, const listen_options& options,
                    std::shared_ptr<const stream_options> streams)

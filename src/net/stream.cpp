@@ -217,6 +217,16 @@ task<> stream::write_message(std::string_view message) {
     co_await written;
 }
 
+bool stream::try_write(std::string_view data) {
+    connection& to = *connection_;
+    if (to.writer || !to.is_open() || to.write_is_shut() || to.write_failure() || !to.has_room(data.size()))
+        return false;
+    if (!data.empty()) to.append(data);
+    return true;
+}
+
+std::size_t stream::unsent() const noexcept { return connection_->pending(); }
+
 task<> stream::close() {
     const connection::reference ending(*connection_);  // the stream may go meanwhile
     if (connection_->is_waited_on()) detail::raise(errc::misuse, "close the stream with", *connection_);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "server/check_options.hpp"
 
+#include "core/option_ranges.hpp"
 #include "core/option_text.hpp"
-#include "server/option_ranges.hpp"
 
 #include <fmt/format.h>
 
@@ -14,19 +14,6 @@ namespace {
 /// 0 and `no_limit` have a meaning of their own.
 void check_count(std::string_view name, std::size_t given) {
     if (given != 0 && given != no_limit) check_number(name, given, 1, ranges::connections_most);
-}
-
-void check_size(std::string_view name, std::size_t given, std::size_t least) {
-    if (given >= least) return;
-    const std::string text = std::to_string(given);
-    refuse_option(name, text, takes_size(name, least, text));
-}
-
-void check_time(std::string_view name, duration given, bool zero_allowed) {
-    const bool fits = given >= ranges::time_least && given <= ranges::time_most;
-    if (fits || given == forever || (zero_allowed && given == duration::zero())) return;
-    const std::string text = fmt::format("{}ns", given.count());
-    refuse_option(name, text, takes_time(name, zero_allowed, text));
 }
 
 void check_rate(double given) {

@@ -34,7 +34,7 @@ protected:
 
     /// Enters the worker's list, and tells of the client.
     void begin() noexcept;
-    /// Leaves it.
+    /// To be called by the destructor: it has ended. Its hook leaves the list.
     void leave() noexcept;
     connection_view view() const noexcept { return {id_, peer_}; }
     /// Keeps by what it failed, and which limit that means, which has to be asked before what is left is read

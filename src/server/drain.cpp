@@ -15,7 +15,7 @@ constexpr duration step_interval = std::chrono::milliseconds(10);
 /// Until the server is asked to stop, and the time that is left to load balancers is over.
 task<> worker::wait_for_stop() {
     while (!shared_.stopping.load() && !deaf_) {
-        event::awaiter asked = stop_.wait();
+        event::waiter asked = stop_.wait();
         co_await asked;
     }
     if (deaf_ || shared_.options.drain_delay <= duration::zero()) co_return;
@@ -26,7 +26,7 @@ task<> worker::wait_for_stop() {
 /// Until every conversation has ended, at the latest until `until`.
 task<> worker::wait_for_end(time_point until) {
     while (conversation_count_ + refusals_ > 0 && loop_.now() < until) {
-        event::awaiter done = empty_.wait(until);
+        event::waiter done = empty_.wait_until(until);
         co_await done;
     }
 }
@@ -63,7 +63,7 @@ task<> worker::end_idle(time_point deadline) {
             next.end_when_idle();
         }
         if (left == 0 || conversations_.empty() || loop_.now() >= deadline) break;
-        event::awaiter pause = empty_.wait(loop_.now() + step_interval);
+        event::waiter pause = empty_.wait(step_interval);
         co_await pause;
     }
 }

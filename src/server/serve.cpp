@@ -1,12 +1,37 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/server.hpp"
+#include "core/i18n.hpp"
 #include "core/signal_watch.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
 #include <optional>
+#include <string>
 
 namespace aperto {
+
+namespace {
+
+/// A person who starts a server sees that it runs, and how it ends. A program's standard error is its own,
+/// and so are the words of who takes the events.
+void tell_person(const server& serving, const options& chosen) {
+    if (chosen.events || ::isatty(STDERR_FILENO) != 1) return;
+    for (const endpoint& where : serving.endpoints()) {
+        const std::string port = std::to_string(where.port());
+        const std::string address = where.address();
+        const std::string place = where.is_any()
+                                      ? fmt::vformat(_("every address, port {}"), fmt::make_format_args(port))
+                                      : fmt::vformat(_("{}, port {}"), fmt::make_format_args(address, port));
+        const std::string line =
+            fmt::vformat(_("listening on {}; Ctrl-C ends"), fmt::make_format_args(place));
+        std::fprintf(stderr, "%s\n", line.c_str());
+    }
+}
+
+}  // namespace
 
 int serve(const options& options, handler what) {
     constexpr int failed = 1;
@@ -19,6 +44,7 @@ int serve(const options& options, handler what) {
         server serving(options, std::move(what));
         serving.start();
         started = true;
+        tell_person(serving, options);
         std::optional<signal_watch> watch;
         if (signals) watch.emplace(*signals, [&serving](int) { serving.stop(); });
         serving.wait();

@@ -120,8 +120,6 @@ worker::worker(loop& on, server_shared& shared)
       shared_(shared),
       memory_(std::make_shared<ledger>(shared.memory_budget, *this)),
       streams_(stream_options_of(shared.options, memory_)),
-      stop_(on),
-      empty_(on),
       stop_request_(*this, &worker::on_stop),
       room_request_(*this, &worker::on_room) {
     shared_.enrol(*this);
@@ -206,7 +204,7 @@ task<> worker::cut(task_group& accepting, task<> closed, task<> ended) {
 
 void worker::on_room() noexcept {
     for (const auto& each : doors_)
-        each->room.notify();
+        each->room.notify_all();
 }
 
 task<> worker::accept_from(door& from) {
@@ -221,7 +219,7 @@ task<> worker::accept_from(door& from) {
             if (failed.code() == errc::cancelled) co_return;
             if (is_end_of_listener(failed.code())) {
                 deaf_ = true;  // a server that cannot accept any more ends, rather than seem to serve
-                stop_.notify();
+                stop_.notify_all();
                 throw;
             }
             refused = failed.code();
@@ -307,7 +305,7 @@ task<> worker::turn_away(stream peer) {
         worker& at;
         explicit one_more(worker& where) : at(where) { ++at.refusals_; }
         ~one_more() {
-            if (--at.refusals_ == 0) at.empty_.notify();
+            if (--at.refusals_ == 0) at.empty_.notify_all();
         }
     } const counted(*this);
     task<> ended = peer.close();
@@ -318,7 +316,7 @@ task<> worker::wait_for_room(door& at) {
     if (!is_full()) co_return;
     if (!shared_.options.once) shared_.strike(limit::max_connections, {}, errc::refused_by_policy);
     while (is_full()) {
-        event::awaiter freed = at.room.wait();
+        event::waiter freed = at.room.wait();
         co_await freed;
     }
 }
@@ -366,7 +364,7 @@ void worker::began(conversation& one) noexcept {
 void worker::ended() noexcept {
     if (shared_.connections.fetch_sub(1) == shared_.connections_max)
         shared_.ask_each_worker(&worker::tell_of_room);
-    if (--conversation_count_ == 0) empty_.notify();
+    if (--conversation_count_ == 0) empty_.notify_all();
 }
 
 }  // namespace aperto

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "aperto/event.hpp"
 #include "aperto/group.hpp"
 #include "aperto/listener.hpp"
 #include "aperto/server.hpp"
-#include "io/event.hpp"
 #include "io/mailbox.hpp"
 #include "io/memory_account.hpp"
 #include "server/admission.hpp"
@@ -98,7 +98,7 @@ private:
     struct door {
         door(loop& on, const endpoint& where, const listen_options& options,
              std::shared_ptr<const stream_options> streams)
-            : socket(on, where, options, std::move(streams)), room(on) {}
+            : socket(on, where, options, std::move(streams)) {}
         listener socket;
         event room;  ///< announced when the server has room for a connection again
     };
@@ -120,7 +120,7 @@ private:
         void (worker::*what_)() noexcept;
     };
 
-    void on_stop() noexcept { stop_.notify(); }
+    void on_stop() noexcept { stop_.notify_all(); }
     void on_room() noexcept;
 
     task<> serve_until_drained(task_group& accepting);

@@ -98,6 +98,36 @@ TEST(arguments, options_of_send) {
     EXPECT_TRUE(asked.facts);
 }
 
+TEST(arguments, a_host_may_name_its_port) {
+    const auto where = [](words more) {
+        more.insert(more.begin(), "send");
+        const send_request asked = parse_command_line(more).send;
+        return asked.host + " " + std::to_string(asked.port);
+    };
+    EXPECT_EQ(where({"--host", "localhost:7390", "x"}), "localhost 7390");
+    EXPECT_EQ(where({"--host", "[::1]:9999", "--port", "1", "x"}), "::1 9999");
+    EXPECT_EQ(where({"--host", "[::1]", "--port", "1", "x"}), "::1 1");
+    EXPECT_EQ(where({"--host", "::1", "x"}), "::1 9999");
+    EXPECT_EQ(where({"--host", "localhost.", "x"}), "localhost. 9999");
+    for (const char* wrong : {"sala-3:soon", "sala 3", "[::1", "sala-3:65536", "\033[2J", "", "a:1:2"})
+        EXPECT_EQ(
+            complaint({"send", "--host", wrong, "x"}).find("--host takes a name, an address, name:port"), 0u)
+            << wrong;
+    EXPECT_EQ(complaint({"send", "--host", "a\033[2J", "x"}).find('\033'), std::string::npos);
+    EXPECT_EQ(complaint({"send", "--host", "sala-3:0", "x"}),
+              "--port takes a whole number from 1 to 65535, not \"0\"");
+}
+
+TEST(arguments, a_port_has_a_short_name) {
+    EXPECT_EQ(parse_command_line({"send", "-p", "7000", "x"}).send.port, 7000);
+    EXPECT_EQ(parse_command_line({"send", "-p7000", "x"}).send.words, words{"x"});
+    EXPECT_EQ(parse_command_line({"serve", "-p7000"}).serve.options.port, 7000);
+    EXPECT_EQ(complaint({"serve", "-p"}), "--port needs a value: PORT");
+    EXPECT_EQ(complaint({"serve", "-port"}), "--port takes a whole number from 0 to 65535, not \"ort\"");
+    EXPECT_EQ(complaint({"serve", "-q7000000"}), "there is no option -q7000000");
+    EXPECT_NE(parse_command_line({"serve", "--help"}).text.find("-p, --port PORT"), std::string::npos);
+}
+
 TEST(arguments, the_last_of_two_wins) {
     EXPECT_EQ(parse_command_line({"send", "--port", "1", "--port", "2", "x"}).send.port, 2);
 }

@@ -40,6 +40,28 @@ TEST(failure, each_comes_with_the_code_and_with_advice) {
               "  aperto serve --port 9999");
 }
 
+TEST(failure, a_link_local_address_lacks_its_zone) {
+    const error cause = caused(std::errc::invalid_argument, "fe80::1 port 1");
+    for (const failure& told :
+         {explain_connect(cause, "fe80::1", 1, 5s), explain_listen(cause, "fe80::1", 1)}) {
+        EXPECT_NE(told.what.find("the address lacks its zone"), std::string::npos) << told.what;
+        EXPECT_NE(told.advice.find("--host fe80::1%eth0"), std::string::npos) << told.advice;
+    }
+    EXPECT_EQ(explain_connect(cause, "::1", 1, 5s).what.find("zone"), std::string::npos);
+}
+
+TEST(failure, a_name_does_not_drive_the_terminal) {
+    const std::string name = "sala\033[2J\u202E";
+    for (const std::error_code code :
+         {make_error_code(errc::name_not_found), make_error_code(errc::name_try_again),
+          make_error_code(std::errc::connection_refused),
+          make_error_code(std::errc::address_not_available)}) {
+        const error cause(code, "find", name);
+        for (const failure& told : {explain_connect(cause, name, 1, 5s), explain_listen(cause, name, 1)})
+            EXPECT_EQ((told.what + told.advice).find_first_of("\033\xE2"), std::string::npos) << told.what;
+    }
+}
+
 TEST(failure, an_address_is_not_told_twice) {
     const failure told =
         explain_connect(caused(std::errc::connection_refused, "192.0.2.7 port 1"), "192.0.2.7", 1, 5s);

@@ -29,6 +29,21 @@ TEST(port_owner, only_who_listens_on_the_port_is_found) {
     EXPECT_TRUE(find_listening_sockets(table, 80).empty());
 }
 
+TEST(port_owner, a_connection_that_has_ended_tells_how_long_it_stays) {
+    using namespace std::chrono_literals;
+    constexpr std::string_view ended =
+        "   0: 0100007F:270F 0100007F:C001 06 00000000:00000000 03:00000F1C 00000000     0        0 0 3 "
+        "0000\n"
+        "   1: 0100007F:270F 0100007F:C002 06 00000000:00000000 03:00000064 00000000     0        0 0 3 "
+        "0000\n"
+        "   2: 0100007F:C003 0100007F:270F 06 00000000:00000000 03:00001770 00000000     0        0 0 3 "
+        "0000\n";
+    ASSERT_EQ(::sysconf(_SC_CLK_TCK), 100) << "as everywhere since Linux 2.6";
+    EXPECT_EQ(time_wait_in(ended, 9999), 38'680ms) << "the longest of this side's";
+    EXPECT_EQ(time_wait_in(table, 9999), std::nullopt);
+    EXPECT_EQ(time_wait_in("", 9999), std::nullopt);
+}
+
 TEST(port_owner, lines_of_another_form_are_passed_over) {
     EXPECT_TRUE(find_listening_sockets("", 9999).empty());
     EXPECT_TRUE(find_listening_sockets("nonsense\n\n 0: 270F x 0A\n", 9999).empty());

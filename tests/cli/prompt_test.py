@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 """`aperto send` at a terminal: a line a message."""
 
+import os
+import re
+import signal
 import unittest
 
-from surroundings import Server, Terminal, python_server
+from surroundings import PROGRAM, Server, Terminal, python_server
 
 UP = "\x1b[A"
 CONTROL_A, CONTROL_C, CONTROL_D = "\x01", "\x03", "\x04"
@@ -70,6 +73,93 @@ class Prompt(unittest.TestCase):
             screen.wait_for("> ")
             screen.type(f"half a line{CONTROL_C}")
             self.assertEqual(screen.wait_end(), 130)
+
+    def test_a_long_pasted_line(self):
+        """Longer than a terminal's own lines, and than the buffer of anyone who trusts in them."""
+        for size in (1_000, 4_500, 20_000):
+            with self.subTest(size=size), Server("upper", "epoll", "line", "--messages", "all") as server:
+                with Terminal("send", "--host", "127.0.0.1", "--port", str(server.port), "--framing", "line") as screen:
+                    screen.wait_for("> ")
+                    screen.type("x" * size + "\r")
+                    screen.wait_for("X" * size)
+                    screen.type(CONTROL_D)
+                    self.assertEqual(screen.wait_end(), 0)
+                self.assertEqual([event["bytes"] for event in server.seen("message")], [size])
+
+    def test_lines_that_are_pasted_together(self):
+        with Server("upper", "epoll", "line") as server:
+            with Terminal("send", "--host", "127.0.0.1", "--port", str(server.port), "--framing", "line") as screen:
+                screen.wait_for("> ")
+                screen.type(f"first\rsecond\rthird\r{CONTROL_D}")
+                self.assertEqual(screen.wait_end(), 0)
+                self.assertLess(screen.seen.index("FIRST"), screen.seen.index("SECOND"))
+                self.assertLess(screen.seen.index("SECOND"), screen.seen.index("THIRD"))
+            self.assertEqual([event["text"] for event in server.seen("message")], ["first", "second", "third"])
+
+    def test_text_is_utf8_in_any_locale(self):
+        with Server("upper", "epoll", "line") as server:
+            arguments = ("send", "--host", "127.0.0.1", "--port", str(server.port), "--framing", "line")
+            with Terminal(*arguments, LC_ALL="C") as screen:
+                screen.wait_for("> ")
+                screen.type("olá, ção\r")
+                screen.wait_for("> ", 3)
+                screen.type(CONTROL_D)
+                self.assertEqual(screen.wait_end(), 0)
+            self.assertEqual(server.seen("message")[0]["text"], "olá, ção")
+
+    def test_a_signal_leaves_the_terminal_as_it_was_and_ends_this_process_alone(self):
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+            with self.subTest(signal=number), Server() as server:
+                prompt = f'echo "pid $$."; exec "{PROGRAM}" send --host 127.0.0.1 --port {server.port}'
+                # The outer shell has the same process group, as a script that runs it.
+                with Terminal("-c", f"bash -c '{prompt}'; echo \"code $?.\"", program="bash") as screen:
+                    screen.wait_for("> ")
+                    self.assertFalse(screen.is_echoing())
+                    os.kill(int(re.search(r"pid (\d+)\.", screen.seen)[1]), number)
+                    screen.wait_for(f"code {128 + number}.")
+                    self.assertTrue(screen.is_echoing())
+                    self.assertEqual(screen.wait_end(), 0, "the shell lives")
+
+    def test_control_backslash_ends_it(self):
+        with Server() as server, Terminal("send", "--host", "127.0.0.1", "--port", str(server.port)) as screen:
+            screen.wait_for("> ")
+            screen.type("half a line\x1c")
+            self.assertEqual(screen.wait_end(), 128 + signal.SIGQUIT)
+
+    def test_control_z_and_fg_keep_the_half_typed_line(self):
+        with Server("upper", "epoll", "line") as server, Terminal("--norc", "-i", program="bash", PS1="shell$ ") as screen:
+            screen.wait_for("shell$ ")
+            screen.type(f"{PROGRAM} send --host 127.0.0.1 --port {server.port} --framing line\r")
+            screen.wait_for("Ctrl-D ends")
+            screen.wait_for("> ")
+            screen.type("half a ")
+            screen.wait_for("half a ")
+            screen.type("\x1a")
+            screen.wait_for("Stopped")
+            screen.wait_for("shell$ ", 2)
+            screen.type("fg\r")
+            screen.wait_for("> half a ", 2)
+            screen.type("line\r")
+            screen.wait_for("HALF A LINE")
+            screen.type(CONTROL_D)
+            screen.wait_for("shell$ ", 3)
+            screen.type("exit 7\r")
+            self.assertEqual(screen.wait_end(), 7)
+
+    def test_without_its_terminal_it_ends(self):
+        with Server() as server:
+            arguments = ("send", "--host", "127.0.0.1", "--port", str(server.port))
+            with Terminal(*arguments, ignoring=(signal.SIGHUP,)) as screen:
+                screen.wait_for("> ")
+                screen.hang_up()
+                self.assertEqual(screen.wait_exit(), 0)
+
+    def test_a_server_that_closes_without_an_answer(self):
+        with Server("upper", "epoll", "stream", "--deny", "127.0.0.0/8") as server:
+            with Terminal("send", "--host", "127.0.0.1", "--port", str(server.port)) as screen:
+                screen.wait_for("the server closed the connection")
+                screen.type(f"x\r{CONTROL_D}")
+                self.assertEqual(screen.wait_end(), 4)
 
     def test_each_framing(self):
         for framing in ("line", "length"):

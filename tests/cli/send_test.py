@@ -9,7 +9,7 @@ import time
 import unittest
 from pathlib import Path
 
-from surroundings import LIMIT_S, PROGRAM, Server, Terminal, ask, free_port, python_server
+from surroundings import LIMIT_S, PROGRAM, Server, Terminal, ask, free_port, python_server, receive_all
 
 
 class Replies(unittest.TestCase):
@@ -25,17 +25,88 @@ class Replies(unittest.TestCase):
                 self.assertEqual(ask(server.port, "--framing", framing, "olá"), (0, expected, ""))
                 self.assertEqual(ask(server.port, "--framing", framing, stdin="olá".encode()), (0, expected, ""))
 
-    def test_a_server_that_never_closes_is_done_when_it_is_quiet(self):
+    def keep_open(self, *pieces, pause=0.0):
+        """A server that answers with these pieces and never ends its stream."""
         def answer(client):
-            client.sendall(client.recv(100).upper())
-            client.recv(100)  # our half-close
+            client.recv(100)
+            for piece in pieces:
+                client.sendall(piece)
+                self.left.wait(pause)
             self.left.wait(LIMIT_S)
         self.left = threading.Event()
-        with python_server(answer) as port:
+        self.addCleanup(self.left.set)
+        return python_server(answer)
+
+    def test_a_server_that_never_closes_is_done_when_it_is_quiet(self):
+        with self.keep_open(b"HELLO") as port:
             begun = time.monotonic()
-            self.assertEqual(ask(port, "hello"), (0, b"HELLO", ""))
-            self.assertLess(time.monotonic() - begun, 3)
+            code, reply, words = ask(port, "hello")
+            self.assertEqual((code, reply), (0, b"HELLO"))
+            self.assertRegex(words, r"^note: the server keeps the connection open; quiet for [\d.]+ m?s")
+            self.assertGreater(time.monotonic() - begun, 1, "a lost segment comes again within a second or so")
             self.left.set()
+
+    def test_the_quiet_time_can_be_chosen(self):
+        with self.keep_open(b"HELLO") as port:
+            begun = time.monotonic()
+            code, reply, words = ask(port, "--quiet-time", "20ms", "hello")
+            self.assertEqual((code, reply), (0, b"HELLO"))
+            self.assertIn("quiet for 20.0 ms", words)
+            self.assertLess(time.monotonic() - begun, 1)
+            for until_close in (["--until-close"], ["--quiet-time", "never"]):
+                self.left.set()
+                self.left = threading.Event()
+                code, reply, words = ask(port, "--timeout", "300ms", *until_close, "hello")
+                self.assertEqual((code, reply), (4, b"HELLO"))
+                self.assertIn("fell silent for 300 ms without ending its reply", words)
+            self.left.set()
+
+    def test_a_pause_is_no_end(self):
+        """A server that retransmits is silent for its timeout, 200 ms at least, and for twice that when it loses again."""
+        def answer(client):
+            client.recv(100)
+            for piece in (b"one ", b"two ", b"three"):
+                client.sendall(piece)
+                self.pause.wait(0.5)
+        self.pause = threading.Event()
+        with python_server(answer) as port:
+            self.assertEqual(ask(port, "hello"), (0, b"one two three", ""))
+
+    def test_framing_ends_a_reply(self):
+        """Whole messages are whole, whether the server closes or not; a part of one is waited for."""
+        for framing, message in (("line", b"HELLO\n"), ("length", b"\0\0\0\5HELLO")):
+            with self.subTest(framing=framing):
+                with self.keep_open(message) as port:
+                    self.assertEqual(ask(port, "--framing", framing, "hello"), (0, b"HELLO\n", ""))
+                    self.left.set()
+                with self.keep_open(message + message[:-1]) as port:
+                    code, reply, words = ask(port, "--framing", framing, "--timeout", "500ms", "--quiet-time", "50ms", "hello")
+                    self.assertEqual(code, 4, words)
+                    self.assertTrue(reply.startswith(b"HELLO\n"))
+                    self.left.set()
+
+    def test_a_trickle_is_bounded(self):
+        """A byte now and then, for ever, is no answer."""
+        with self.keep_open(*[b"."] * 10_000, pause=0.02) as port:
+            begun = time.monotonic()
+            code, reply, words = ask(port, "--timeout", "1s", "hello")
+            self.assertEqual(code, 4)
+            self.assertIn("the reply does not end: less than 1KiB came in 1.0 s", words)
+            self.assertGreater(len(reply), 10)
+            self.assertLess(time.monotonic() - begun, 10)
+            self.left.set()
+
+    def test_a_slow_reader_of_the_reply_is_not_the_servers_silence(self):
+        def answer(client):
+            receive_all(client)
+            client.sendall(b"x" * 4_000_000)
+        with python_server(answer) as port:
+            process = subprocess.Popen([PROGRAM, "send", "--host", "127.0.0.1", "--port", str(port), "--timeout", "300ms", "x"],
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
+            first = process.stdout.read(1)
+            threading.Event().wait(1)  # a pager, three timeouts long
+            rest, words = process.communicate(timeout=LIMIT_S)
+        self.assertEqual((process.returncode, len(first + rest), words), (0, 4_000_000, b""))
 
     def test_a_reply_in_slow_pieces_is_whole(self):
         def answer(client):
@@ -46,6 +117,14 @@ class Replies(unittest.TestCase):
         self.pause = threading.Event()
         with python_server(answer) as port:
             self.assertEqual(ask(port, "hello"), (0, b"one two three", ""))
+
+    def test_the_host_as_people_type_it(self):
+        with Server() as server:
+            for host in (f"localhost:{server.port}", f"127.0.0.1:{server.port}", f"[::1]:{server.port}", f"localhost.:{server.port}"):
+                done = subprocess.run([PROGRAM, "send", "--host", host, "hello"], capture_output=True, timeout=LIMIT_S)
+                self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"HELLO", b""), host)
+            done = subprocess.run([PROGRAM, "send", "-p", str(server.port), "hello"], capture_output=True, timeout=LIMIT_S)
+            self.assertEqual((done.returncode, done.stdout), (0, b"HELLO"))
 
     def test_facts_go_to_standard_error(self):
         with Server() as server:
@@ -77,6 +156,19 @@ class Failures(unittest.TestCase):
         self.assertEqual((code, reply), (3, b""))
         self.assertIn("connection refused", words)
         self.assertIn("Is the server running there?", words)
+
+    def test_a_name_does_not_drive_the_terminal(self):
+        for name in ("a\x1b[2Jb", "sala\u202e.invalid"):
+            code, _, words = ask(9999, "hello", host=name)
+            self.assertIn(code, (2, 3))
+            self.assertNotIn("\x1b", words)
+            self.assertNotIn("\u202e", words)
+
+    def test_a_link_local_address_without_its_zone(self):
+        code, _, words = ask(9999, "hello", host="fe80::1")
+        self.assertEqual(code, 3)
+        self.assertIn("the address lacks its zone", words)
+        self.assertIn("--host fe80::1%", words)
 
     def test_no_such_name(self):
         code, _, words = ask(9999, "hello", host="nowhere.invalid")
@@ -124,6 +216,35 @@ class Failures(unittest.TestCase):
             _, words = process.communicate(timeout=LIMIT_S)
         self.assertEqual(process.returncode, 4)
         self.assertIn(b"cut short", words)
+
+    def test_a_server_that_closes_without_an_answer(self):
+        def refuse(client):
+            client.recv(100)
+        with python_server(refuse) as port:
+            for arguments in ([], ["--framing", "line"], ["--framing", "length"]):
+                code, reply, words = ask(port, *arguments, "hello")
+                self.assertEqual((code, reply), (4, b""), words)
+                self.assertIn("the server closed without an answer", words)
+            self.assertEqual(ask(port, stdin=b"hello")[0], 4)
+            self.assertEqual(ask(port, stdin=b""), (0, b"", ""), "who says nothing is owed nothing")
+
+    def test_a_server_that_refuses_this_machine(self):
+        for engine in ("epoll", "uring"):
+            with Server("upper", engine, "stream", "--deny", "127.0.0.0/8") as server:
+                code, reply, words = ask(server.port, "hello")
+            self.assertEqual((code, reply), (4, b""), words)
+            self.assertIn("without an answer", words)
+            self.assertIn("--deny", words)
+
+    def test_a_line_that_is_cut_short(self):
+        def answer(client):
+            client.recv(100)
+            client.sendall(b"one\ntw")
+        with python_server(answer) as port:
+            for more in ({}, {"stdin": b"hello\n"}):
+                code, reply, words = ask(port, "--framing", "line", *([] if more else ["hello"]), **more)
+                self.assertEqual((code, reply), (4, b"one\ntw"))
+                self.assertIn("its last line has no end", words)
 
     def test_a_frame_that_is_cut_short(self):
         def answer(client):

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import resource
-import shutil
 import signal
 import socket
 import stat
@@ -15,7 +14,7 @@ import subprocess
 import tempfile
 import unittest
 
-from surroundings import LIMIT_S, PROGRAM, Server, ask, free_port, receive_all, run
+from surroundings import LIMIT_S, PROGRAM, Server, Terminal, ask, free_port, receive_all, require, run
 
 
 class Serve(unittest.TestCase):
@@ -58,9 +57,9 @@ class Serve(unittest.TestCase):
                 self.assertEqual(server.seen("invalid_utf8")[0]["offset"], sent.index(b"\xff"))
 
     def test_echo_gives_back_and_discard_is_silent(self):
-        for service, reply in (("echo", "olá"), ("discard", "")):
+        for service, reply in (("echo", (0, "olá".encode())), ("discard", (4, b""))):
             with self.subTest(service=service), Server(service) as server:
-                self.assertEqual(ask(server.port, "olá"), (0, reply.encode(), ""))
+                self.assertEqual(ask(server.port, "olá")[:2], reply)
 
     def test_messages_can_be_left_out(self):
         with Server("upper", "epoll", "stream", "--messages", "none") as server:
@@ -99,6 +98,42 @@ class Serve(unittest.TestCase):
             server.wait_for("closed")
             self.assertEqual(len(server.seen("message")), 1000)
 
+    def test_a_message_is_one_row_of_a_terminal(self):
+        """Bytes that are no text, each four columns wide as an escape, and more than anyone reads."""
+        with Terminal("serve", "echo", "--host", "127.0.0.1", "--port", "0", columns=100) as screen:
+            screen.wait_for("port ")
+            screen.wait_for("workers")
+            port = int(re.search(r"port (\d+)", screen.seen)[1])
+            code, reply, _ = ask(port, stdin=bytes(range(256)) * 20_000)
+            self.assertEqual((code, len(reply)), (0, 256 * 20_000))
+            screen.type("\x03")
+            self.assertEqual(screen.wait_end(), 0)
+            rows = screen.seen.splitlines()
+            said = [row for row in rows if " says  " in row]
+            self.assertTrue(all(len(row) <= 100 for row in said), max(rows, key=len))
+            self.assertRegex(said[0], r"says  \\x00\\x01.*…\s+[\d,]+ B$")
+            self.assertLess(len(rows), 60)
+
+    def test_a_port_in_time_wait_says_so_and_for_how_long(self):
+        """A server that does not set SO_REUSEADDR, and closes first (RFC 9293, 3.6.1)."""
+        with socket.socket() as door:
+            door.bind(("127.0.0.1", 0))
+            door.listen()
+            port = door.getsockname()[1]
+            client = socket.create_connection(("127.0.0.1", port))
+            served, _ = door.accept()
+            served.close()
+            self.assertEqual(client.recv(1), b"")
+            client.close()
+        done = run("serve", "--host", "127.0.0.1", "--port", str(port))
+        self.assertEqual(done.returncode, 5)
+        found = re.search(r"port \d+ is not free yet: a connection that ended there is in TIME_WAIT for another ([\d.]+) s",
+                          done.stderr)
+        self.assertTrue(found, done.stderr)
+        self.assertGreater(float(found[1]), 30, "Linux keeps it for a minute")
+        self.assertLess(float(found[1]), 61)
+        self.assertNotIn("Stop that program", done.stderr)
+
     def test_text_for_people(self):
         server = subprocess.Popen([PROGRAM, "serve", "--port", "0", "--host", "127.0.0.1"], stdout=subprocess.PIPE, text=True)
         self.addCleanup(server.stdout.close)
@@ -133,8 +168,7 @@ class NoListening(unittest.TestCase):
 
     def test_a_privileged_port_is_told_from_a_forbidden_one(self):
         if os.geteuid() == 0:
-            if not shutil.which("setpriv"):
-                self.skipTest("setpriv is not installed")
+            require("setpriv")
             command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", PROGRAM]
         else:
             command = [PROGRAM]

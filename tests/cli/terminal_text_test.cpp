@@ -44,5 +44,19 @@ TEST(terminal_text, a_character_that_never_ends_is_shown_at_the_end) {
     EXPECT_EQ(shown({"a\xe2\x82"}), "a\\xE2\\x82\n");
 }
 
+TEST(terminal_text, a_row_is_as_wide_as_it_may_be) {
+    ASSERT_NE(std::setlocale(LC_CTYPE, "C.UTF-8"), nullptr);
+    EXPECT_EQ(one_row("hello", 5), "hello");
+    EXPECT_EQ(one_row("hello!", 5), "hell…");
+    EXPECT_EQ(one_row("", 5), "");
+    EXPECT_EQ(one_row("\x1B\x1B\x1B", 9), "\\x1B\\x1B…") << "no escape is cut";
+    EXPECT_EQ(one_row("\x1B\x1B", 7), "\\x1B…");
+    EXPECT_EQ(one_row("日本語", 5), "日本…") << "nor a wide character";
+    EXPECT_EQ(one_row("日本語", 4), "日…");
+    EXPECT_EQ(one_row("a\nb", 80), "a\\nb");
+    EXPECT_EQ(one_row(std::string(1'000'000, 'x'), 3), "xx…");
+    EXPECT_EQ(one_row("ab", 1), "…");
+}
+
 }  // namespace
 }  // namespace aperto::cli

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/client.hpp"
 #include "aperto/listener.hpp"
+#include "client/reply_quiet.hpp"
 #include "net/duet.hpp"
+
+#include <gmock/gmock.h>
 
 #include <future>
 #include <thread>
@@ -78,6 +81,62 @@ TEST_P(Ask, TakesSilenceForTheEndWhereTheServerNeverCloses) {
     EXPECT_LT(clock::now() - before, 5s);
 }
 
+TEST_P(Ask, WaitsOutAPauseOfALostSegment) {
+    // Two retransmissions in a row, of Linux's smallest timeout (RFC 6298, 5.5).
+    const auto pause = [](stream client) -> task<> {
+        co_await client.read_some();
+        co_await client.write("HALF AN ");
+        co_await client.flush();
+        co_await sleep(600ms);
+        co_await client.write("ANSWER");
+    };
+    EXPECT_EQ(ask_of(pause, "question"), "HALF AN ANSWER");
+}
+
+TEST_P(Ask, EndsATrickleByTheReplyDeadline) {
+    const auto trickle = [](stream client) -> task<> {
+        while (true) {
+            co_await client.write(".");
+            co_await sleep(5ms);
+        }
+    };
+    for (const std::optional<duration> quiet :
+         {std::optional<duration>(), std::optional<duration>(forever)}) {
+        try {
+            ask_of(trickle, "question", {.reply_deadline = 60ms, .quiet = quiet});
+            FAIL();
+        } catch (const error& why) {
+            EXPECT_EQ(why.code(), errc::deadline);
+            EXPECT_THAT(why.advice(), testing::HasSubstr("not its end"));
+        }
+    }
+}
+
+TEST_P(Ask, TakesNoSilenceForTheEndWhereOnlyTheEndIs) {
+    const auto keep_open = [](stream client) -> task<> {
+        co_await client.read_some();
+        co_await client.write("ANSWER");
+        co_await sleep(forever);
+    };
+    try {
+        ask_of(keep_open, "question", {.reply_deadline = 60ms, .quiet = forever});
+        FAIL();
+    } catch (const error& why) {
+        EXPECT_EQ(why.code(), errc::deadline);
+    }
+}
+
+TEST(ReplyQuiet, FollowsTheRetransmissionTimeout) {
+    tcp_facts known;
+    EXPECT_EQ(client::reply_quiet(known), 1s) << "nothing is known";
+    known.rto = 20ms;
+    EXPECT_EQ(client::reply_quiet(known), 1s) << "RFC 6298, 2.4";
+    known.rto = 204ms;
+    EXPECT_EQ(client::reply_quiet(known), 7 * 204ms);
+    known.rto = 1s;
+    EXPECT_EQ(client::reply_quiet(known), 7s);
+}
+
 TEST_P(Ask, WaitsForTheFirstByteLongerThanForTheNext) {
     const auto think_first = [](stream client) -> task<> {
         co_await client.read_some();
@@ -127,6 +186,10 @@ TEST_P(Ask, TellsAnAnswerThatBrokeOff) {
         co_await client.read_message();
         co_await client.write(std::string_view("\0\0\0\7HALF", 8));
     };
+    const auto close_inside_line = [](stream client) -> task<> {
+        co_await client.read_message();
+        co_await client.write("HALF A LINE\r");
+    };
     const auto close_at_once = [](stream client) -> task<> { co_await client.read_message(); };
     const auto code_of = [](const auto& asking) {
         try {
@@ -145,6 +208,7 @@ TEST_P(Ask, TellsAnAnswerThatBrokeOff) {
     EXPECT_EQ(code_of([&] { ask_of(close_inside_frame, "question", with_length); }), errc::cut_short);
     EXPECT_EQ(code_of([&] { ask_of(close_at_once, "question", with_length); }), errc::cut_short);
     EXPECT_EQ(code_of([&] { ask_of(close_at_once, "question", by_line); }), errc::cut_short);
+    EXPECT_EQ(code_of([&] { ask_of(close_inside_line, "question", by_line); }), errc::cut_short);
 }
 
 TEST_P(Ask, WaitsNoLongerThanTheReplyDeadline) {

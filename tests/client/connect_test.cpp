@@ -71,7 +71,7 @@ TEST_P(Connect, ReachesANameAndAnAddress) {
     const auto story = []() -> task<> {
         listener door(endpoint::any(0));
         const std::uint16_t port = door.local().port();
-        for (const std::string host : {"localhost", "127.0.0.1", "::1"}) {
+        for (const std::string host : {"localhost", "localhost.", "LocalHost.", "127.0.0.1", "::1"}) {
             task<stream> knocking = connect(host_port{host, port});
             stream client = co_await knocking;
             stream server = co_await door.accept();
@@ -121,6 +121,29 @@ TEST_P(Connect, TellsANameThatDoesNotExist) {
         EXPECT_TRUE(unknown.code() == errc::name_not_found || unknown.code() == errc::name_try_again)
             << unknown.what();
         EXPECT_EQ(unknown.whom(), "sala-3.invalid");
+    };
+    play(story());
+}
+
+TEST_P(Connect, RefusesANameWithANul) {
+    const auto story = []() -> task<> {
+        listener door(endpoint::any(0));
+        // What stands before the NUL is there, and is not who was asked for.
+        const std::string name("localhost\0.example", 18);
+        task<error> resolving = failure_to_connect({name, door.local().port()});
+        const error refused = co_await resolving;
+        EXPECT_EQ(refused.code(), errc::malformed);
+        EXPECT_EQ(refused.whom(), "localhost\\x00.example");
+    };
+    play(story());
+}
+
+TEST_P(Connect, TellsALinkLocalAddressWhatItLacks) {
+    const auto story = []() -> task<> {
+        task<error> connecting = failure_to_connect({"fe80::1", 1});
+        const error lacking = co_await connecting;
+        EXPECT_EQ(lacking.code(), std::errc::invalid_argument);
+        EXPECT_NE(lacking.advice().find("fe80::1%eth0"), std::string::npos) << lacking.advice();
     };
     play(story());
 }

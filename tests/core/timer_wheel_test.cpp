@@ -51,6 +51,18 @@ TEST(timer_wheel, fires_at_its_tick_and_not_before) {
     ASSERT_EQ(tower.rung.size(), 1U);
 }
 
+TEST(timer_wheel, does_not_wait_where_a_timer_that_is_due_was_not_taken_out) {
+    bell_tower tower;
+    tower.add(20);
+    tower.add(30);
+    tower.add(500);
+    tower.wheel.advance(40);
+    ASSERT_NE(tower.wheel.pop_due(), nullptr);  // as when its action throws
+    EXPECT_EQ(tower.wheel.next(), 40U);
+    ASSERT_NE(tower.wheel.pop_due(), nullptr);
+    EXPECT_GT(tower.wheel.next(), 40U);
+}
+
 TEST(timer_wheel, fires_what_has_passed_at_the_next_advance) {
     bell_tower tower;
     tower.advance(50);

@@ -12,6 +12,7 @@ import unittest
 from pathlib import Path
 
 BUILD = os.environ["APERTO_BUILD_DIR"]
+ROOT = Path(os.environ["APERTO_SOURCE_DIR"])
 CONSUMER = Path(__file__).parent / "consumer"
 
 
@@ -43,6 +44,19 @@ def listening_port(process, seconds=10):
                     return int(columns[1].rsplit(":", 1)[1], 16)
         os.sched_yield()
     raise AssertionError(f"the server did not listen within {seconds} s")
+
+
+class WhatRunBuilds(unittest.TestCase):
+    def test_it_is_all_that_an_installation_takes(self):
+        """./run and then `cmake --install`: every file of the build folder that is installed is among what ./run makes."""
+        [targets] = re.findall(r"^build release (.*)$", (ROOT / "run").read_text(), re.MULTILINE)
+        commands = run("ninja", "-C", BUILD, "-t", "commands", *targets.split())
+        rules = "".join(path.read_text() for path in Path(BUILD).glob("**/cmake_install.cmake"))
+        installed = set(re.findall(rf'"{re.escape(BUILD)}/([^"]+)"', rules))
+        by_ninja = {line.split(":")[0] for line in run("ninja", "-C", BUILD, "-t", "targets", "all").splitlines()}
+        wanted = {name for name in installed if name in by_ninja}
+        self.assertLessEqual({"aperto", "lib/libaperto.a", "share/pages/man"}, wanted)
+        self.assertEqual({name for name in wanted if not re.search(rf"[ /]{re.escape(name)}\b", commands)}, set())
 
 
 class InstalledTree(unittest.TestCase):

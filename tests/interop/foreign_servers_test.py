@@ -59,7 +59,8 @@ class ForeignServers(unittest.TestCase):
             with python_server(answer) as port:
                 code, reply, words = ask(port, *options, TEXT)
                 gone.set()
-                self.assertEqual((code, reply, words), (0, CAPITALS, ""))
+                self.assertEqual((code, reply), (0, CAPITALS))
+                self.assertIn("keeps the connection open", words)
         gone = threading.Event()
         self.on_each_engine(talk)
 
@@ -107,7 +108,9 @@ class ForeignServers(unittest.TestCase):
     def test_a_server_that_says_nothing(self):
         def talk(*options):
             with python_server(receive_all) as port:
-                self.assertEqual(ask(port, *options, TEXT), (0, b"", ""))
+                code, reply, words = ask(port, *options, TEXT)
+                self.assertEqual((code, reply), (4, b""))
+                self.assertIn("closed without an answer", words)
         self.on_each_engine(talk)
 
     def test_nobody_there(self):
@@ -138,7 +141,8 @@ class ForeignServers(unittest.TestCase):
                 with self.subTest(server=name), foreign_server([name, "-l", "127.0.0.1", str(port)], port) as server:
                     server.stdin.write(b"ANSWER")
                     server.stdin.flush()
-                    self.assertEqual(ask(port, *options, "texto original"), (0, b"ANSWER", ""))
+                    # Whether they end their own stream at ours differs between their versions; the reply is the same.
+                    self.assertEqual(ask(port, *options, "texto original")[:2], (0, b"ANSWER"))
                     self.assertEqual(server.stdout.read(14), b"texto original")
         self.on_each_engine(talk)
 

@@ -6,22 +6,20 @@ The name stands in an /etc/hosts of the test's own, in a mount namespace of its 
 
 import contextlib
 import os
-import shutil
 import socket
 import subprocess
 import tempfile
 import time
 import unittest
 
-from programs import ENGINES, LIMIT_S, PROGRAM, Server
+from programs import ENGINES, LIMIT_S, PROGRAM, Server, require
 
 NAME = "sala-3.example"
 
 
 def with_hosts(hosts):
     """The command that runs another with that file as /etc/hosts; skips where this machine does not let us."""
-    if shutil.which("unshare") is None:
-        raise unittest.SkipTest("unshare is not installed")
+    require("unshare")
     for namespace in (["unshare", "--mount"], ["unshare", "--map-root-user", "--mount"]):
         command = [*namespace, "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', hosts]
         if subprocess.run([*command, "true"], capture_output=True, check=False).returncode == 0:

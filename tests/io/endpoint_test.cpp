@@ -133,6 +133,9 @@ TEST(HostPort, IsReadAsPeopleTypeIt) {
 TEST(HostPort, SaysWhatIsWrong) {
     EXPECT_EQ(complaint_on_host("sala-3"), "The port is missing: write host:port.");
     EXPECT_EQ(complaint_on_host(":80"), "The host is missing: write host:port.");
+    EXPECT_EQ(complaint_on_host("[::1"), "The bracket is never closed: write [address]:port.");
+    EXPECT_EQ(complaint_on_host("[::1]80"),
+              "Only a colon and a port may follow the bracket: write [address]:port.");
     EXPECT_EQ(complaint_on_host(""), "The host is missing: write host:port.");
     EXPECT_EQ(complaint_on_host("sala-3:"), "A port is a number from 0 to 65535.");
     EXPECT_EQ(complaint_on_host("sala-3:99999"), "A port is a number from 0 to 65535.");

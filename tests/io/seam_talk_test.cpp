@@ -13,6 +13,8 @@
 namespace aperto::seam {
 namespace {
 
+using namespace std::chrono_literals;
+
 class talk : public seam_test {};
 
 task<> echo_until_end(loop& on, socket_id peer) {
@@ -51,6 +53,49 @@ TEST_P(talk, an_echo_gives_back_a_megabyte_in_order) {
     const std::string back = on->run(story());
     ASSERT_EQ(back.size(), sent.size());
     EXPECT_TRUE(back == sent);
+    on->run(turns(*on, 5));
+    expect_nothing_left();
+}
+
+TEST_P(talk, who_is_queued_at_a_listener_is_taken_at_once_and_a_listener_that_is_gone_says_so) {
+    auto story = [&]() -> task<> {
+        const socket_id door = listen_on_loopback(*on);
+        std::vector<pair> pairs;
+        for (int i = 0; i < 3; ++i) {
+            connecting out(*on, on->local(door));
+            EXPECT_EQ(co_await out, 0);
+            pairs.push_back({.client = out.connected, .server = {}});
+        }
+        co_await sleep(5ms);  // the last word of the handshake arrives
+        for (pair& each : pairs) {
+            accept_operation next(*on);
+            EXPECT_TRUE(on->accept_queued(door, next));
+            EXPECT_EQ(next.result, 0);
+            EXPECT_EQ(next.peer, on->local(each.client));
+            each.server = next.accepted;
+        }
+        accept_operation nobody(*on);
+        EXPECT_FALSE(on->accept_queued(door, nobody));
+        for (const pair& each : pairs)
+            close_both(*on, each);
+        on->close(door);
+        EXPECT_TRUE(on->accept_queued(door, nobody));
+        EXPECT_EQ(nobody.result, -EBADF);
+    };
+    on->run(story());
+    on->run(turns(*on, 5));
+    expect_nothing_left();
+}
+
+TEST_P(talk, a_connect_that_the_kernel_refuses_at_once_fails_and_leaves_nothing) {
+    if (is_simulated()) GTEST_SKIP() << "what this kernel says of an address";
+    auto story = [&]() -> task<> {
+        connecting out(*on, endpoint::parse("255.255.255.255:9"));  // nobody: TCP has no broadcast
+        const int result = co_await out;
+        EXPECT_TRUE(result == -EACCES || result == -ENETUNREACH) << result;
+        EXPECT_FALSE(out.connected);
+    };
+    on->run(story());
     on->run(turns(*on, 5));
     expect_nothing_left();
 }

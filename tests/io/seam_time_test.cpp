@@ -121,6 +121,19 @@ TEST_P(time_and_threads, the_time_of_a_turn_stands_still) {
     on->run(story());
 }
 
+TEST_P(time_and_threads, the_time_is_read_anew_on_request) {
+    if (is_simulated()) GTEST_SKIP() << "its time stands still while a program works";
+    const auto story = [&]() -> task<> {
+        const time_point began = on->now();
+        std::this_thread::sleep_for(30ms);
+        EXPECT_EQ(on->now(), began);
+        EXPECT_GE(on->read_now_coarsely() - began, 15ms);  // coarse: by the kernel's tick, 10 ms at the most
+        EXPECT_GE(on->read_now() - began, 30ms);
+        co_return;
+    };
+    on->run(story());
+}
+
 TEST_P(time_and_threads, posts_from_other_threads_all_run_here_in_order) {
     constexpr int each_posts = 2000;
     std::vector<int> last(4, -1);
@@ -153,6 +166,17 @@ TEST_P(time_and_threads, a_post_wakes_a_loop_that_sleeps) {
         std::thread elsewhere([&] { on->post([&] { on->notify(called, 7); }); });
         EXPECT_EQ(co_await called, 7);
         elsewhere.join();
+    };
+    on->run(story());
+}
+
+TEST_P(time_and_threads, a_loop_that_was_woken_sleeps_again) {
+    const auto story = [&]() -> task<> {
+        std::thread([&] { on->post([] {}); }).join();
+        co_await sleep(1ms);
+        const std::uint64_t before = on->turn();
+        co_await sleep(20ms);
+        EXPECT_LT(on->turn() - before, 10U);
     };
     on->run(story());
 }

@@ -88,6 +88,10 @@ TEST(SavedSyn, IsNothingElse) {
     later_fragment[7] = 1;
     packet version_5 = in_ipv4(tcp_syn());
     version_5[0] = 0x55;
+    packet short_header = in_ipv4(tcp_syn());  // of 16 bytes, where 20 are the least
+    short_header[0] = 0x44;
+    short_header.erase(short_header.begin() + 16, short_header.begin() + 20);
+    EXPECT_FALSE(decode(short_header));
     EXPECT_FALSE(decode(in_ipv4(with_reset)));
     EXPECT_FALSE(decode(in_ipv4(without_syn)));
     EXPECT_FALSE(decode(later_fragment));
@@ -175,6 +179,19 @@ TEST(TcpFacts, TellTheOptionsThatTheKernelTells) {
         EXPECT_EQ(facts.timestamps, (info.tcpi_options & TCPI_OPT_TIMESTAMPS) != 0);
         EXPECT_EQ(facts.send_window_scale.has_value(), (info.tcpi_options & TCPI_OPT_WSCALE) != 0);
     }
+}
+
+/// What one side may still receive is what the other may still send, once it has heard of it.
+TEST(TcpFacts, TellTheWindowThatTheOtherSideKnows) {
+    const connected_pair pair(false);
+    char byte = 'a';
+    ASSERT_EQ(::send(pair.server, &byte, 1, 0), 1);  // carries the server's window
+    ASSERT_EQ(::recv(pair.client, &byte, 1, 0), 1);
+    const tcp_facts server = read_tcp_facts(pair.server);
+    const tcp_facts client = read_tcp_facts(pair.client);
+    if (!server.receive_window || !client.send_window)
+        GTEST_SKIP() << "this kernel does not tell its windows";
+    EXPECT_EQ(*server.receive_window, *client.send_window);
 }
 
 TEST(TcpFacts, TellTheSavedSynOnceBecauseTheKernelThenFreesIt) {

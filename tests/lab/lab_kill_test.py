@@ -3,15 +3,12 @@
 import os
 import pathlib
 import random
-import shutil
 import signal
-import stat
 import subprocess
-import tempfile
 import time
 import unittest
 
-from lab_support import FULL, LABS, PROGRAM, works_here
+from lab_support import FULL, PROGRAM, as_ordinary_user, works_here
 
 MARK = "APERTO_LAB_KILL_TEST"
 
@@ -81,38 +78,15 @@ class Killed(unittest.TestCase):
 
 @unittest.skipUnless(works_here() and os.geteuid() == 0, "must start as root to become somebody without privilege")
 class Unprivileged(unittest.TestCase):
-    NOBODY = 65534
-
-    def as_nobody(self, *arguments):
-        def drop():
-            os.setgroups([])
-            os.setgid(self.NOBODY)
-            os.setuid(self.NOBODY)
-        return subprocess.run([self.program, "lab", *arguments], capture_output=True, text=True, timeout=60, preexec_fn=drop,
-                              cwd="/tmp", stdin=subprocess.DEVNULL, env=dict(os.environ, APERTO_LABS=self.labs, LANGUAGE="en", HOME="/tmp"))
-
-    def setUp(self):
-        # The build tree may be closed to others: the program and the labs go where anybody may read them.
-        folder = tempfile.mkdtemp()
-        self.addCleanup(shutil.rmtree, folder)
-        os.chmod(folder, 0o755)
-        self.program, self.labs = f"{folder}/aperto", f"{folder}/labs"
-        shutil.copy(PROGRAM, self.program)
-        shutil.copytree(LABS, self.labs)
-        self.mode = stat.S_IMODE(os.stat("/dev/net/tun").st_mode)
-        self.addCleanup(os.chmod, "/dev/net/tun", self.mode)
-
     def test_the_lab_works_and_says_what_opens_a_closed_tun(self):
-        os.chmod("/dev/net/tun", 0o600)
-        told = self.as_nobody("doctor")
+        told = as_ordinary_user("doctor", tun=0o600)
         self.assertEqual(told.returncode, 77, told.stdout + told.stderr)
         self.assertIn("sudo chmod 0666 /dev/net/tun", told.stdout)
-        refused = self.as_nobody("run", "corruption")
+        refused = as_ordinary_user("run", "corruption", tun=0o600)
         self.assertEqual(refused.returncode, 77, refused.stdout + refused.stderr)
         self.assertIn("sudo chmod 0666 /dev/net/tun", refused.stderr)
-        os.chmod("/dev/net/tun", 0o666)
-        self.assertEqual(self.as_nobody("doctor").returncode, 0)
-        done = self.as_nobody("run", "corruption", "--show", "none")
+        self.assertEqual(as_ordinary_user("doctor").returncode, 0)
+        done = as_ordinary_user("run", "corruption", "--show", "none")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
 

@@ -190,6 +190,7 @@ class Mistakes(unittest.TestCase):
             self.complain(option, "/nonexistent/file", text="cannot write /nonexistent/file: No such file or directory")
         self.complain("--server", "no-such-program-here --port 1", text="there is no program 'no-such-program-here'")
         self.complain("--decisions", "/nonexistent", text="/nonexistent")
+        self.complain("--server", "echo " + "x" * 70_000, text="is too long; the most is 50,000")
 
     def test_scenarios_name_the_line(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -209,7 +210,7 @@ class Mistakes(unittest.TestCase):
     def test_a_client_that_never_ends_and_a_server_that_never_listens(self):
         self.complain("--server", "peer serve", "--client", "sleep 1000", "--timeout", "2s", code=124, text="time was up")
         self.complain("--server", "sleep 1000", "--client", "true", "--timeout", "2s", code=124, text="time was up")
-        self.complain("--server", "false", "--client", "true", code=1, text="before it listened")
+        self.complain("--server", "false", "--client", "true", code=1, text="before it was ready")
 
     @unittest.skipUnless(works_here(), "the lab cannot work here (aperto lab doctor)")
     def test_settings_the_kernel_does_not_take(self):

@@ -144,6 +144,46 @@ TEST(link, named_packets_are_struck_and_no_other) {
     EXPECT_EQ(cable.left(), "1@0 4@3 4c@3 5@4 3@52");
 }
 
+TEST(link, a_copy_takes_its_time_at_the_rate_and_its_place_in_the_queue) {
+    bench cable({.rate = 1'000'000, .overhead = 250, .duplicate = 1});  // 1,250 B take 10 ms
+    cable.offer(0ms);
+    cable.offer(0ms);
+    EXPECT_EQ(cable.left(), "1@10 1c@20 2@30 2c@40");
+
+    bench full({.rate = 1'000'000, .overhead = 250, .queue_packets = 2, .duplicate = 1});
+    EXPECT_TRUE(full.offer(0ms).struck(fault::duplicated));
+    EXPECT_EQ(full.offer(0ms).lost_by, loss_cause::queue_packets);
+    const auto alone = full.offer(10ms);  // one waits, and there is a place for one more
+    EXPECT_EQ(alone.lost_by, loss_cause::none);
+    EXPECT_FALSE(alone.struck(fault::duplicated));
+    EXPECT_EQ(full.left(), "1@10 1c@20 3@30");
+}
+
+TEST(link, what_waits_when_the_rate_changes_goes_on_at_the_new_one) {
+    const link_phase faster{15ms, instant::max(), {[](link_settings& to) { to.rate = 10'000'000; }}};
+    bench cable({.rate = 1'000'000, .overhead = 250}, {faster});
+    for (int i = 0; i < 4; ++i) {
+        cable.offer(0ms);
+    }
+    // The second has half its bits left at 15 ms, which take half a millisecond then; the others one each.
+    EXPECT_EQ(cable.left(), "1@10 2@15 3@16 4@17");
+
+    const link_phase slow{0ms, 15ms, {[](link_settings& to) { to.rate = 1'000'000; }}};
+    bench freed({.overhead = 250}, {slow});
+    for (int i = 0; i < 4; ++i) {
+        freed.offer(0ms);
+    }
+    freed.offer(20ms);
+    EXPECT_EQ(freed.left(), "1@10 2@15 3@15 4@15 5@20");
+
+    const link_phase slower{15ms, instant::max(), {[](link_settings& to) { to.rate = 100'000; }}};
+    bench jammed({.rate = 1'000'000, .overhead = 250}, {slower});
+    for (int i = 0; i < 3; ++i) {
+        jammed.offer(0ms);
+    }
+    EXPECT_EQ(jammed.left(), "1@10 2@65 3@165");
+}
+
 TEST(link, a_phase_holds_from_its_beginning_to_its_end) {
     link_phase dark{10ms, 20ms, {[](link_settings& to) { to.blackhole = true; }}};
     bench cable({}, {dark});

@@ -105,6 +105,15 @@ class BenchCommand(unittest.TestCase):
         self.assertEqual(done.returncode, 3)
         self.assertIn("connection refused", done.stderr)
 
+    def test_an_address_without_its_zone(self):
+        done = bench(1, "--host", "fe80::1")
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("the address lacks its zone", done.stderr)
+
+    def test_a_host_that_names_its_port(self):
+        with Server(bytes.upper) as server:
+            self.assertEqual(bench(1, "--host", f"127.0.0.1:{server.port}").returncode, 0)
+
     def test_arguments_that_make_no_sense(self):
         for arguments in (["--size", "many"], ["--duration", "never"], ["--framing", "morse"], ["--port", "0"],
                           ["--pipeline", "2", "--per-message-connection"], ["--nonsense"]):

@@ -122,6 +122,7 @@ TEST(FramingLine, AtItsLimitIsWholeAndPastItTooLarge) {
     EXPECT_EQ(find_frame(framing::line, "abc\rd", 3, false).what, frame::state::too_large);
     EXPECT_EQ(find_frame(framing::line, "abcd\n", 3, false).what, frame::state::too_large);
     EXPECT_EQ(find_frame(framing::line, "abcdefgh\n", 3, false).what, frame::state::too_large);
+    EXPECT_EQ(find_frame(framing::line, "abcd\n", 3, false).needed, 4U) << "what was there of it";
     EXPECT_EQ(find_frame(framing::line, "abcd", 3, true).what, frame::state::too_large);
     EXPECT_EQ(find_frame(framing::line, "abc", 3, true).message, "abc");
     EXPECT_EQ(find_frame(framing::line, "\n", 0, false).message, "");

@@ -82,5 +82,17 @@ TEST_F(Outbox, DoesNotHoldTheMemoryOfALargeReplyForSmallOnesBehindIt) {
     EXPECT_EQ(box.pending(), 5U);
 }
 
+TEST_F(Outbox, DropsWhatIsLeftAfterAPartWasTaken) {
+    box.filling() = "a part of this is taken";
+    box.set_direct("and this not at all");
+    box.offer(100);
+    box.taken(6);
+    box.drop_all();
+    EXPECT_EQ(box.pending(), 0U);
+    box.filling() = "afresh";
+    box.offer(100);
+    EXPECT_EQ(offered(), "afresh");
+}
+
 }  // namespace
 }  // namespace aperto

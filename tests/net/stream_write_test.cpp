@@ -137,6 +137,61 @@ TEST_P(StreamWrite, WaitsForAPeerThatDoesNotRead) {
     play(story());
 }
 
+TEST_P(StreamWrite, TriesWithoutWaitingAndWritesAllOfItOrNothing) {
+    const auto story = []() -> task<> {
+        const std::string small = pattern(1000);
+        task<pair> meeting = meet();
+        pair both = co_await meeting;
+        std::size_t written = 0;
+        EXPECT_TRUE(both.ours.try_write({}));
+        EXPECT_EQ(both.ours.unsent(), 0U);
+        // The kernel takes what it takes; then the stream is full to its mark, and says so.
+        for (int refused = 0; refused < 5;) {
+            if (both.ours.try_write(small))
+                written += small.size();
+            else
+                ++refused;
+            EXPECT_EQ(both.ours.unsent() + both.ours.bytes_sent(), written);
+            EXPECT_LE(both.ours.unsent(), both.ours.options().high_water);
+            if (refused > 0) co_await sleep(1ms);
+        }
+        EXPECT_FALSE(both.ours.try_write(pattern(both.ours.options().high_water)));
+
+        std::string received;
+        std::thread reading([&] { received = both.peer.take_all(); });
+        co_await both.ours.flush();
+        EXPECT_EQ(both.ours.unsent(), 0U);
+        EXPECT_TRUE(both.ours.try_write("the end"));
+        co_await both.ours.shutdown_write();
+        EXPECT_FALSE(both.ours.try_write("more"));
+        reading.join();
+        EXPECT_EQ(received.size(), written + 7);
+        EXPECT_EQ(received.substr(written), "the end");
+    };
+    play(story());
+}
+
+TEST_P(StreamWrite, TriesNothingWhileAnotherWriteWaits) {
+    const auto story = []() -> task<> {
+        task<pair> meeting = meet();
+        pair both = co_await meeting;
+        const std::string large = pattern(8 * 1024 * 1024);
+        task_group writing;
+        writing.spawn(
+            [](stream& to, std::string_view data) -> task<> { co_await to.write(data); }(both.ours, large));
+        EXPECT_FALSE(both.ours.try_write("between"));
+        std::string received;
+        std::thread reading([&] { received = both.peer.take_all(); });
+        task<> joining = writing.join();
+        co_await joining;
+        EXPECT_TRUE(both.ours.try_write("after"));
+        co_await both.ours.shutdown_write();
+        reading.join();
+        EXPECT_TRUE(received == large + "after");
+    };
+    play(story());
+}
+
 TEST_P(StreamWrite, GivesUpAPeerThatTakesNothingForTheWriteDeadline) {
     const auto story = []() -> task<> {
         stream_options options;

@@ -42,6 +42,7 @@ public:
     plain_client& send(std::string_view bytes) {
         while (!bytes.empty()) {
             const ssize_t sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+            if (sent < 0 && errno == EINTR) continue;
             if (sent < 0) {
                 reset_ = true;  // told here, a reset is not told by the next receive
                 break;
@@ -62,8 +63,16 @@ public:
     /// `size` bytes, or as many as come before the end.
     std::string receive(std::size_t size) {
         std::string bytes(size, '\0');
-        const ssize_t got = ::recv(descriptor_, bytes.data(), size, MSG_WAITALL);
-        bytes.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
+        std::size_t have = 0;
+        while (have < size) {
+            // Not MSG_WAITALL: a signal ends it short, and so does work that an io_uring of this thread left
+            // behind.
+            const ssize_t got = ::recv(descriptor_, bytes.data() + have, size - have, 0);
+            if (got < 0 && errno == EINTR) continue;
+            if (got <= 0) break;
+            have += static_cast<std::size_t>(got);
+        }
+        bytes.resize(have);
         return bytes;
     }
     /// Everything to the end of the stream; `reset` says whether that was a reset.

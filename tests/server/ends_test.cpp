@@ -125,6 +125,24 @@ TEST_F(ends, what_befell_another_connection_of_the_handlers_is_no_end_of_its_cli
     EXPECT_EQ(all[0].error, std::errc::connection_reset);
 }
 
+TEST_F(ends, a_handlers_error_that_says_no_code_is_the_handlers) {
+    const auto odd = [](stream peer) -> task<> {
+        co_await peer.read_line();
+        throw error(std::error_code(), "say what is wrong");
+    };
+    server serving(chosen, odd);
+    office.spawn(serving.run_on(office.loop()));
+    laptop.spawn([](server& of) -> task<> {
+        task<stream> connecting = connect("office:9999", patient());
+        stream peer = co_await connecting;
+        co_await peer.write("a\n");
+        EXPECT_EQ(co_await peer.read_line(), std::nullopt);
+        of.stop();
+    }(serving));
+    world.run();
+    EXPECT_EQ(seen.wait_for_ends(1)[0].reason, close_reason::failure);
+}
+
 TEST_F(ends, a_stream_dropped_after_a_read_that_failed_ends_in_order) {
     stream_options hasty;
     hasty.message_deadline = 1s;
@@ -155,6 +173,42 @@ TEST_F(ends, a_stream_dropped_after_a_read_that_failed_ends_in_order) {
         EXPECT_EQ(co_await peer.read_line(), std::nullopt);
     }());
     world.run();
+}
+
+/// The beginning of a character is passed on when its rest has not come in 50 ms: the wait for it is
+/// cancelled, and what comes while the kernel cancels it is a reset, not the end of what was said.
+TEST_F(ends, a_reset_beside_the_wait_for_the_rest_of_a_character_is_no_clean_end) {
+    chosen.framing = framing::stream;
+    constexpr std::size_t rounds = 200;
+    std::size_t passed_on = 0;
+    for (std::size_t round = 1; round <= rounds; ++round) {
+        sim::world brief({.seed = round, .faults = {.late_completion = 0.5, .lost_cancel = 0.9}});
+        sim::host& home = brief.add_host("office");
+        sim::host& street = brief.add_host("street");
+        const auto count = [&passed_on](stream peer) -> task<> {
+            while (const auto piece = co_await peer.read_message())
+                passed_on += piece->size();
+        };
+        server serving(chosen, count);
+        home.spawn(serving.run_on(home.loop()));
+        street.spawn([](std::size_t number, server& of) -> task<> {
+            client_options speaking;
+            speaking.stream.framing = framing::raw;
+            task<stream> connecting = connect("office:9999", speaking);
+            stream peer = co_await connecting;
+            co_await peer.write("\xe2\x82");
+            co_await sleep(48ms + std::chrono::microseconds(number * 40));
+            peer.abort();
+            co_await sleep(1s);
+            of.stop();
+        }(round, serving));
+        brief.run();
+        const auto all = seen.wait_for_ends(round);
+        EXPECT_EQ(all.back().reason, close_reason::reset) << "seed " << round;
+    }
+    // Both before the wait was over and after it.
+    EXPECT_GT(passed_on, 0U);
+    EXPECT_LT(passed_on, 2 * rounds);
 }
 
 // ---- accepting

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace aperto {
 namespace {
@@ -36,6 +37,8 @@ TEST(RunOn, EndsWithItsClientsWhenItsTaskIsCancelled) {
         group.spawn(serving.run_on(*on));
         task<stream> asking = answered_client(serving);
         stream client = co_await asking;
+        EXPECT_EQ(serving.engines(), std::vector<engine>{on->which()});
+        EXPECT_EQ(serving.why(), on->why());
         group.cancel();
         task<> joining = group.join();
         co_await joining;

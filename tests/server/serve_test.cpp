@@ -4,7 +4,9 @@
 #include "aperto/server.hpp"
 #include "server/client.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <pty.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -137,6 +139,53 @@ TEST_P(serve_on, a_signal_that_was_ignored_before_stays_ignored) {
     EXPECT_EQ(serving.hear(), 0);
     client.close();
     EXPECT_EQ(serving.wait_for_end(), 0);
+}
+
+/// What `serve`, in a process of its own, says on standard error, which is `theirs`, until it says `until` or
+/// ends.
+std::string said_by_serve(int ours, int theirs, server_events* events, std::string_view until) {
+    const pid_t process = ::fork();
+    if (process == 0) {
+        ::alarm(30);  // whatever happens
+        ::dup2(theirs, STDERR_FILENO);
+        ::close(ours);
+        ::close(theirs);
+        std::thread([] { ::usleep(300'000), ::kill(::getpid(), SIGTERM); }).detach();
+        ::_exit(serve({.host = "127.0.0.1", .port = 0, .engine = engine::epoll, .events = events},
+                      [](std::string_view text) { return std::string(text); }));
+    }
+    ::close(theirs);
+    std::string said;
+    std::array<char, 256> piece{};
+    while (said.find(until) == std::string::npos) {
+        const ssize_t got = ::read(ours, piece.data(), piece.size());
+        if (got <= 0) break;
+        said.append(piece.data(), static_cast<std::size_t>(got));
+    }
+    int status = -1;
+    ::waitpid(process, &status, 0);
+    EXPECT_EQ(status, 0);
+    ::close(ours);
+    return said;
+}
+
+TEST(Serve, SaysOnATerminalThatItListens) {
+    int ours = -1;
+    int theirs = -1;
+    ASSERT_EQ(::openpty(&ours, &theirs, nullptr, nullptr, nullptr), 0);
+    EXPECT_THAT(said_by_serve(ours, theirs, nullptr, "\n"),
+                testing::MatchesRegex("listening on 127\\.0\\.0\\.1, port [0-9]+; Ctrl-C ends\r\n"));
+}
+
+TEST(Serve, LeavesTheStandardErrorOfAProgramAlone) {
+    std::array<int, 2> pipe{};
+    ASSERT_EQ(::pipe(pipe.data()), 0);
+    EXPECT_EQ(said_by_serve(pipe[0], pipe[1], nullptr, "\n"), "");
+    int ours = -1;
+    int theirs = -1;
+    ASSERT_EQ(::openpty(&ours, &theirs, nullptr, nullptr, nullptr), 0);
+    server_events taken;
+    EXPECT_EQ(said_by_serve(ours, theirs, &taken, "\n"), "") << "who takes the events has words of their own";
 }
 
 TEST(Serve, SaysWhichOptionIsOutOfItsRange) {

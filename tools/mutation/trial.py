@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 # The programs that can reach a room's code.
 PROGRAMS = {
-    "core": ("test_core", "test_net", "sim_seeds"),
-    "io": ("test_io", "test_net", "sim_seeds"),
-    "net": ("test_net", "test_server", "sim_seeds"),
-    "server": ("test_server", "sim_seeds"),
+    "core": ("test_core", "test_io", "test_net", "test_server", "test_memory", "sim_seeds"),
+    "io": ("test_io", "test_net", "test_server", "test_memory", "sim_seeds"),
+    "net": ("test_net", "test_server", "test_memory", "sim_seeds"),
+    "server": ("test_server", "test_memory", "sim_seeds"),
 }
 ARGUMENTS = {"sim_seeds": ("--seeds", "3000", "--quiet")}
 GOOGLE_TEST = ("--gtest_fail_fast", "--gtest_color=no")

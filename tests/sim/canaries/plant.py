@@ -64,8 +64,8 @@ CANARIES = [
      "if (C) loop_->give_back(std::exchange(lent_, {}));\n"
      "            moved->assign(rest);\n            drop_received();"),
     ("nobody is told that the last conversation has ended", "src/server/worker.cpp",
-     "    if (--conversation_count_ == 0) empty_.notify();",
-     "    if (--conversation_count_ == 0 && !C) empty_.notify();"),
+     "    if (--conversation_count_ == 0) empty_.notify_all();",
+     "    if (--conversation_count_ == 0 && !C) empty_.notify_all();"),
     ("a stream given up in the middle ends as if it were whole", CONNECTION,
      "    reset = reset || write_failure_;",
      "    reset = reset || (!C && write_failure_);"),

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "aperto/server.hpp"
+#include "aperto/time.hpp"
 
+#include <cstddef>
 #include <limits>
 
-/// What the options of a server may be; `check_options` and the program's options hold to it.
+/// What the options of servers, clients and streams may be; their checks and the program's options hold to
+/// it.
 namespace aperto::ranges {
 
 inline constexpr unsigned workers_most = 1024;
