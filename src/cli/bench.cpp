@@ -3,131 +3,32 @@
 
 #include "cli/bench_report.hpp"
 #include "cli/failure.hpp"
-#include "cli/quantity.hpp"
 #include "cli/sentence.hpp"
 #include "core/signal_set.hpp"
 #include "load/generator.hpp"
 
-#include <CLI/CLI.hpp>
 #include <unistd.h>
 
-#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <memory>
-#include <optional>
+#include <string>
 
 namespace aperto::cli {
 namespace {
 
-struct request {
-    load::plan plan;
-    bool json = false;
-    std::string histogram_file;
-    std::optional<int> exit_now;  // help was shown, or the arguments make no sense
-};
-
-CLI::Validator is_duration() {
-    return CLI::Validator(
-        [](std::string& text) {
-            const auto length = parse_duration(text);
-            return length && *length != forever ? std::string()
-                                                : _("a duration is written as in 10s, 500ms or 2m");
-        },
-        "10s|500ms|2m");
-}
-
-CLI::Validator is_size() {
-    return CLI::Validator(
-        [](std::string& text) {
-            return parse_size(text) ? std::string() : _("a size is written as in 64, 16KiB or 1GiB");
-        },
-        "64|16KiB|1GiB");
-}
-
-void add_durations(CLI::App& app, load::plan& plan) {
-    const auto add = [&app](const char* name, std::chrono::nanoseconds& into, const char* help) {
-        app.add_option_function<std::string>(
-               name, [&into](const std::string& text) { into = *parse_duration(text); }, help)
-            ->check(is_duration());
-    };
-    add("--duration", plan.duration, _("how long to measure (default 10s)"));
-    add("--warm-up", plan.warm_up, _("load before that, not counted (default 500ms)"));
-    add("--patience", plan.patience, _("how long to wait for late replies (default 5s)"));
-}
-
-void add_options(CLI::App& app, request& into) {
-    load::plan& plan = into.plan;
-    app.add_option("--host", plan.host, _("the server's name or address"))->capture_default_str();
-    app.add_option("--port", plan.port, _("the server's port"))
-        ->capture_default_str()
-        ->check(CLI::Range(1, 65535));
-    app.add_option("--connections", plan.connections, _("connections that ask"))->capture_default_str();
-    app.add_option("--idle", plan.idle_connections, _("connections opened before that say nothing"))
-        ->capture_default_str();
-    app.add_option("--rate", plan.rate,
-                   _("requests a second, sent when due whatever the server does (open loop); "
-                     "without it each reply brings the next request (closed loop)"));
-    app.add_option_function<std::string>(
-           "--size", [&plan](const std::string& text) { plan.size = *parse_size(text); },
-           _("bytes in a message (default 64)"))
-        ->check(is_size());
-    app.add_option("--pipeline", plan.pipeline, _("requests in flight on a connection"))
-        ->capture_default_str();
-    app.add_option("--framing", plan.framing, _("how messages are told apart: stream, line or length"))
-        ->transform(CLI::Transformer(
-            std::vector<std::pair<std::string, load::framing>>{{"stream", load::framing::stream},
-                                                               {"line", load::framing::line},
-                                                               {"length", load::framing::length}}))
-        ->option_text("stream|line|length");
-    app.add_flag("--per-message-connection", plan.per_message_connection,
-                 _("connect, send, receive and close for each message"));
-    app.add_flag("--reset", plan.reset, _("with it, a reset (RST) in place of each close"));
-    app.add_option("--expect", plan.expect,
-                   _("what has to come back: the text in capitals, the same, or anything"))
-        ->transform(CLI::Transformer(
-            std::vector<std::pair<std::string, load::expectation>>{{"upper", load::expectation::upper},
-                                                                   {"echo", load::expectation::echo},
-                                                                   {"none", load::expectation::none}}))
-        ->option_text("upper|echo|none");
-    app.add_option("--requests", plan.requests, _("end after so many requests"));
-    app.add_option("--server-pid", plan.server_pid,
-                   _("a process of this machine whose CPU and memory are measured too: the server"));
-    app.add_flag("--json", into.json, _("print the result as one JSON object"));
-    app.add_option("--histogram", into.histogram_file,
-                   _("write the latency distribution to a file, for HdrHistogram's plotters"));
-    add_durations(app, plan);
-}
-
-// Every option of one sentence, none of CLI11's own words: they would not be in the reader's language.
-request parse(std::vector<std::string> args) {
-    request result;
-    CLI::App app(
-        _("Puts a TCP server under load, compares every byte of every reply, says how fast they came."),
-        "aperto bench");
-    app.set_help_flag("-h,--help", _("this text"));
-    add_options(app, result);
-    std::reverse(args.begin(), args.end());  // as CLI11 takes them
-    try {
-        app.parse(std::move(args));
-    } catch (const CLI::CallForHelp&) {
-        std::fputs(app.help().c_str(), stdout);
-        result.exit_now = exit_done;
-        return result;
-    } catch (const CLI::ParseError& wrong) {
-        result.exit_now = tell({exit_usage, wrong.what(), _("All options:  aperto bench --help")});
-        return result;
-    }
-    // A number of requests is an end in itself, and every one of them counts.
-    if (result.plan.requests != 0) {
-        if (app.count("--duration") == 0) result.plan.duration = std::chrono::nanoseconds(0);
-        if (app.count("--warm-up") == 0) result.plan.warm_up = std::chrono::nanoseconds(0);
-    }
-    return result;
+/// A number of requests is an end in itself, and every one of them counts.
+load::plan plan_of(const bench_request& request) {
+    load::plan plan = request.plan;
+    if (plan.requests == 0) return plan;
+    if (!request.duration_given) plan.duration = duration::zero();
+    if (!request.warm_up_given) plan.warm_up = duration::zero();
+    return plan;
 }
 
 failure explain(const error& cause, const load::plan& plan) {
-    if (cause.code() == std::errc::invalid_argument) return {exit_usage, cause.whom(), {}};
+    if (cause.code() == std::errc::invalid_argument)
+        return {exit_usage, _(cause.advice().c_str()), sentence(_("See  {}"), "aperto bench --help")};
     if (cause.tried() == "connect to" || cause.tried() == "look up") {
         return explain_connect(cause, plan.host, plan.port, plan.patience);
     }
@@ -139,41 +40,40 @@ bool write_histogram(const std::string& path, const load::histogram& what) {
     return file && what.write(file.get());
 }
 
-load::outcome run_load(const request& what, bool live) {
+load::outcome run_load(const load::plan& plan, bool json, bool live) {
     load::generator::progress_listener listener;
     if (live) {
-        listener = [&what](const load::progress& now) {
-            std::fprintf(stderr, "\r%s\033[K", bench_progress(what.plan, now).c_str());
+        listener = [&plan](const load::progress& now) {
+            std::fprintf(stderr, "\r%s\033[K", bench_progress(plan, now).c_str());
             std::fflush(stderr);
         };
     }
+    load::generator load(plan, listener);
+    if (!json) std::fputs(bench_headline(plan, load.target_name()).c_str(), stdout);
+    std::fflush(stdout);
     // The first interrupt ends the run early, the second one the program.
     const signal_set signals({.ending = {SIGINT, SIGTERM}});
-    load::generator load(what.plan, listener, &signals.asked_to_end());
-    if (!what.json) std::fputs(bench_headline(what.plan, load.target_name()).c_str(), stdout);
-    std::fflush(stdout);
-    return load.run();
+    return load.run(&signals.asked_to_end());
 }
 
 }  // namespace
 
-int run_bench(std::vector<std::string> args) {
-    const request what = parse(std::move(args));
-    if (what.exit_now) return *what.exit_now;
+int run_bench(const bench_request& request) {
+    const load::plan plan = plan_of(request);
     const bool live = ::isatty(STDERR_FILENO) == 1;
     const char* const wipe = live ? "\r\033[K" : "";
     try {
-        const load::outcome seen = run_load(what, live);
+        const load::outcome seen = run_load(plan, request.json, live);
         std::fputs(wipe, stderr);
-        std::fputs((what.json ? bench_json(what.plan, seen) : bench_text(what.plan, seen)).c_str(), stdout);
-        const load::histogram& latency = what.plan.rate > 0 ? seen.corrected : seen.latency;
-        if (!what.histogram_file.empty() && !write_histogram(what.histogram_file, latency)) {
-            return tell({exit_failed, sentence(_("could not write {}"), what.histogram_file), {}});
+        std::fputs((request.json ? bench_json(plan, seen) : bench_text(plan, seen)).c_str(), stdout);
+        const load::histogram& latency = plan.rate > 0 ? seen.corrected : seen.latency;
+        if (!request.histogram_file.empty() && !write_histogram(request.histogram_file, latency)) {
+            return tell({exit_failed, sentence(_("could not write {}"), request.histogram_file), {}});
         }
         return seen.clean() ? exit_done : exit_failed;
     } catch (const error& cause) {
         std::fputs(wipe, stderr);
-        return tell(explain(cause, what.plan));
+        return tell(explain(cause, plan));
     }
 }
 

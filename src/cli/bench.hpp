@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "load/plan.hpp"
+
 #include <string>
-#include <vector>
 
 namespace aperto::cli {
 
-/// `aperto bench`: puts any TCP server under load and says how it answered. `args`: what follows the word
-/// bench. Gives the exit code: 0 when every reply came and was right, 1 when not, 2 for arguments that make
-/// no sense, 3 when it could not connect.
-int run_bench(std::vector<std::string> args);
+struct bench_request {
+    load::plan plan;
+    bool json = false;
+    std::string histogram_file;  ///< empty: none
+    bool duration_given = false;
+    bool warm_up_given = false;
+};
+
+/// `aperto bench`: puts any TCP server under load and says how it answered. Gives the exit code: 0 when every
+/// reply came and was right, 1 when not, 2 for a load that makes no sense, 3 when it could not connect.
+int run_bench(const bench_request& request);
 
 }  // namespace aperto::cli

@@ -74,7 +74,7 @@ void take_config(const command_description& command, const std::string& path) {
 
 invocation parse_command_line(const std::vector<std::string>& arguments) {
     invocation asked;
-    const auto commands = describe_commands(asked.serve, asked.send);
+    const auto commands = describe_commands(asked.serve, asked.send, asked.bench);
     if (arguments.empty() || is_one_of(arguments[0], {"--help", "-h", "help"})) {
         asked.text = program_help(commands);
         return asked;
@@ -109,7 +109,10 @@ invocation parse_command_line(const std::vector<std::string>& arguments) {
         wrong.command = name;
         throw;
     }
-    asked.what = name == "serve" ? verb::serve : name == "send" ? verb::send : verb::demo;
+    asked.what = name == "serve"   ? verb::serve
+                 : name == "send"  ? verb::send
+                 : name == "bench" ? verb::bench
+                                   : verb::demo;
     // The descriptions refer to these requests, which now leave; nothing uses the descriptions any more.
     return asked;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "cli/bench.hpp"
 #include "cli/lab.hpp"
 #include "core/i18n.hpp"
 
@@ -19,10 +18,8 @@ struct foreign_command {
     int (*run)(std::vector<std::string> arguments);
 };
 
-inline constexpr std::array<foreign_command, 2> foreign_commands{
-    {{"bench", N_("puts any TCP server under load, checks every byte, says how fast it answers"), "[OPTIONS]",
-      &run_bench},
-     {"lab", N_("a bad network on this machine: see every packet, lose any one of them"),
+inline constexpr std::array<foreign_command, 1> foreign_commands{
+    {{"lab", N_("a bad network on this machine: see every packet, lose any one of them"),
       "[run LAB…|list|show LAB…|doctor] [OPTIONS]", &run_lab}}};
 
 }  // namespace aperto::cli

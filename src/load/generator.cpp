@@ -36,10 +36,9 @@ void need_files(std::size_t connections) {
 
 }  // namespace
 
-generator::generator(const plan& what, progress_listener listener, const std::atomic<bool>* stop)
+generator::generator(const plan& what, progress_listener listener)
     : plan_((check(what), need_files(what.connections + what.idle_connections), what)),
       listener_(std::move(listener)),
-      stop_(stop),
       target_(what),
       tape_(what.framing, what.size, what.expect),
       events_(events_a_turn),
@@ -61,7 +60,8 @@ generator::~generator() {
     if (epoll_ >= 0) ::close(epoll_);
 }
 
-outcome generator::run() {
+outcome generator::run(const std::atomic<bool>* stop) {
+    stop_ = stop;
     outcome_.target = target_.name();
     outcome_.sources = target_.sources();
     now_ns_ = load::now_ns();

@@ -32,9 +32,8 @@ public:
     using progress_listener = std::function<void(const progress&)>;
 
     /// Checks the plan, resolves the target, raises the limit of open files as far as it goes. Throws
-    /// `error`. `stop`, where given, ends the run early when it becomes true (set it from a signal handler).
-    explicit generator(const plan& what, progress_listener listener = {},
-                       const std::atomic<bool>* stop = nullptr);
+    /// `error`.
+    explicit generator(const plan& what, progress_listener listener = {});
     ~generator();
     generator(const generator&) = delete;
     generator& operator=(const generator&) = delete;
@@ -43,7 +42,8 @@ public:
     const std::string& target_name() const noexcept { return target_.name(); }
 
     /// Connects, loads, measures. Throws `error` when no connection comes about, or none does any more.
-    outcome run();
+    /// `stop`, where given, ends the run early when it becomes true (set it from a signal handler).
+    outcome run(const std::atomic<bool>* stop = nullptr);
 
 private:
     enum class link_state : std::uint8_t { closed, connecting, open };
@@ -105,7 +105,7 @@ private:
 
     plan plan_;
     progress_listener listener_;
-    const std::atomic<bool>* stop_;
+    const std::atomic<bool>* stop_ = nullptr;
     target target_;
     tape tape_;
     std::optional<process_usage> server_;

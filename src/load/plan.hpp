@@ -23,6 +23,23 @@ enum class expectation : std::uint8_t {
             ///< arrives
 };
 
+/// What the numbers of a plan may be.
+namespace ranges {
+inline constexpr std::size_t connections_most = 1'000'000;
+inline constexpr std::size_t pipeline_most = 65'536;
+/// Connections times requests in flight on each: every one has a time stamp of 16 bytes.
+inline constexpr std::size_t in_flight_most = 16'777'216;
+inline constexpr double rate_least = 0.001;  ///< one in a quarter of an hour
+inline constexpr double rate_most = 10'000'000;
+inline constexpr std::uint64_t requests_most = 1'000'000'000'000;
+inline constexpr std::size_t size_most = std::size_t{1} << 40;
+/// With a framing: a tape of such messages is kept in memory four times.
+inline constexpr std::size_t framed_size_most = std::size_t{64} * 1024 * 1024;
+inline constexpr std::chrono::nanoseconds duration_least = std::chrono::milliseconds(1);
+inline constexpr std::chrono::nanoseconds time_most = std::chrono::hours(1000);
+inline constexpr int pid_most = 4'194'304;  ///< PID_MAX_LIMIT of Linux (proc(5), pid_max)
+}  // namespace ranges
+
 /// What a run of the load generator does.
 struct plan {
     std::string host = "127.0.0.1";
@@ -36,7 +53,7 @@ struct plan {
     /// does). 0: as fast as replies come (closed loop).
     double rate = 0;
     /// Bytes of payload in a message, 1 or more; framing comes on top.
-    std::uint64_t size = 64;
+    std::size_t size = 64;
     /// Requests in flight on a connection, 1 or more.
     std::size_t pipeline = 1;
     load::framing framing = framing::stream;
@@ -59,10 +76,8 @@ struct plan {
     int server_pid = 0;
 };
 
-/// The largest payload with a framing: a tape of such messages is kept in memory four times.
-inline constexpr std::uint64_t framed_size_max = 64 * 1024 * 1024;
-
-/// Throws `error` (std::errc::invalid_argument) that says which value cannot be and why.
+/// Throws `error` where a number is out of its range (`errc::malformed`, as `refuse_option` does) or where
+/// two values do not go together (std::errc::invalid_argument): `advice()` says why.
 void check(const plan& what);
 
 }  // namespace aperto::load

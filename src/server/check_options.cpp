@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <cstdint>
 
 namespace aperto {
 namespace {
@@ -19,7 +20,7 @@ void check_count(std::string_view name, std::size_t given) {
 void check_size(std::string_view name, std::size_t given, std::size_t least) {
     if (given >= least) return;
     const std::string text = std::to_string(given);
-    refuse_option(name, text, takes_size(name, least, text));
+    refuse_option(name, text, takes_size(name, least, SIZE_MAX, text));
 }
 
 void check_time(std::string_view name, duration given, bool zero_allowed) {

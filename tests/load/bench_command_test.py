@@ -107,8 +107,17 @@ class BenchCommand(unittest.TestCase):
 
     def test_arguments_that_make_no_sense(self):
         for arguments in (["--size", "many"], ["--duration", "never"], ["--framing", "morse"], ["--port", "0"],
-                          ["--pipeline", "2", "--per-message-connection"], ["--nonsense"]):
+                          ["--pipeline", "2", "--per-message-connection"], ["--nonsense"],
+                          ["--pipeline", "65536", "--connections", "1000"]):
             self.assertEqual(bench(9999, *arguments).returncode, 2, arguments)
+
+    def test_a_number_out_of_its_range_is_told_with_the_range(self):
+        for option, value in (("--idle", "-1"), ("--connections", "-1"), ("--requests", "-1"), ("--requests", "0"),
+                              ("--pipeline", "1000000000"), ("--rate", "1e10"), ("--rate", "1e-300"), ("--rate", "nan"),
+                              ("--rate", "0"), ("--size", "0x10"), ("--server-pid", "-1"), ("--warm-up", "-1s")):
+            done = bench(9999, f"{option}={value}")
+            self.assertEqual(done.returncode, 2)
+            self.assertRegex(done.stderr, f'^error: {option} takes .* from .* to .*, not "{value}"\n')
 
     def test_an_interrupt_ends_the_run_and_still_tells(self):
         with Server(bytes.upper) as server:
