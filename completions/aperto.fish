@@ -60,7 +60,7 @@ complete -c aperto -n '__fish_seen_subcommand_from bench' -l reset -d 'with it, 
 complete -c aperto -n '__fish_seen_subcommand_from bench' -l expect -x -a 'upper echo none' -d 'what has to come back: the text in capitals, the same, or anything'
 complete -c aperto -n '__fish_seen_subcommand_from bench' -l duration -x -d 'how long to measure'
 complete -c aperto -n '__fish_seen_subcommand_from bench' -l warm-up -x -d 'load before that, not counted'
-complete -c aperto -n '__fish_seen_subcommand_from bench' -l patience -x -d 'how long to wait for late replies'
+complete -c aperto -n '__fish_seen_subcommand_from bench' -l patience -x -d 'how long to wait for a connection, for a free port and for late replies'
 complete -c aperto -n '__fish_seen_subcommand_from bench' -l requests -x -d 'end after so many requests; then without --duration and --warm-up there is neither'
 complete -c aperto -n '__fish_seen_subcommand_from bench' -l server-pid -x -d 'a process of this machine whose CPU and memory are measured too: the server'
 complete -c aperto -n '__fish_seen_subcommand_from bench' -l json -d 'print the result as one JSON object'

@@ -3,12 +3,16 @@
 
 #include "cli/bench_report.hpp"
 #include "cli/failure.hpp"
+#include "cli/quantity.hpp"
 #include "cli/sentence.hpp"
+#include "core/log_safe.hpp"
 #include "core/signal_set.hpp"
 #include "load/generator.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <memory>
@@ -26,18 +30,54 @@ load::plan plan_of(const bench_request& request) {
     return plan;
 }
 
-failure explain(const error& cause, const load::plan& plan) {
-    if (cause.code() == std::errc::invalid_argument)
-        return {exit_usage, _(cause.advice().c_str()), sentence(_("See  {}"), "aperto bench --help")};
-    if (cause.tried() == "connect to" || cause.tried() == "look up") {
-        return explain_connect(cause, plan.host, plan.port, plan.patience);
-    }
-    return {exit_failed, cause.what(), cause.advice()};
+const char* port_advice() {
+    return _(
+        "The port of a connection that was closed rests for a minute (TIME_WAIT), and there are as many "
+        "ports "
+        "as\n`sysctl net.ipv4.ip_local_port_range` says. Ask for fewer connections, or widen that range.\n"
+        "To wait until ports come free: --patience 70s");
 }
 
-bool write_histogram(const std::string& path, const load::histogram& what) {
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "we"), std::fclose);
-    return file && what.write(file.get());
+failure explain(const error& cause, const load::plan& plan) {
+    if (cause.tried() == "run")  // the plan's own check
+        return {exit_usage, _(cause.advice().c_str()), sentence(_("See  {}"), "aperto bench --help")};
+    if (cause.tried() != "connect to" && cause.tried() != "look up")
+        return {exit_failed, cause.what(), cause.advice()};
+    failure told = explain_connect(cause, plan.host, plan.port, plan.patience);
+    if (cause.code() == std::errc::timed_out) told.advice = _("To wait longer: --patience 30s");
+    if (cause.code() == std::errc::address_not_available) told.advice = port_advice();
+    return told;
+}
+
+/// A run that ended early has been told of by then; this says so where errors are read, and what to do.
+failure explain_end(const load::early_end& end, const load::plan& plan) {
+    const std::string reason = system_reason({end.error, std::system_category()});
+    if (end.why == load::early_end::cause::no_port_left)
+        return {exit_cut_short,
+                sentence(_("the run ended early: for {} no source port was free ({})"),
+                         duration_text(plan.patience), reason),
+                port_advice()};
+    return {exit_cut_short, sentence(_("the run ended early: the server was lost ({})"), reason), {}};
+}
+
+using file = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
+
+/// Before the run, so that none is made in vain; what is in the file stays until the new is there.
+file open_histogram(const std::string& path) {
+    const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    return {descriptor < 0 ? nullptr : ::fdopen(descriptor, "w"), std::fclose};
+}
+
+bool write_histogram(std::FILE* to, const load::histogram& what) {
+    const bool emptied = ::ftruncate(::fileno(to), 0) == 0 || errno == EINVAL;  // EINVAL: no file, but a pipe
+    return emptied && what.write(to);
+}
+
+failure not_written(const std::string& path) {
+    return {
+        exit_failed,
+        sentence(_("could not write {}: {}"), log_safe(path), system_reason({errno, std::system_category()})),
+        {}};
 }
 
 load::outcome run_load(const load::plan& plan, bool json, bool live) {
@@ -63,13 +103,19 @@ int run_bench(const bench_request& request) {
     const bool live = ::isatty(STDERR_FILENO) == 1;
     const char* const wipe = live ? "\r\033[K" : "";
     try {
+        load::check(plan);
+        file histogram(nullptr, std::fclose);
+        if (!request.histogram_file.empty()) {
+            histogram = open_histogram(request.histogram_file);
+            if (!histogram) return tell(not_written(request.histogram_file));
+        }
         const load::outcome seen = run_load(plan, request.json, live);
         std::fputs(wipe, stderr);
         std::fputs((request.json ? bench_json(plan, seen) : bench_text(plan, seen)).c_str(), stdout);
         const load::histogram& latency = plan.rate > 0 ? seen.corrected : seen.latency;
-        if (!request.histogram_file.empty() && !write_histogram(request.histogram_file, latency)) {
-            return tell({exit_failed, sentence(_("could not write {}"), request.histogram_file), {}});
-        }
+        if (histogram && !write_histogram(histogram.get(), latency))
+            return tell(not_written(request.histogram_file));
+        if (seen.ended) return tell(explain_end(*seen.ended, plan));
         return seen.clean() ? exit_done : exit_failed;
     } catch (const error& cause) {
         std::fputs(wipe, stderr);

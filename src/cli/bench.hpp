@@ -15,8 +15,9 @@ struct bench_request {
     bool warm_up_given = false;
 };
 
-/// `aperto bench`: puts any TCP server under load and says how it answered. Gives the exit code: 0 when every
-/// reply came and was right, 1 when not, 2 for a load that makes no sense, 3 when it could not connect.
+/// `aperto bench`: puts any TCP server under load and says how it answered. Gives the exit code: 0 when all
+/// was sent and every reply came and was right, 1 when not, 2 for a load that makes no sense, 3 when it could
+/// not connect, 4 when the run ended early because the server was lost or no port was free.
 int run_bench(const bench_request& request);
 
 }  // namespace aperto::cli

@@ -5,6 +5,7 @@
 #include "cli/quantity.hpp"
 #include "cli/sentence.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace aperto::cli {
@@ -18,6 +19,9 @@ double per_second(std::uint64_t count, std::int64_t elapsed_ns) {
 
 string rounded(double value) { return grouped(static_cast<std::uint64_t>(std::llround(value))); }
 
+/// A rate may be a fraction; a large one has none that matters.
+string rate_text(double value) { return value < 100 ? decimal_text(value) : rounded(value); }
+
 string percent(double share) { return fmt::format("{:.0f} %", share * 100); }
 
 string latency(std::int64_t ns) {
@@ -28,6 +32,7 @@ string latency(std::int64_t ns) {
 string line(const char* label, const string& text) { return fmt::format("{:<12} {}\n", label, text); }
 
 string distribution(const load::histogram& of) {
+    if (of.count() == 0) return _("no replies to measure");
     return fmt::format("p50 {} · p90 {} · p99 {} · p99.9 {} · {} {}", latency(of.at_percentile(50)),
                        latency(of.at_percentile(90)), latency(of.at_percentile(99)),
                        latency(of.at_percentile(99.9)), _("max"), latency(of.max()));
@@ -48,7 +53,7 @@ string requests_line(const load::outcome& seen) {
 
 string server_line(const load::outcome& seen) {
     string text;
-    if (seen.server_cpu_ns >= 0 && seen.answered > 0) {
+    if (seen.server_cpu_ns >= 0 && seen.answered > 0 && seen.elapsed_ns > 0) {
         const auto each_ns = static_cast<double>(seen.server_cpu_ns) / static_cast<double>(seen.answered);
         text =
             sentence(_("{} µs of CPU a request · {} of one core · "), fmt::format("{:.2f}", each_ns / 1e3),
@@ -58,8 +63,9 @@ string server_line(const load::outcome& seen) {
 }
 
 string generator_line(const load::outcome& seen) {
-    const string busy = percent(static_cast<double>(seen.own_cpu_ns) / static_cast<double>(seen.elapsed_ns));
-    const double waited = static_cast<double>(seen.own_waited_ns) / static_cast<double>(seen.elapsed_ns);
+    const double elapsed = static_cast<double>(std::max<std::int64_t>(seen.elapsed_ns, 1));
+    const string busy = percent(static_cast<double>(seen.own_cpu_ns) / elapsed);
+    const double waited = static_cast<double>(seen.own_waited_ns) / elapsed;
     string text = sentence(_("busy {} of one core"), busy);
     if (waited >= 0.02) text += sentence(_(", {} more it waited for a core"), percent(waited));
     text += " · ";
@@ -80,6 +86,7 @@ string replies_line(const load::plan& what, const load::outcome& seen) {
         return sentence(_("WRONG: on connection {}, byte {} of the replies is {} and has to be {}"),
                         connection, place, shown(seen.wrong->got), shown(seen.wrong->expected));
     }
+    if (seen.answered_in_all == 0) return _("there were none");
     if (what.expect == load::expectation::none) return _("counted, not compared");
     return _("every byte was compared, and right");
 }
@@ -90,6 +97,8 @@ string trouble(const load::outcome& seen) {
         if (count > 0) text += line("", sentence(what, grouped(count)));
     };
     add(seen.unanswered, _("{} requests were never answered"));
+    add(seen.unsent, _("{} requests were due and not sent, or not whole"));
+    add(seen.in_flight_at_end, _("{} requests were waiting for their answers when the run ended"));
     add(seen.closed_by_server, _("{} connections were closed by the server"));
     add(seen.idle_lost, _("{} idle connections were closed by the server"));
     add(seen.waits_for_port, _("{} times every source port was in use, and it had to wait"));
@@ -98,6 +107,15 @@ string trouble(const load::outcome& seen) {
                                   system_reason({code, std::system_category()})));
     }
     return text;
+}
+
+string early_end_line(const load::outcome& seen) {
+    if (seen.interrupted) return line(_("ended early"), _("by a signal"));
+    if (!seen.ended) return {};
+    const string reason = system_reason({seen.ended->error, std::system_category()});
+    if (seen.ended->why == load::early_end::cause::no_port_left)
+        return line(_("ended early"), sentence(_("no source port was free any more ({})"), reason));
+    return line(_("ended early"), sentence(_("the server was lost ({})"), reason));
 }
 
 }  // namespace
@@ -110,7 +128,7 @@ string bench_headline(const load::plan& what, const string& target) {
     text += " · " + size_text(what.size);
     if (what.pipeline > 1) text += sentence(_(" · {} in flight on each"), grouped(what.pipeline));
     text += " · ";
-    text += what.rate > 0 ? sentence(_("open loop, {} requests a second"), rounded(what.rate))
+    text += what.rate > 0 ? sentence(_("open loop, {} requests a second"), rate_text(what.rate))
                           : string(_("closed loop: each reply brings the next request"));
     return text + "\n";
 }
@@ -138,7 +156,7 @@ string bench_progress(const load::plan& what, const load::progress& now) {
 string bench_text(const load::plan& what, const load::outcome& seen) {
     // Where replies are wrong, how fast they came says nothing.
     if (seen.wrong) return line(_("replies"), replies_line(what, seen));
-    string text = line(_("requests"), requests_line(seen));
+    string text = early_end_line(seen) + line(_("requests"), requests_line(seen));
     if (what.rate > 0) {
         text += line(_("latency"), distribution(seen.corrected) + "  " + _("from when each was due"));
         text += line("", distribution(seen.latency) + "  " + _("from when each was sent"));
@@ -151,10 +169,6 @@ string bench_text(const load::plan& what, const load::outcome& seen) {
     text += line(_("generator"), generator_line(seen));
     text += line(_("replies"), replies_line(what, seen));
     text += trouble(seen);
-    if (what.rate > 0 && per_second(seen.answered, seen.elapsed_ns) < 0.98 * what.rate) {
-        text += line("", sentence(_("the {} requests a second that were asked for were not reached"),
-                                  rounded(what.rate)));
-    }
     return text;
 }
 

@@ -86,8 +86,9 @@ void add_measuring(std::vector<option_description>& to, bench_request& request) 
     to.push_back(noted(limited_duration_option("--warm-up", _("load before that, not counted"), plan.warm_up,
                                                duration::zero(), ranges::time_most),
                        request.warm_up_given));
-    to.push_back(limited_duration_option("--patience", _("how long to wait for late replies"), plan.patience,
-                                         duration::zero(), ranges::time_most));
+    to.push_back(limited_duration_option(
+        "--patience", _("how long to wait for a connection, for a free port and for late replies"),
+        plan.patience, ranges::duration_least, ranges::time_most));
     to.push_back(requests_option(request));
     auto pid = number_option(
         "--server-pid", _("a process of this machine whose CPU and memory are measured too: the server"), "",

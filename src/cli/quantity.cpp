@@ -56,10 +56,14 @@ const char* const digit_separator = N_(",");
 // translators: what stands before the decimals, as in 0.06
 const char* const decimal_point = N_(".");
 
+/// `number` with the reader's decimal point.
+std::string in_the_readers_way(std::string number) {
+    if (const auto at = number.find('.'); at != std::string::npos) number.replace(at, 1, _(decimal_point));
+    return number;
+}
+
 std::string with_decimals(double value, int decimals) {
-    std::string text = fmt::format("{:.{}f}", value, decimals);
-    if (const auto at = text.find('.'); at != std::string::npos) text.replace(at, 1, _(decimal_point));
-    return text;
+    return in_the_readers_way(fmt::format("{:.{}f}", value, decimals));
 }
 
 }  // namespace
@@ -106,6 +110,8 @@ std::string grouped(std::uint64_t number) {
     }
     return text;
 }
+
+std::string decimal_text(double value) { return in_the_readers_way(fmt::format("{:g}", value)); }
 
 std::string size_text(std::uint64_t bytes) {
     if (bytes < 1'000'000) return grouped(bytes) + " B";

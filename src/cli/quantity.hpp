@@ -28,6 +28,8 @@ std::optional<double> parse_decimal(std::string_view text, double least, double 
 
 /// "65,495", with the reader's separators.
 std::string grouped(std::uint64_t number);
+/// "0.001", "12.5", "40": as many decimals as it has, six digits at most.
+std::string decimal_text(double value);
 /// "14 B", "65,495 B", "104.9 MB": exact up to six digits, then in powers of 1000.
 std::string size_text(std::uint64_t bytes);
 /// "0.06 ms", "201 ms", "12.5 s", "3 min 20 s".

@@ -39,7 +39,7 @@ void check_numbers(const plan& what) {
     check_rate(what.rate);
     check_time("duration", what.duration, std::chrono::nanoseconds(0));
     check_time("warm_up", what.warm_up, std::chrono::nanoseconds(0));
-    check_time("patience", what.patience, std::chrono::nanoseconds(0));
+    check_time("patience", what.patience, ranges::duration_least);
 }
 
 }  // namespace
