@@ -22,11 +22,11 @@ _aperto() {
     bench:--host) mapfile -t COMPREPLY < <(compgen -A hostname -- "$word"); return ;;
     bench:--framing) words='stream line length' ;;
     bench:--expect) words='upper echo none' ;;
-    bench:--port | bench:--connections | bench:--idle | bench:--rate | bench:--size | bench:--pipeline | bench:--duration | bench:--warm-up | bench:--patience | bench:--requests | bench:--server-pid | bench:--histogram) return ;;
+    bench:--port | bench:--connections | bench:--idle | bench:--rate | bench:--size | bench:--pipeline | bench:--send | bench:--expect-text | bench:--expect-bytes | bench:--duration | bench:--warm-up | bench:--patience | bench:--requests | bench:--server-pid | bench:--histogram) return ;;
     serve:*) words='upper echo discard --host --port --framing --once --workers --engine --messages --log --config --check --max-connections --max-connections-per-address --accept-rate --exempt --allow --deny --backlog --max-message --high-water --memory-budget --handshake-deadline --idle-timeout --message-deadline --write-deadline --keepalive --user-timeout --drain-delay --drain-grace --drain-spread --drain-deadline --lang --help' ;;
     send:*) words='--host --port --framing --timeout --retry --facts --engine --lang --help' ;;
     demo:*) words='--lang --help' ;;
-    bench:*) words='--host --port --connections --idle --rate --size --pipeline --framing --per-message-connection --reset --expect --duration --warm-up --patience --requests --server-pid --json --histogram --lang --help' ;;
+    bench:*) words='--host --port --connections --idle --rate --size --pipeline --framing --per-message-connection --reset --expect --send --expect-text --expect-bytes --duration --warm-up --patience --requests --server-pid --json --histogram --lang --help' ;;
     lab:*) words='--lang --help' ;;
     *) words='serve send demo bench lab --help --version --lang' ;;
     esac

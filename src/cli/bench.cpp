@@ -21,9 +21,12 @@
 namespace aperto::cli {
 namespace {
 
-/// A number of requests is an end in itself, and every one of them counts.
+/// A number of requests is an end in itself, and every one of them counts: there is no other end, nor a
+/// warm-up, that was not asked for.
 load::plan plan_of(const bench_request& request) {
     load::plan plan = request.plan;
+    // What is sent is the user's, and only the user knows what comes back.
+    if (!plan.request_text.empty() && !request.expect_given) plan.expect = load::expectation::none;
     if (plan.requests == 0) return plan;
     if (!request.duration_given) plan.duration = duration::zero();
     if (!request.warm_up_given) plan.warm_up = duration::zero();
@@ -103,6 +106,8 @@ int run_bench(const bench_request& request) {
     const bool live = ::isatty(STDERR_FILENO) == 1;
     const char* const wipe = live ? "\r\033[K" : "";
     try {
+        if (!plan.request_text.empty() && request.size_given)
+            return tell({exit_usage, _("--send is the whole request, so --size has nothing to say"), {}});
         load::check(plan);
         file histogram(nullptr, std::fclose);
         if (!request.histogram_file.empty()) {

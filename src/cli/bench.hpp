@@ -13,6 +13,8 @@ struct bench_request {
     std::string histogram_file;  ///< empty: none
     bool duration_given = false;
     bool warm_up_given = false;
+    bool size_given = false;
+    bool expect_given = false;  ///< by any of the three options that say what has to come back
 };
 
 /// `aperto bench`: puts any TCP server under load and says how it answered. Gives the exit code: 0 when all

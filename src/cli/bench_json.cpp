@@ -39,24 +39,33 @@ ordered_json seconds_or_null(std::chrono::nanoseconds length) {
     return length.count() > 0 ? ordered_json(to_seconds(length)) : ordered_json(nullptr);
 }
 
+/// 0 stands for none.
+ordered_json or_null(std::uint64_t number) {
+    return number > 0 ? ordered_json(number) : ordered_json(nullptr);
+}
+
 ordered_json plan_json(const load::plan& what) {
     const char* const framings[] = {"stream", "line", "length"};
-    const char* const expectations[] = {"upper", "echo", "none"};
+    const char* const expectations[] = {"upper", "echo", "none", "text", "bytes"};
+    const std::size_t reply_bytes =
+        what.expect == load::expectation::text ? what.reply_text.size() : what.reply_bytes;
     return {{"host", what.host},
             {"port", what.port},
             {"connections", what.connections},
             {"idle_connections", what.idle_connections},
             {"rate", what.rate > 0 ? ordered_json(what.rate) : ordered_json(nullptr)},
-            {"size", what.size},
+            {"size", what.request_text.empty() ? ordered_json(what.size) : ordered_json(nullptr)},
+            {"send_bytes", or_null(what.request_text.size())},
             {"pipeline", what.pipeline},
             {"framing", framings[static_cast<std::size_t>(what.framing)]},
             {"per_message_connection", what.per_message_connection},
             {"reset", what.reset},
             {"expect", expectations[static_cast<std::size_t>(what.expect)]},
+            {"reply_bytes", or_null(reply_bytes)},
             {"duration_s", seconds_or_null(what.duration)},
             {"warm_up_s", to_seconds(what.warm_up)},
             {"patience_s", to_seconds(what.patience)},
-            {"requests", what.requests > 0 ? ordered_json(what.requests) : ordered_json(nullptr)}};
+            {"requests", or_null(what.requests)}};
 }
 
 double share(std::int64_t part_ns, const load::outcome& of) {

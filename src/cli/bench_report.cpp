@@ -80,14 +80,16 @@ string replies_line(const load::plan& what, const load::outcome& seen) {
         const string place = grouped(seen.wrong->offset);
         const string connection = grouped(seen.wrong_connection);
         if (seen.wrong->unasked) {
-            return sentence(_("WRONG: on connection {} more came back than was sent, from byte {} on ({})"),
-                            connection, place, shown(seen.wrong->got));
+            return sentence(
+                _("WRONG: on connection {} more came back than was asked for, from byte {} on ({})"),
+                connection, place, shown(seen.wrong->got));
         }
         return sentence(_("WRONG: on connection {}, byte {} of the replies is {} and has to be {}"),
                         connection, place, shown(seen.wrong->got), shown(seen.wrong->expected));
     }
     if (seen.answered_in_all == 0) return _("there were none");
-    if (what.expect == load::expectation::none) return _("counted, not compared");
+    if (what.expect == load::expectation::none || what.expect == load::expectation::bytes)
+        return _("counted, not compared");
     return _("every byte was compared, and right");
 }
 
@@ -97,6 +99,10 @@ string trouble(const load::outcome& seen) {
         if (count > 0) text += line("", sentence(what, grouped(count)));
     };
     add(seen.unanswered, _("{} requests were never answered"));
+    if (seen.answered_in_all == 0 && seen.bytes_received > 0)
+        text +=
+            line("", sentence(_("{} came back, and no whole reply: does a reply end where it was said to?"),
+                              size_text(seen.bytes_received)));
     add(seen.unsent, _("{} requests were due and not sent, or not whole"));
     add(seen.in_flight_at_end, _("{} requests were waiting for their answers when the run ended"));
     add(seen.closed_by_server, _("{} connections were closed by the server"));
@@ -125,7 +131,9 @@ string bench_headline(const load::plan& what, const string& target) {
     if (what.idle_connections > 0) text += sentence(_(" and {} idle ones"), grouped(what.idle_connections));
     if (what.per_message_connection) text += _(", one for each message");
     if (what.reset) text += _(", each ended by a reset");
-    text += " · " + size_text(what.size);
+    text += " · " + size_text(what.request_text.empty() ? what.size : what.request_text.size());
+    if (what.expect == load::expectation::text || what.expect == load::expectation::bytes)
+        text += sentence(_(", replies of {}"), size_text(std::max(what.reply_text.size(), what.reply_bytes)));
     if (what.pipeline > 1) text += sentence(_(" · {} in flight on each"), grouped(what.pipeline));
     text += " · ";
     text += what.rate > 0 ? sentence(_("open loop, {} requests a second"), rate_text(what.rate))

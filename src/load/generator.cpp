@@ -40,7 +40,7 @@ generator::generator(const plan& what, progress_listener listener)
     : plan_((check(what), need_files(what.connections + what.idle_connections), what)),
       listener_(std::move(listener)),
       target_(what),
-      tape_(what.framing, what.size, what.expect),
+      tape_(what),
       events_(events_a_turn),
       buffer_(buffer_size),
       links_(what.connections + what.idle_connections),

@@ -104,6 +104,7 @@ private:
     void flush(std::size_t index);
     void receive(std::size_t index, bool ending);
     bool take(std::size_t index, std::string_view bytes);
+    std::uint64_t count_replies(std::size_t index, std::string_view bytes) noexcept;
     void complete(std::size_t index);
     void lost(std::size_t index, int error);
     void close(link& which) noexcept;

@@ -42,8 +42,9 @@ void generator::open(std::size_t index) {
     ++connecting_;
     connects_.push_back({which.connect_began_ns, index});
     which.queued = which.sent = which.settled = 0;
-    which.send_place = tape_.place_of(index * 7 + which.begun);
-    which.replies.begin(which.send_place);
+    const std::uint64_t first = index * 7 + which.begun;  // so that neighbours ask different things
+    which.send_place = tape_.requests().place_of(first);
+    which.replies.begin(tape_.replies().place_of(first));
     // Registered once and for all; edge-triggered, an event comes only when something has changed (epoll(7)).
     epoll_event interest{};
     interest.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
@@ -162,7 +163,7 @@ void generator::begin_requests(std::size_t index) {
         ++which.begun;
         ++begun_;
         ++in_flight_;
-        which.queued += tape_.message_size();
+        which.queued += tape_.request_size();
     }
     if (which.begun != before) flush(index);
 }
@@ -182,10 +183,10 @@ void generator::flush(std::size_t index) {
     link& which = links_[index];
     for (int calls = 0; which.sent < which.queued; ++calls) {
         if (calls == calls_a_turn) return go_on_later(index);
-        const auto left =
-            static_cast<std::size_t>(std::min<std::uint64_t>(which.queued - which.sent, tape_.length()));
+        const auto left = static_cast<std::size_t>(
+            std::min<std::uint64_t>(which.queued - which.sent, tape_.requests().length()));
         const ssize_t count =
-            ::send(which.descriptor, tape_.requests_from(which.send_place).data(), left, MSG_NOSIGNAL);
+            ::send(which.descriptor, tape_.requests().from(which.send_place).data(), left, MSG_NOSIGNAL);
         if (count < 0) {
             if (errno == EINTR) continue;
             if (errno == EAGAIN)
@@ -195,11 +196,11 @@ void generator::flush(std::size_t index) {
         // On loopback the handshake is over when connect(2) returns: the first send may be what finds out.
         if (which.state == link_state::connecting) opened(which);
         const auto taken = static_cast<std::size_t>(count);
-        outcome_.sent_in_all -= which.sent / tape_.message_size();
+        outcome_.sent_in_all -= which.sent / tape_.request_size();
         which.sent += taken;
-        outcome_.sent_in_all += which.sent / tape_.message_size();
+        outcome_.sent_in_all += which.sent / tape_.request_size();
         outcome_.bytes_sent += taken;
-        which.send_place = tape_.advance(which.send_place, taken);
+        which.send_place = tape_.requests().advance(which.send_place, taken);
     }
 }
 
@@ -241,27 +242,32 @@ void generator::go_on_unfinished() {
     }
 }
 
+// How many replies `bytes` complete. Where they are not what they have to be, the outcome says so.
+std::uint64_t generator::count_replies(std::size_t index, std::string_view bytes) noexcept {
+    link& which = links_[index];
+    if (which.idle) return 0;
+    if (plan_.expect == expectation::none) {
+        return std::min<std::uint64_t>(which.replies.count(bytes, plan_.framing), which.begun - which.done);
+    }
+    const std::uint64_t most = tape_.replies_to(which.sent);
+    outcome_.wrong = plan_.expect == expectation::bytes ? which.replies.measure(bytes, most)
+                                                        : which.replies.compare(bytes, tape_.replies(), most);
+    if (outcome_.wrong) outcome_.wrong_connection = index;
+    const std::uint64_t whole = (which.replies.received() - which.settled) / tape_.reply_size();
+    which.settled += whole * tape_.reply_size();
+    return whole;
+}
+
 // False when the connection is no longer there to read from.
 bool generator::take(std::size_t index, std::string_view bytes) {
     link& which = links_[index];
     outcome_.bytes_received += bytes.size();
     heard_ = true;
-    std::uint64_t whole = 0;
-    if (plan_.expect == expectation::none || which.idle) {
-        whole = which.idle ? 0 : which.replies.count(bytes, plan_.framing);
-        whole = std::min(whole, which.begun - which.done);
-    } else {
-        outcome_.wrong = which.replies.compare(bytes, tape_, which.sent);
-        if (outcome_.wrong) {
-            outcome_.wrong_connection = index;
-            return false;
-        }
-        whole = (which.replies.received() - which.settled) / tape_.message_size();
-        which.settled += whole * tape_.message_size();
-    }
+    const std::uint64_t whole = count_replies(index, bytes);
+    if (outcome_.wrong) return false;
     if (whole == 0) return true;
     now_ns_ = load::now_ns();
-    for (; whole > 0; --whole) {
+    for (std::uint64_t i = 0; i < whole; ++i) {
         complete(index);
     }
     if (plan_.per_message_connection) {
@@ -292,7 +298,7 @@ void generator::complete(std::size_t index) {
 
 // Requests begun on a connection of which the kernel has not taken every byte. A server may answer before.
 std::uint64_t generator::unsent_of(const link& which) const noexcept {
-    const std::uint64_t size = tape_.message_size();
+    const std::uint64_t size = tape_.request_size();
     return std::min((which.queued - which.sent + size - 1) / size, which.begun - which.done);
 }
 

@@ -35,6 +35,7 @@ void check_numbers(const plan& what) {
     check_number("pipeline", what.pipeline, 1, ranges::pipeline_most);
     check_number("requests", what.requests, 0, ranges::requests_most);
     check_number("size", what.size, 1, ranges::size_most);
+    check_number("reply_bytes", what.reply_bytes, 0, ranges::size_most);
     check_number("server_pid", static_cast<std::uint64_t>(std::max(what.server_pid, 0)), 0, ranges::pid_most);
     check_rate(what.rate);
     check_time("duration", what.duration, std::chrono::nanoseconds(0));
@@ -56,8 +57,16 @@ void check(const plan& what) {
             N_("a connection for each message leaves nothing to pipeline"));
     require(!what.reset || what.per_message_connection,
             N_("only a connection for each message ends with a reset"));
+    require(what.request_text.size() <= ranges::framed_size_most &&
+                what.reply_text.size() <= ranges::framed_size_most,
+            N_("a text to send or to expect can have at most 64 MiB"));
+    require((what.expect == expectation::text) == !what.reply_text.empty() &&
+                (what.expect == expectation::bytes) == (what.reply_bytes != 0),
+            N_("a reply is told by one thing alone: a text, a number of bytes, or what was sent"));
     require(what.expect != expectation::none || what.framing != framing::stream || what.pipeline == 1,
-            N_("with framing stream and nothing expected, replies can only be told apart one at a time"));
+            N_("with framing stream and nothing expected, replies can only be told apart one at a time; a "
+               "text or a "
+               "number of bytes to expect tells them apart"));
 }
 
 }  // namespace aperto::load

@@ -21,6 +21,8 @@ enum class expectation : std::uint8_t {
     echo,   ///< the same, every byte compared
     none,   ///< an answer, not compared: a line, a length-framed message or, with framing stream, whatever
             ///< arrives
+    text,   ///< `reply_text`, every byte compared
+    bytes,  ///< `reply_bytes` bytes, not compared
 };
 
 /// What the numbers of a plan may be.
@@ -33,7 +35,7 @@ inline constexpr double rate_least = 0.001;  ///< one in a quarter of an hour
 inline constexpr double rate_most = 10'000'000;
 inline constexpr std::uint64_t requests_most = 1'000'000'000'000;
 inline constexpr std::size_t size_most = std::size_t{1} << 40;
-/// With a framing: a tape of such messages is kept in memory four times.
+/// With a framing, and of texts that are given: a tape of such messages is kept in memory four times.
 inline constexpr std::size_t framed_size_most = std::size_t{64} * 1024 * 1024;
 inline constexpr std::chrono::nanoseconds duration_least = std::chrono::milliseconds(1);
 inline constexpr std::chrono::nanoseconds time_most = std::chrono::hours(1000);
@@ -52,7 +54,9 @@ struct plan {
     /// Requests a second over all connections (open loop: sent when their time has come, whatever the server
     /// does). 0: as fast as replies come (closed loop).
     double rate = 0;
-    /// Bytes of payload in a message, 1 or more; framing comes on top.
+    /// What each request is, to the byte, framing and all; empty: letters of our own, all different.
+    std::string request_text;
+    /// Bytes of payload in a message of our own, 1 or more; framing comes on top.
     std::size_t size = 64;
     /// Requests in flight on a connection, 1 or more.
     std::size_t pipeline = 1;
@@ -62,6 +66,8 @@ struct plan {
     /// With `per_message_connection`: each ends with a reset (RST) in place of the orderly end.
     bool reset = false;
     expectation expect = expectation::upper;
+    std::string reply_text;       ///< with `expectation::text`
+    std::size_t reply_bytes = 0;  ///< with `expectation::bytes`
 
     /// The measured window. 0: until `requests` are answered.
     std::chrono::nanoseconds duration = std::chrono::seconds(10);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`aperto bench` as people and scripts use it, against servers of another language."""
 
+import contextlib
 import json
 import os
 import re
@@ -89,6 +90,16 @@ while True:
 """
 
 
+@contextlib.contextmanager
+def running(*words):
+    """A program of ours, which does not outlive the test."""
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def bench(port, *arguments):
     words = [APERTO, "bench", "--port", str(port), "--connections", "4", "--requests", "200", *arguments]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False, env=IN_ENGLISH)
@@ -132,6 +143,58 @@ class BenchCommand(unittest.TestCase):
         self.assertEqual(seen["corrected_latency_us"]["count"], 200)
         self.assertGreaterEqual(seen["seconds"], 0.199)  # 200 requests, the last one due after 199 ms
 
+    def test_any_bytes_are_sent_and_any_are_expected(self):
+        asked = []
+
+        def answer(data):
+            asked.append(data)
+            return b"\0\\\xff\r\n\t" * data.count(b"@")
+
+        with tempfile.NamedTemporaryFile() as file, Server(answer) as server:
+            file.write(b"@\0\\n\n\xfe")
+            file.flush()
+            for sent in (r"\x40\0\\n\n\xFE", f"@{file.name}"):
+                asked.clear()
+                done = bench(server.port, "--send", sent, "--expect-text", r"\0\\\xff\r\n\t", "--pipeline", "3")
+                self.assertEqual(b"".join(asked), b"@\0\\n\n\xfe" * 200)
+                self.assertEqual(done.returncode, 0)
+                self.assertIn("every byte was compared, and right", done.stdout)
+            self.assertEqual(bench(server.port, "--send", "@", "--expect-bytes", "6").returncode, 2)  # names no file
+            self.assertEqual(bench(server.port, "--send", r"\x40", "--expect-bytes", "6").returncode, 0)
+            more = bench(server.port, "--send", r"\x40", "--expect-bytes", "5")
+            self.assertEqual(more.returncode, 1)
+            self.assertIn("more came back than was asked for", more.stdout)
+            less = bench(server.port, "--send", r"\x40", "--expect-bytes", "7", "--requests", "4", "--patience", "100ms")
+            self.assertEqual(less.returncode, 1)
+            self.assertIn("24 B came back, and no whole reply", less.stdout)
+            wrong = bench(server.port, "--send", r"\x40", "--expect-text", r"\0\\\xff\r\r\t")
+            self.assertIn("byte 4 of the replies is 0x0A and has to be 0x0D", wrong.stdout)
+
+    def test_a_request_of_ones_own_is_answered_as_its_framing_says(self):
+        with Server(bytes.upper) as server:
+            lines = bench(server.port, "--send", r"a\n", "--framing", "line", "--pipeline", "4", "--json")
+            self.assertEqual((lines.returncode, json.loads(lines.stdout)["answered"]), (0, 200))
+            self.assertEqual(bench(server.port, "--send", "get a", "--expect", "upper").returncode, 0)
+            self.assertEqual(bench(server.port, "--send", "get a", "--expect", "echo").returncode, 1)
+
+    def test_texts_that_make_no_sense_are_told_with_what_would(self):
+        for arguments, said in (
+                (["--send", ""], "--send takes at least one byte"),
+                (["--send", r"a\q"], r"--send takes a text in which a backslash begins one of"),
+                (["--send", r"a\x4"], r"--send takes a text in which a backslash begins one of"),
+                (["--expect-text", "a\\"], r"--expect-text takes a text in which a backslash begins one of"),
+                (["--send", "@/nowhere/at/all"], "--send: could not read /nowhere/at/all: no such file or directory"),
+                (["--send", "@/"], "--send: could not read /: is a directory"),
+                (["--send", "@/dev/zero"], "a text to send or to expect can have at most 64 MiB"),
+                (["--send", "a", "--size", "1"], "--send is the whole request"),
+                (["--expect-text", "a", "--expect-bytes", "1"], "a reply is told by one thing alone"),
+                (["--expect-text", "a", "--expect", "echo"], "a reply is told by one thing alone"),
+                (["--send", "a", "--pipeline", "2"], "with framing stream and nothing expected, replies can only be told apart one at a time")):
+            with self.subTest(arguments):
+                done = bench(9999, *arguments)
+                self.assertEqual(done.returncode, 2)
+                self.assertIn(f"error: {said}", done.stderr)
+
     def test_each_request_that_was_due_is_sent_or_told_of(self):
         def slowly(data):
             time.sleep(0.02)
@@ -150,7 +213,7 @@ class BenchCommand(unittest.TestCase):
         self.assertRegex(told.stdout, r"\d+ requests were due and not sent")
 
     def test_a_server_that_ends_in_mid_run_is_told_of_with_what_was_measured(self):
-        with subprocess.Popen([sys.executable, "-c", ENDS_AFTER_100], stdout=subprocess.PIPE, text=True) as server:
+        with running(sys.executable, "-c", ENDS_AFTER_100) as server:
             done = bench(int(server.stdout.readline()), "--requests", "1000000", "--json")
         seen = json.loads(done.stdout)
         self.assertEqual(seen["answered_in_all"], 100)
@@ -187,15 +250,15 @@ class BenchCommand(unittest.TestCase):
         for kind in ("--idle", "--connections"):
             with self.subTest(kind), Full() as server:
                 words = [APERTO, "bench", "--json", "--port", str(server.port), kind, "3", "--patience", "10m"]
-                with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as running:
+                with running(*words) as load:
                     while not sockets_in_state(server.port, SYN_SENT):
-                        self.assertIsNone(running.poll())
-                    running.terminate()
-                    told, _ = running.communicate(timeout=30)
+                        self.assertIsNone(load.poll())
+                    load.terminate()
+                    told, _ = load.communicate(timeout=30)
                 seen = json.loads(told)
                 self.assertTrue(seen["interrupted"])
                 self.assertFalse(seen["clean"])
-                self.assertEqual(running.returncode, 1)
+                self.assertEqual(load.returncode, 1)
 
     def test_ports_that_run_out_are_told_of_with_what_to_do(self):
         script = (
@@ -226,10 +289,11 @@ class BenchCommand(unittest.TestCase):
             documented |= {name.removesuffix("…") + part for part in of_each}
         with Server(bytes.upper) as server:
             open_loop = bench(server.port, "--json", "--rate", "10000", "--server-pid", str(os.getpid()))
+            given = bench(server.port, "--json", "--send", "a", "--expect-text", "A")
             wrong = bench(server.port, "--json", "--expect", "echo")
-        with subprocess.Popen([sys.executable, "-c", ENDS_AFTER_100], stdout=subprocess.PIPE, text=True) as server:
+        with running(sys.executable, "-c", ENDS_AFTER_100) as server:
             lost = bench(int(server.stdout.readline()), "--requests", "1000000", "--json")
-        seen = set().union(*(fields(json.loads(done.stdout)) for done in (open_loop, wrong, lost)))
+        seen = set().union(*(fields(json.loads(done.stdout)) for done in (open_loop, given, wrong, lost)))
         self.assertEqual(seen, documented)
 
     def test_the_histogram_goes_to_a_file(self):
@@ -277,11 +341,11 @@ class BenchCommand(unittest.TestCase):
         with Server(bytes.upper) as server:
             words = [APERTO, "bench", "--json", "--port", str(server.port), "--connections", "1", "--duration", "1h",
                      "--warm-up", "0s"]
-            with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as running:
+            with running(*words) as load:
                 while not sockets_in_state(server.port, ESTABLISHED):
                     pass
-                running.terminate()
-                told, _ = running.communicate(timeout=30)
+                load.terminate()
+                told, _ = load.communicate(timeout=30)
         self.assertTrue(json.loads(told)["interrupted"])
 
 
