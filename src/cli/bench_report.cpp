@@ -177,6 +177,10 @@ string bench_text(const load::plan& what, const load::outcome& seen) {
     text += line(_("generator"), generator_line(seen));
     text += line(_("replies"), replies_line(what, seen));
     text += trouble(seen);
+    // More than could be in flight were left when the time was over: they had queued up.
+    if (what.rate > 0 && seen.late + seen.unsent > what.connections * what.pipeline)
+        text += line("", sentence(_("the {} requests a second that were asked for were not reached"),
+                                  rate_text(what.rate)));
     return text;
 }
 

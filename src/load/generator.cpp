@@ -86,6 +86,7 @@ outcome generator::run(const std::atomic<bool>* stop) {
 void generator::load_and_measure() {
     if (over()) return;  // it came to nothing while connecting
     asking_ = true;
+    requests_end_ = plan_.requests == 0 ? UINT64_MAX : plan_.requests;
     if (plan_.warm_up.count() == 0) begin_window();
     now_ns_ = rate_began_ns_ = load::now_ns();  // after the window's start, which then holds every due time
     for (std::size_t i = 0; i < plan_.connections && !over(); ++i) {
@@ -100,8 +101,8 @@ void generator::load_and_measure() {
         load_until(timed ? window_began_ns_ + plan_.duration.count() : INT64_MAX);
         measure_window();
     }
-    count_unsent();
     asking_ = in_window_ = false;
+    requests_end_ = interval_ns_ > 0 ? std::min(requests_end_, next_due_) : 0;
 }
 
 void generator::open_idle() {
@@ -168,26 +169,29 @@ void generator::measure_window() {
     }
 }
 
-// A request that was sent in the window belongs to it, above all when its reply is late.
+// A request that was due or sent in the window belongs to it, above all when its reply is late.
 void generator::wait_for_late_replies() {
     const std::int64_t end_ns = now_ns_ + plan_.patience.count();
-    while (in_flight_ > 0 && now_ns_ < end_ns && !over()) {
+    while ((in_flight_ > 0 || unsent_due() > 0) && now_ns_ < end_ns && !over()) {
         turn(end_ns);
     }
 }
 
-// Open loop: what was due when it was last looked and found no room on its connection was not sent.
-void generator::count_unsent() noexcept {
-    const std::uint64_t due = plan_.requests == 0 ? next_due_ : std::min(next_due_, plan_.requests);
+// Open loop: requests that were due when it was last looked and have found no room on their connection yet.
+std::uint64_t generator::unsent_due() const noexcept {
+    const std::uint64_t due = std::min(next_due_, requests_end_);
+    std::uint64_t unsent = 0;
     for (std::size_t i = 0; i < plan_.connections; ++i) {
         const std::uint64_t own = due / plan_.connections + (i < due % plan_.connections ? 1 : 0);
-        outcome_.unsent += own - std::min(own, links_[i].begun);
+        unsent += own - std::min(own, links_[i].begun);
     }
+    return unsent;
 }
 
 // Who was asked and has not answered had its time, unless the run ended before that.
 void generator::close_books() noexcept {
     outcome_.interrupted = stopped();
+    outcome_.unsent += unsent_due();
     std::uint64_t& unanswered = over() ? outcome_.in_flight_at_end : outcome_.unanswered;
     for (const link& each : links_) {
         const std::uint64_t unsent = unsent_of(each);

@@ -79,7 +79,7 @@ private:
     void turn(std::int64_t end_ns);
     int wait(std::int64_t until_ns);
     void tell(std::int64_t now_ns);
-    void count_unsent() noexcept;
+    std::uint64_t unsent_due() const noexcept;
     void close_books() noexcept;
     bool stopped() const noexcept { return stop_ && stop_->load(std::memory_order_relaxed); }
     /// Whether nothing more is to be done, whatever the plan says.
@@ -139,7 +139,7 @@ private:
     std::deque<appointment> connects_;     // when each was begun; some are over
     std::vector<std::size_t> unfinished_;  // connections that go on at the next turn
 
-    bool asking_ = false;  // new requests may begin
+    bool asking_ = false;  // new requests come due, or come with replies
     bool in_window_ = false;
     bool heard_ = false;  // bytes have come since the last time somebody looked
     std::int64_t now_ns_ = 0;
@@ -148,6 +148,7 @@ private:
     std::int64_t no_port_since_ns_ = 0;  // 0: the last connect found one
     double interval_ns_ = 0;             // open loop: between two requests of the run
     std::uint64_t next_due_ = 0;         // open loop: requests whose time has come
+    std::uint64_t requests_end_ = 0;     // requests of the run that may begin, those that have included
     std::uint64_t begun_ = 0;            // requests of the run
     std::uint64_t in_flight_ = 0;
     std::size_t connecting_ = 0;

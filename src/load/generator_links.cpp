@@ -141,10 +141,10 @@ std::uint64_t generator::due_count(std::int64_t now_ns) const noexcept {
 }
 
 bool generator::may_begin(const link& which, std::size_t index) const noexcept {
-    if (!asking_ || which.begun - which.done >= plan_.pipeline) return false;
-    if (interval_ns_ == 0) return plan_.requests == 0 || begun_ < plan_.requests;
+    if (which.begun - which.done >= plan_.pipeline) return false;
+    if (interval_ns_ == 0) return begun_ < requests_end_;
     const std::uint64_t number = index + which.begun * plan_.connections;
-    return due_ns(number) <= now_ns_ && (plan_.requests == 0 || number < plan_.requests);
+    return number < requests_end_ && due_ns(number) <= now_ns_;
 }
 
 void generator::begin_requests(std::size_t index) {

@@ -30,10 +30,10 @@ struct outcome {
     std::size_t sources = 1;      ///< source addresses used
     std::int64_t elapsed_ns = 0;  ///< the measured window
 
-    std::uint64_t answered = 0;          ///< requests whose whole reply came within the window
-    std::uint64_t late = 0;              ///< sent within the window, answered after it; their latency counts
-    std::uint64_t unanswered = 0;        ///< sent and never answered, or lost with their connection
-    std::uint64_t unsent = 0;            ///< due, or begun, and not handed to the kernel to the last byte
+    std::uint64_t answered = 0;    ///< requests whose whole reply came within the window
+    std::uint64_t late = 0;        ///< due or sent within the window, answered after it; their latency counts
+    std::uint64_t unanswered = 0;  ///< sent and never answered, or lost with their connection
+    std::uint64_t unsent = 0;      ///< due, or begun, and not handed to the kernel to the last byte
     std::uint64_t in_flight_at_end = 0;  ///< sent, and the run ended early, before an answer had to be there
     std::uint64_t bytes_sent = 0;
     std::uint64_t bytes_received = 0;

@@ -73,8 +73,8 @@ struct plan {
     std::chrono::nanoseconds duration = std::chrono::seconds(10);
     /// Load before the measurement begins, not counted.
     std::chrono::nanoseconds warm_up = std::chrono::milliseconds(500);
-    /// How long to wait for a connection, for a source port to be free and, at the end, for replies still to
-    /// come; without a duration, how long the server may be silent.
+    /// How long to wait for a connection, for a source port to be free and, at the end, for requests that are
+    /// due and replies still to come; without a duration, how long the server may be silent.
     std::chrono::nanoseconds patience = std::chrono::seconds(5);
     /// Ends after so many requests, before `duration`; 0: no such end.
     std::uint64_t requests = 0;
