@@ -262,6 +262,20 @@ class BenchCommand(unittest.TestCase):
                 self.assertFalse(seen["clean"])
                 self.assertEqual(load.returncode, 1)
 
+    def test_a_server_that_never_stops_sending_does_not_hold_a_run_beyond_its_time(self):
+        class Flood(Server):
+            def serve(self, client):
+                with client, contextlib.suppress(OSError):
+                    while True:
+                        client.sendall(bytes(1 << 22))
+
+        with Flood(bytes) as server:
+            done = bench(server.port, "--json", "--connections", "1", "--expect", "none", "--framing", "line", "--warm-up",
+                         "0", "--requests", "1000", "--duration", "100ms", "--patience", "1ms")
+        seen = json.loads(done.stdout)
+        self.assertEqual((seen["answered"], seen["unanswered"]), (0, 1))
+        self.assertLess(seen["seconds"], 2)
+
     def test_ports_that_run_out_are_told_of_with_what_to_do(self):
         script = (
             "ip link set lo up && echo 40000 40001 > /proc/sys/net/ipv4/ip_local_port_range || exit 77\n"
