@@ -44,6 +44,16 @@ const char* port_advice() {
 failure explain(const error& cause, const load::plan& plan) {
     if (cause.tried() == "run")  // the plan's own check
         return {exit_usage, _(cause.advice().c_str()), sentence(_("See  {}"), "aperto bench --help")};
+    const std::string reason = system_reason(cause.code());
+    if (cause.code() == std::errc::too_many_files_open)
+        return {exit_failed,
+                sentence(_("could not open {} connections: {}"),
+                         grouped(plan.connections + plan.idle_connections), reason),
+                _("`ulimit -Hn` says how many files a process may open, and each connection is one.")};
+    if (cause.tried() == "watch process")
+        return {exit_usage,
+                sentence(_("could not watch process {}: {}"), std::to_string(plan.server_pid), reason),
+                {}};
     if (cause.tried() != "connect to" && cause.tried() != "look up")
         return {exit_failed, cause.what(), cause.advice()};
     failure told = explain_connect(cause, plan.host, plan.port, plan.patience);

@@ -30,8 +30,7 @@ void need_files(std::size_t connections) {
     ::setrlimit(RLIMIT_NOFILE, &limit);
     if (connections + files_of_our_own <= limit.rlim_cur) return;
     throw error(std::make_error_code(std::errc::too_many_files_open), "open",
-                std::to_string(connections) + " connections",
-                "This process may open " + std::to_string(limit.rlim_cur) + " files: see ulimit -Hn.");
+                std::to_string(connections) + " connections");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import resource
 import socket
 import subprocess
 import sys
@@ -247,6 +248,20 @@ class BenchCommand(unittest.TestCase):
         self.assertEqual(done.returncode, 3)
         self.assertIn("no answer in 300 ms", done.stderr)
         self.assertIn("--patience", done.stderr)
+
+    def test_what_this_machine_has_not_is_told_of_in_the_readers_language(self):
+        of_brazil = {**os.environ, "LC_ALL": "C.UTF-8", "LANGUAGE": ""}
+        gone = subprocess.Popen(["true"])
+        gone.wait()
+        for arguments, code, said in (
+                (["--connections", "900000"], 1, "erro: não foi possível abrir 900.000 conexões: "),
+                (["--server-pid", str(gone.pid)], 2, f"erro: não foi possível observar o processo {gone.pid}: ")):
+            words = [APERTO, "--lang", "pt_BR", "bench", "--port", "1", *arguments]
+            done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False, env=of_brazil,
+                                  preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096)))
+            self.assertEqual((done.returncode, done.stdout), (code, ""))
+            self.assertTrue(done.stderr.startswith(said), done.stderr)
+            self.assertNotIn("files", done.stderr)
 
     def test_a_signal_ends_a_run_that_waits_for_its_connections(self):
         for kind in ("--idle", "--connections"):
