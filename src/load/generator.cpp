@@ -130,9 +130,9 @@ void generator::load_until(std::int64_t end_ns) {
     }
 }
 
-// A run without a duration ends all the same when nothing comes back any more.
+// A run without a duration ends all the same when nothing that was asked for comes back any more.
 bool generator::silent_too_long() noexcept {
-    if (heard_ || heard_ns_ == 0) heard_ns_ = now_ns_;
+    if (heard_ || heard_ns_ == 0 || in_flight_ == 0) heard_ns_ = now_ns_;
     heard_ = false;
     return now_ns_ - heard_ns_ > plan_.patience.count();
 }

@@ -141,7 +141,7 @@ private:
 
     bool asking_ = false;  // new requests come due, or come with replies
     bool in_window_ = false;
-    bool heard_ = false;  // bytes have come since the last time somebody looked
+    bool heard_ = false;  // bytes have come, or begun to be due, since the last time somebody looked
     std::int64_t now_ns_ = 0;
     std::int64_t rate_began_ns_ = 0;
     std::int64_t heard_ns_ = 0;

@@ -162,7 +162,7 @@ void generator::begin_requests(std::size_t index) {
         stamp_of(index, which.begun) = {began, intended};
         ++which.begun;
         ++begun_;
-        ++in_flight_;
+        if (in_flight_++ == 0) heard_ = true;  // until now nobody owed us anything
         which.queued += tape_.request_size();
     }
     if (which.begun != before) flush(index);

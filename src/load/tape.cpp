@@ -2,7 +2,6 @@
 #include "load/tape.hpp"
 
 #include <algorithm>
-#include <utility>
 
 namespace aperto::load {
 namespace {
@@ -50,7 +49,7 @@ message_loop repeat(const std::string& text) {
     for (std::size_t i = 0; i < count; ++i) {
         round += text;
     }
-    return {std::move(round), text.size()};
+    return {round, text.size()};
 }
 
 std::string answer_to(std::string text, expectation expect) {
@@ -62,7 +61,7 @@ std::string answer_to(std::string text, expectation expect) {
 
 }  // namespace
 
-message_loop::message_loop(std::string round, std::size_t unit)
+message_loop::message_loop(const std::string& round, std::size_t unit)
     : twice_(round + round), length_(round.size()), unit_(unit) {}
 
 tape::tape(const plan& what) {
@@ -107,8 +106,8 @@ void tape::make_messages(framing how, std::size_t size, expectation expect) {
         if (how == framing::line) requests += '\n';
         if (how == framing::line) replies += '\n';
     }
-    requests_ = message_loop(std::move(requests), unit);
-    replies_ = message_loop(std::move(replies), unit);
+    requests_ = message_loop(requests, unit);
+    replies_ = message_loop(replies, unit);
 }
 
 }  // namespace aperto::load

@@ -15,7 +15,7 @@ class message_loop {
 public:
     message_loop() = default;
     /// `round`: whole messages of `unit` bytes each.
-    message_loop(std::string round, std::size_t unit);
+    message_loop(const std::string& round, std::size_t unit);
 
     /// Bytes after which it begins again.
     std::size_t length() const noexcept { return length_; }

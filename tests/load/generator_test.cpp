@@ -199,6 +199,17 @@ TEST(generator, a_rate_that_is_kept_sends_every_request_it_was_told) {
     EXPECT_GE(seen.elapsed_ns, 50'000'000) << "the last is due after 50 ms";
 }
 
+TEST(generator, a_pause_between_two_requests_is_no_silence_of_the_server) {
+    const small_server server;
+    plan what = some_requests(server, 3);
+    what.connections = 1;
+    what.rate = 4;
+    what.patience = 100ms;
+    const outcome seen = run(what);
+    EXPECT_TRUE(seen.clean());
+    EXPECT_EQ(seen.answered_in_all, 3U);
+}
+
 TEST(generator, ports_that_run_out_end_the_run_though_a_connection_is_open) {
     bool allowed = false;
     outcome seen;
