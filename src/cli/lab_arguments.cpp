@@ -14,6 +14,7 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <optional>
 
 namespace aperto::cli {
 
@@ -24,15 +25,15 @@ struct written {
     std::string server;
     std::string client;
     std::string ready;
-    std::string seed;
-    std::string timeout;
+    std::optional<std::string> seed;
+    std::optional<std::string> timeout;
     std::string detail;
     std::string view;
     std::vector<std::pair<std::string, std::string>> link;
     std::vector<lab::named_fault> faults;
     std::vector<std::string> settings;
-    std::string host_mtu;
-    std::string rto_min;
+    std::optional<std::string> host_mtu;
+    std::optional<std::string> rto_min;
     bool v6 = false;
     bool no_colour = false;
     bool ascii = false;
@@ -46,10 +47,18 @@ std::string dashed(std::string_view key) {
     return out;
 }
 
+/// Takes an option's value as it was written, an empty one too.
+auto keep(std::optional<std::string>& into) {
+    return [&into](const std::string& value) { into = value; };
+}
+
 void add_common(CLI::App& to, lab_request& out, written& text) {
     to.option_defaults()->group(_("The run, and what it leaves"));
-    to.add_option("--seed", text.seed, _("number that all chance comes from"))->type_name("N");
-    to.add_option("--timeout", text.timeout, _("end the run after this time (60s)"))->type_name("TIME");
+    to.add_option_function<std::string>("--seed", keep(text.seed), _("number that all chance comes from"))
+        ->type_name("N");
+    to.add_option_function<std::string>("--timeout", keep(text.timeout),
+                                        _("end the run after this time (60s)"))
+        ->type_name("TIME");
     to.add_option("--show", text.detail, _("packets on the terminal: auto, all or none"))->type_name("WHICH");
     to.add_option("--json", out.show.json_path,
                   _("write every event there, one JSON object a line; - is standard output"))
@@ -107,6 +116,16 @@ void add_faults(CLI::App& to, written& text) {
         ->take_all();
 }
 
+/// Reads an option's value; what is wrong with it is told with the option's name.
+template <class Read>
+void read_value(const std::string& option, const std::string& text, Read read) {
+    try {
+        read(text);
+    } catch (const lab::bad_input& wrong) {
+        throw lab::bad_input(option + ": " + wrong.what());
+    }
+}
+
 bool looks_like_share(const std::string& text) {
     const auto from = text.starts_with("client:") || text.starts_with("server:") ? text.substr(7) : text;
     return !from.empty() && (from[0] == '.' || (from[0] >= '0' && from[0] <= '9'));
@@ -147,8 +166,10 @@ void add_once(CLI::App& to, lab_request& out, written& text) {
     to.add_option("--ready", text.ready,
                   _("sign of a server that can be called: tcp:80, udp:53, line:TEXT, 2s (tcp)"))
         ->type_name("SIGN");
-    to.add_option("--host-mtu", text.host_mtu, _("the hosts' own MTU (1500)"))->type_name("BYTES");
-    to.add_option("--rto-min", text.rto_min, _("the hosts' smallest retransmission timeout (200ms)"))
+    to.add_option_function<std::string>("--host-mtu", keep(text.host_mtu), _("the hosts' own MTU (1500)"))
+        ->type_name("BYTES");
+    to.add_option_function<std::string>("--rto-min", keep(text.rto_min),
+                                        _("the hosts' smallest retransmission timeout (200ms)"))
         ->type_name("TIME");
     to.add_option("--setting", text.settings, _("a kernel setting of both hosts: tcp_timestamps=1"))
         ->type_name("NAME=VALUE")
@@ -166,11 +187,14 @@ void apply_common(lab_request& out, const written& text) {
     show.style = lab::style_for(stdout);
     show.style.colour = show.style.colour && !text.no_colour;
     show.style.ascii = show.style.ascii || text.ascii;
-    if (!text.seed.empty()) {
-        out.seed = lab::parse_count(text.seed, 0, std::numeric_limits<std::int64_t>::max());
+    if (text.seed) {
+        read_value("--seed", *text.seed, [&out](const std::string& value) {
+            out.seed = lab::parse_count(value, 0, std::numeric_limits<std::int64_t>::max());
+        });
     }
-    if (!text.timeout.empty()) {
-        out.timeout = lab::parse_duration(text.timeout);
+    if (text.timeout) {
+        read_value("--timeout", *text.timeout,
+                   [&out](const std::string& value) { out.timeout = lab::parse_duration(value); });
     }
     if (!text.detail.empty() && text.detail != "auto" && text.detail != "all" && text.detail != "none") {
         throw lab::bad_input(sentence(_("--show takes auto, all or none, not '{}'"), text.detail));
@@ -195,20 +219,22 @@ void apply_once(lab_request& out, const written& text) {
     for (auto* host : {&plan.client, &plan.server}) {
         host->settings = settings;
         host->v6 = text.v6;
-        host->mtu = text.host_mtu.empty()
-                        ? host->mtu
-                        : static_cast<std::uint32_t>(lab::parse_count(text.host_mtu, 68, 65'535));
-        host->rto_min = text.rto_min.empty() ? lab::duration{} : lab::parse_duration(text.rto_min);
+        if (text.host_mtu) {
+            read_value("--host-mtu", *text.host_mtu, [host](const std::string& value) {
+                host->mtu = static_cast<std::uint32_t>(lab::parse_count(value, 68, 65'535));
+            });
+        }
+        if (text.rto_min) {
+            read_value("--rto-min", *text.rto_min,
+                       [host](const std::string& value) { host->rto_min = lab::parse_duration(value); });
+        }
     }
     out.show.style.v6 = text.v6;
     plan.wire.tail_probes = lab::allows_tail_probes(settings);
     plan.wire.named = text.faults;
     for (const auto& [key, value] : text.link) {
-        try {
-            plan.wire.link.set(key, value);
-        } catch (const lab::bad_input& wrong) {
-            throw lab::bad_input(dashed(key) + ": " + wrong.what());
-        }
+        read_value(dashed(key), value,
+                   [&plan, &key = key](const std::string& each) { plan.wire.link.set(key, each); });
     }
     if (!text.ready.empty()) {
         plan.ready = lab::parse_readiness(text.ready);

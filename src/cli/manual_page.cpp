@@ -52,7 +52,8 @@ void add_exit_codes(string& page) {
         {exit_failed, _("failed in a way that has no code of its own")},
         {exit_usage, _("the arguments make no sense")},
         {exit_no_connection, _("could not connect")},
-        {exit_cut_short, _("no reply came, or it was cut short")},
+        {exit_cut_short, _("no reply came, or it was cut short; bench: the server was lost in mid-run, or no "
+                           "port was left")},
         {exit_no_listen, _("could not listen")},
         {exit_interrupted, _("ended by a signal at the prompt: 128 and its number (Ctrl-C: 130)")},
     };

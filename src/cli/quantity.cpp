@@ -39,13 +39,17 @@ constexpr std::array<unit, 6> time_units{
     {{"s", 1e9}, {"ms", 1e6}, {"us", 1e3}, {"m", 60e9}, {"min", 60e9}, {"h", 3600e9}}};
 
 constexpr double kibi = 1024;
-constexpr std::array<unit, 7> size_units{{{"B", 1},
-                                          {"KiB", kibi},
-                                          {"MiB", kibi* kibi},
-                                          {"GiB", kibi* kibi* kibi},
-                                          {"kB", 1e3},
-                                          {"MB", 1e6},
-                                          {"GB", 1e9}}};
+constexpr std::array<unit, 11> size_units{{{"B", 1},
+                                           {"KiB", kibi},
+                                           {"MiB", kibi* kibi},
+                                           {"GiB", kibi* kibi* kibi},
+                                           {"TiB", kibi* kibi* kibi* kibi},
+                                           {"PiB", kibi* kibi* kibi* kibi* kibi},
+                                           {"kB", 1e3},
+                                           {"MB", 1e6},
+                                           {"GB", 1e9},
+                                           {"TB", 1e12},
+                                           {"PB", 1e15}}};
 
 }  // namespace
 
@@ -59,8 +63,8 @@ std::optional<duration> parse_duration(std::string_view text) {
 
 std::optional<std::size_t> parse_size(std::string_view text) {
     const auto bytes = parse_with_unit(text, size_units);
-    // Past 2^53 a double no longer tells one byte from the next.
-    if (!bytes || *bytes > 9007199254740992.0 || *bytes != std::floor(*bytes)) return {};
+    constexpr auto most = static_cast<double>(ranges::size_most);
+    if (!bytes || *bytes > most || *bytes != std::floor(*bytes)) return {};
     return static_cast<std::size_t>(*bytes);
 }
 
@@ -69,6 +73,15 @@ std::optional<std::uint64_t> parse_number(std::string_view text, std::uint64_t l
     const char* end = text.data() + text.size();
     const auto [rest, failed] = std::from_chars(text.data(), end, number);
     if (failed != std::errc{} || rest != end || number < least || number > most) return {};
+    return number;
+}
+
+std::optional<double> parse_decimal(std::string_view text, double least, double most) {
+    double number = 0;
+    const char* end = text.data() + text.size();
+    const auto [rest, failed] = std::from_chars(text.data(), end, number, std::chars_format::fixed);
+    // Written so that "nan" fails.
+    if (failed != std::errc{} || rest != end || !(number >= least && number <= most)) return {};
     return number;
 }
 
@@ -97,6 +110,7 @@ std::string duration_option_text(duration length) {
     if (length == forever) return "never";
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(length).count();
     if (ms % 1000 != 0) return fmt::format("{}ms", ms);
+    if (ms != 0 && ms % 3'600'000 == 0) return fmt::format("{}h", ms / 3'600'000);
     return ms != 0 && ms % 60'000 == 0 ? fmt::format("{}m", ms / 60'000) : fmt::format("{}s", ms / 1000);
 }
 

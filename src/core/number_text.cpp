@@ -14,6 +14,11 @@ const char* const digit_separator = N_(",");
 // translators: what stands before the decimals, as in 0.06
 const char* const decimal_point = N_(".");
 
+std::string in_the_readers_way(std::string number) {
+    if (const auto at = number.find('.'); at != std::string::npos) number.replace(at, 1, _(decimal_point));
+    return number;
+}
+
 }  // namespace
 
 std::string number_text(std::uint64_t value) {
@@ -24,9 +29,9 @@ std::string number_text(std::uint64_t value) {
 }
 
 std::string decimal_text(double value, int places) {
-    std::string text = fmt::format("{:.{}f}", value, places);
-    if (const auto at = text.find('.'); at != std::string::npos) text.replace(at, 1, _(decimal_point));
-    return text;
+    return in_the_readers_way(fmt::format("{:.{}f}", value, places));
 }
+
+std::string decimal_text(double value) { return in_the_readers_way(fmt::format("{:g}", value)); }
 
 }  // namespace aperto

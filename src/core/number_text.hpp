@@ -11,5 +11,7 @@ namespace aperto {
 std::string number_text(std::uint64_t value);
 /// "0.06": `value` with `places` digits after the decimal mark.
 std::string decimal_text(double value, int places);
+/// "0.001", "12.5", "40": as many digits after it as there are, six in all at most.
+std::string decimal_text(double value);
 
 }  // namespace aperto

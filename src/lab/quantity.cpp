@@ -78,7 +78,7 @@ duration parse_duration(std::string_view text) {
     constexpr double day = 86'400e9;
     const auto value = read(text, units);
     if (!value || *value > day) {
-        refuse(_("'{}' is not a duration; write 50ms, 1.5s or 20us"), text);
+        refuse(_("'{}' is not a duration; write 50ms, 1.5s or 20us, at most a day"), text);
     }
     return duration(std::llround(*value));
 }
@@ -104,7 +104,7 @@ std::uint64_t parse_rate(std::string_view text) {
     constexpr double most = 1e12;
     const auto value = read(text, units);
     if (!value || *value < 1 || *value > most) {
-        refuse(_("'{}' is not a rate; write 512kbit, 10mbit or 1gbit"), text);
+        refuse(_("'{}' is not a rate; write 512kbit, 10mbit or 1gbit, from 1bit to 1000gbit"), text);
     }
     return static_cast<std::uint64_t>(std::llround(*value));
 }
@@ -124,7 +124,7 @@ std::uint64_t parse_size(std::string_view text) {
     constexpr double most = 1e15;
     const auto value = read(text, units);
     if (!value || *value > most) {
-        refuse(_("'{}' is not a size; write 1500, 64kB or 1MiB"), text);
+        refuse(_("'{}' is not a size; write 1500, 64kB or 1MiB, at most 1000000GB"), text);
     }
     return static_cast<std::uint64_t>(std::llround(*value));
 }

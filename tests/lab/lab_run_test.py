@@ -192,6 +192,15 @@ class Mistakes(unittest.TestCase):
         self.complain("--decisions", "/nonexistent", text="/nonexistent")
         self.complain("--server", "echo " + "x" * 70_000, text="is too long; the most is 50,000")
 
+    def test_a_number_that_is_none_is_told_with_its_option_and_what_would_be_one(self):
+        for option, wanted in (("--seed", "a whole number from 0 to 9223372036854775807"), ("--timeout", "at most a day"),
+                               ("--host-mtu", "a whole number from 68 to 65535"), ("--rto-min", "at most a day"),
+                               ("--loss", "at most 100%"), ("--delay", "at most a day"), ("--rate", "from 1bit to 1000gbit"),
+                               ("--queue-bytes", "at most 1000000GB"), ("--queue-packets", "a whole number from")):
+            for value in ("-1", "", "1e9", "nan", "0x10", "99999999999999999999999"):
+                self.complain(f"{option}", value, text=f"error: {option}: '{value}' is not ")
+                self.complain(f"{option}", value, text=wanted)
+
     def test_scenarios_name_the_line(self):
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "s.toml"
