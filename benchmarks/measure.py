@@ -148,7 +148,7 @@ def take_sample(peer, load, seconds):
     # The lesson's server counts on its clients to come again; everybody else has to answer everything.
     if not seen["clean"] and peer.key != "lesson":
         raise Failed(why_unclean(seen))
-    if seen["answered"] == 0 or told.get("cpu_ns", 0) < SERVER_CPU_NS_MIN:
+    if seen["answered"] == 0 or (told["cpu_ns"] or 0) < SERVER_CPU_NS_MIN:
         raise Failed("in some sample it hardly ran: the machine was busy elsewhere")
     sample = {
         "requests_per_second": seen["requests_per_second"],
@@ -168,7 +168,9 @@ def take_sample(peer, load, seconds):
 
 
 def why_unclean(seen):
-    if "wrong" in seen:
+    if seen["ended_early"]:
+        return f"the run ended early: {seen['ended_early']}"
+    if seen["wrong"]:
         return f"a wrong byte came back: {seen['wrong']}"
     return (f"{seen['unanswered']} requests were not answered, {seen['closed_by_server']} connections and "
             f"{seen['idle_lost']} idle ones were closed by it, failures: {seen['failures']}")

@@ -86,6 +86,7 @@ complete -c aperto -n '__fish_seen_subcommand_from lab' -l no-color -d 'no colou
 complete -c aperto -n '__fish_seen_subcommand_from lab' -l ascii -d 'nothing but ASCII characters'
 complete -c aperto -n '__fish_seen_subcommand_from lab' -l server -x -d 'command to run as the server (aperto serve)'
 complete -c aperto -n '__fish_seen_subcommand_from lab' -l client -x -d 'command to run as the client (aperto send)'
+complete -c aperto -n '__fish_seen_subcommand_from lab' -l ready -x -d 'sign of a server that can be called: tcp:80, udp:53, line:TEXT, 2s (tcp)'
 complete -c aperto -n '__fish_seen_subcommand_from lab' -l host-mtu -x -d 'the hosts'\'' own MTU (1500)'
 complete -c aperto -n '__fish_seen_subcommand_from lab' -l rto-min -x -d 'the hosts'\'' smallest retransmission timeout (200ms)'
 complete -c aperto -n '__fish_seen_subcommand_from lab' -l setting -x -d 'a kernel setting of both hosts: tcp_timestamps=1'

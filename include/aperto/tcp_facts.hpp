@@ -12,7 +12,7 @@ namespace aperto {
 
 /// What one side announced in its SYN or SYN/ACK (RFC 9293 3.7.1, RFC 7323, RFC 2018).
 struct syn_facts {
-    std::uint16_t window = 0;                  ///< bytes it can take at once, unscaled
+    std::uint16_t window = 0;                  ///< bytes it can take for now, never scaled (RFC 7323 2.2)
     std::optional<std::uint16_t> mss;          ///< largest segment payload it takes, bytes
     std::optional<std::uint8_t> window_scale;  ///< later windows are shifted left by so many bits
     bool sack_permitted = false;
@@ -26,12 +26,12 @@ struct syn_facts {
 struct tcp_facts {
     using microseconds = std::chrono::microseconds;
 
-    std::string state;                              ///< "ESTABLISHED" …, tcpi_state
-    std::optional<syn_facts> client_syn;            ///< server side only: TCP_SAVED_SYN
-    std::optional<std::uint32_t> send_mss;          ///< bytes, largest we send, tcpi_snd_mss
-    std::optional<std::uint32_t> receive_mss;       ///< bytes, estimate of what the peer sends, tcpi_rcv_mss
-    std::optional<std::uint32_t> advertised_mss;    ///< bytes, what we told the peer, tcpi_advmss
-    std::optional<std::uint32_t> path_mtu;          ///< bytes, tcpi_pmtu
+    std::string state;                            ///< "ESTABLISHED" …, tcpi_state
+    std::optional<syn_facts> client_syn;          ///< server side only: TCP_SAVED_SYN
+    std::optional<std::uint32_t> send_mss;        ///< bytes of data a segment of ours carries, tcpi_snd_mss
+    std::optional<std::uint32_t> receive_mss;     ///< bytes, estimate of what the peer sends, tcpi_rcv_mss
+    std::optional<std::uint32_t> advertised_mss;  ///< bytes, the MSS of our SYN or SYN/ACK, from tcpi_advmss
+    std::optional<std::uint32_t> path_mtu;        ///< bytes, tcpi_pmtu
     std::optional<std::uint8_t> send_window_scale;  ///< bits, the peer's, tcpi_snd_wscale (TCPI_OPT_WSCALE)
     std::optional<std::uint8_t> receive_window_scale;   ///< bits, ours, tcpi_rcv_wscale
     bool timestamps = false;                            ///< TCPI_OPT_TIMESTAMPS

@@ -4,7 +4,10 @@
 #include "cli/facts_text.hpp"
 #include "cli/quantity.hpp"
 #include "cli/sentence.hpp"
+#include "core/display.hpp"
 #include "core/log_safe.hpp"
+
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -15,6 +18,13 @@ namespace {
 
 constexpr duration first_pause = std::chrono::milliseconds(200);
 constexpr duration longest_pause = std::chrono::seconds(3);
+
+/// Where the words about a packet of the handshake begin.
+constexpr std::size_t handshake_indent = 14;
+
+void print_error_text(const std::string& text, std::size_t indent) {
+    std::fputs(wrap(text, terminal_columns(STDERR_FILENO), indent).c_str(), stderr);
+}
 
 task<connected> connect_once(const send_request& request, const stream_options& options) {
     client_options asked;
@@ -53,7 +63,7 @@ task<connected> connect_patiently(const send_request& request, stream_options op
         if (tries == request.retries) throw command_failed(why);
         const std::string line = sentence(_("{}; trying again in {} ({} of {})"), why.what,
                                           duration_text(pause), tries + 1, request.retries);
-        std::fprintf(stderr, "%s\n", line.c_str());
+        print_error_text(line + "\n", 2);
         co_await sleep(pause);
         pause = std::min(2 * pause, longest_pause);
     }
@@ -66,13 +76,13 @@ void print_handshake(const send_request& request, const connected& there) {
     std::string text = sentence(_("connected to {} in {}"), whom, duration_text(there.took)) + "\n";
     for (const std::string& line : handshake_lines(there.peer.facts()))
         text += "  " + line + "\n";
-    std::fputs(text.c_str(), stderr);
+    print_error_text(text, handshake_indent);
 }
 
 void print_conversation(const stream& peer) {
     try {
         const std::string summary = conversation_summary(peer.facts());
-        if (!summary.empty()) std::fprintf(stderr, "%s\n", summary.c_str());
+        if (!summary.empty()) print_error_text(summary + "\n", 2);
     } catch (const error&) {  // NOLINT(bugprone-empty-catch)
         // The socket is gone, and its figures with it.
     }

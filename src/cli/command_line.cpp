@@ -76,7 +76,7 @@ void take_config(const command_description& command, const std::string& path) {
 
 invocation parse_command_line(const std::vector<std::string>& arguments) {
     invocation asked;
-    const auto commands = describe_commands(asked.serve, asked.send);
+    const auto commands = describe_commands(asked.serve, asked.send, asked.bench);
     if (arguments.empty() || is_one_of(arguments[0], {"--help", "-h", "help"})) {
         asked.text = program_help(commands);
         return asked;
@@ -103,6 +103,7 @@ invocation parse_command_line(const std::vector<std::string>& arguments) {
             return asked;
         }
         if (name == "send") split_host_and_port(asked.send.host, asked.send.port);
+        if (name == "bench") split_host_and_port(asked.bench.plan.host, asked.bench.plan.port);
         if (!asked.serve.check.empty()) {
             take_config(*found, asked.serve.check);
             asked.text = sentence(_("{}: nothing is wrong"), log_safe(asked.serve.check)) + "\n";
@@ -112,7 +113,10 @@ invocation parse_command_line(const std::vector<std::string>& arguments) {
         wrong.command = name;
         throw;
     }
-    asked.what = name == "serve" ? verb::serve : name == "send" ? verb::send : verb::demo;
+    asked.what = name == "serve"   ? verb::serve
+                 : name == "send"  ? verb::send
+                 : name == "bench" ? verb::bench
+                                   : verb::demo;
     // The descriptions refer to these requests, which now leave; nothing uses the descriptions any more.
     return asked;
 }

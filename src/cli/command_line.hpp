@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "cli/bench.hpp"
 #include "cli/commands.hpp"
 
 #include <stdexcept>
@@ -18,11 +19,12 @@ public:
 
 /// What the arguments ask for.
 struct invocation {
-    enum class verb { print, serve, send, demo };
+    enum class verb { print, serve, send, demo, bench };
     verb what = verb::print;
     std::string text;  ///< `print`: help, the version, a completion
     serve_request serve;
     send_request send;
+    bench_request bench;
 };
 
 /// Reads the arguments, the program's name left out. Throws `usage_error`.

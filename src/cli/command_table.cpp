@@ -9,7 +9,8 @@
 
 namespace aperto::cli {
 
-std::vector<command_description> describe_commands(serve_request& serve, send_request& send) {
+std::vector<command_description> describe_commands(serve_request& serve, send_request& send,
+                                                   bench_request& bench) {
     std::vector<command_description> commands;
     commands.push_back(describe_serve(serve));
     commands.push_back(describe_send(send));
@@ -18,6 +19,7 @@ std::vector<command_description> describe_commands(serve_request& serve, send_re
                         .arguments = "",
                         .about = _("Starts a server on port 9999, sends it a message, and shows both sides.\n"
                                    "At a terminal the server then goes on serving until Ctrl-C.")});
+    commands.push_back(describe_bench(bench));
     for (const foreign_command& other : foreign_commands) {
         commands.push_back({.name = other.name,
                             .summary = _(other.summary),

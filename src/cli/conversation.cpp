@@ -6,6 +6,9 @@
 #include "cli/quantity.hpp"
 #include "cli/sentence.hpp"
 #include "client/reply_quiet.hpp"
+#include "core/display.hpp"
+
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -269,7 +272,7 @@ void conversation::tell_of_quiet() const {
         sentence(_("note: the server keeps the connection open; quiet for {}, its reply is taken for whole "
                    "(--quiet-time, --until-close)"),
                  duration_text(quiet_time_));
-    std::fprintf(stderr, "%s\n", note.c_str());
+    std::fputs(wrap(note + "\n", terminal_columns(STDERR_FILENO), 2).c_str(), stderr);
 }
 
 int conversation::outcome_of_silence() const {

@@ -8,7 +8,7 @@
 #include "cli/quantity.hpp"
 #include "cli/report.hpp"
 #include "cli/sentence.hpp"
-#include "cli/terminal_text.hpp"
+#include "core/display.hpp"
 #include "core/log_safe.hpp"
 #include "core/signal_watch.hpp"
 
@@ -25,6 +25,8 @@ constexpr std::string_view demo_text = "texto original";
 constexpr std::uint16_t demo_port = 9999;
 constexpr auto patience = std::chrono::seconds(5);
 constexpr std::size_t figure_column = 70;
+/// Where the words about a packet of the handshake begin.
+constexpr std::size_t handshake_indent = 23;
 
 /// Tells the client's side when the server's side has seen the connection come and go; passes the rest on.
 class demo_events final : public server_events {
@@ -95,7 +97,7 @@ void say_connected(report& told, const send_request& request, const connected& t
                                          host_port{request.host, request.port}.to_string(),
                                          duration_text(there.took)));
     for (const std::string& line : handshake_lines(there.peer.facts(), server))
-        told.plain("           " + line);
+        told.plain("           " + line, handshake_indent);
 }
 
 task<> talk(send_request request, report& told, demo_events& events) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/edited_line.hpp"
 
-#include "cli/terminal_text.hpp"
+#include "core/display.hpp"
 #include "core/log_safe.hpp"
 #include "core/utf8.hpp"
 

@@ -9,8 +9,7 @@
 /// What the kernel knows of a connection, in words. A figure that it does not tell is left out.
 namespace aperto::cli {
 
-/// The handshake as the server saw it, for a log line: "packets up to 65,495 B · window 65,495 B · round trip
-/// 0.04 ms".
+/// The handshake as the server saw it, for a log line: "MSS 65,495 B · window 65,495 B · round trip 0.04 ms".
 std::string handshake_summary(const tcp_facts& server);
 
 /// The handshake as the client saw it, one line a packet.

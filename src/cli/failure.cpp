@@ -4,8 +4,11 @@
 #include "cli/port_owner.hpp"
 #include "cli/quantity.hpp"
 #include "cli/sentence.hpp"
+#include "core/display.hpp"
 #include "core/log_safe.hpp"
 #include "io/host_text.hpp"
+
+#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
@@ -93,17 +96,18 @@ bool is_name_error(const error& cause) {
 }  // namespace
 
 int tell(const failure& told) {
+    constexpr std::size_t indent = 7;
     string text = _("error: ");
-    const string indent(7, ' ');
     text += told.what + "\n";
     std::string_view rest = told.advice;
     while (!rest.empty()) {
         const auto end = std::min(rest.find('\n'), rest.size());
-        text += indent;
+        text += string(indent, ' ');
         text += rest.substr(0, end);
         text += '\n';
         rest.remove_prefix(std::min(end + 1, rest.size()));
     }
+    text = wrap(text, terminal_columns(STDERR_FILENO), indent);
     std::fflush(stdout);
     std::fputs(text.c_str(), stderr);
     return told.code;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "cli/bench.hpp"
 #include "cli/description.hpp"
 #include "cli/lab.hpp"
 #include "core/i18n.hpp"
@@ -21,10 +20,8 @@ struct foreign_command {
     void (*describe)(command_description& command);  ///< adds its options
 };
 
-inline constexpr std::array<foreign_command, 2> foreign_commands{
-    {{"bench", N_("puts any TCP server under load, checks every byte, says how fast it answers"), "[OPTIONS]",
-      &run_bench, &describe_bench},
-     {"lab", N_("a bad network on this machine: see every packet, lose any one of them"),
+inline constexpr std::array<foreign_command, 1> foreign_commands{
+    {{"lab", N_("a bad network on this machine: see every packet, lose any one of them"),
       "[run LAB…|list|show LAB…|doctor] [OPTIONS]", &run_lab, &describe_lab}}};
 
 }  // namespace aperto::cli

@@ -3,7 +3,7 @@
 
 #include "cli/lab_arguments.hpp"
 #include "cli/lab_files.hpp"
-#include "core/i18n.hpp"
+#include "core/display.hpp"
 #include "core/log_safe.hpp"
 #include "lab/bad_input.hpp"
 #include "lab/doctor.hpp"
@@ -14,9 +14,13 @@
 #include "lab/scenario.hpp"
 #include "lab/sentence.hpp"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <fstream>
+#include <sstream>
 #include <system_error>
 
 namespace aperto::cli {
@@ -34,9 +38,22 @@ using lab::sentence;
 
 void print(const std::string& text) { std::fputs(text.c_str(), stdout); }
 
-void tell(const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); }
+/// What does not fit into a line of the terminal goes on behind so many blanks.
+void tell(const std::string& text) {
+    constexpr std::size_t indent = 7;
+    std::fputs(wrap(text + "\n", terminal_columns(STDERR_FILENO), indent).c_str(), stderr);
+}
 
-void complain(const std::string& text) { std::fprintf(stderr, "%s %s\n", _("error:"), text.c_str()); }
+void complain(const std::string& text) { tell(sentence("{} {}", _("error:"), text)); }
+
+/// Each of its lines by itself: what does not fit into one goes on below its own text.
+void print_lesson(const lab::ladder_style& style, const std::string& text) {
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+        const auto blanks = std::min(line.find_first_not_of(' '), line.size());
+        print(style.fitted(line + "\n", line.starts_with("- ") ? 2 : blanks));
+    }
+}
 
 void save_decisions(const std::string& path, const lab::run_report& report) {
     std::ofstream file(path, std::ios::trunc);
@@ -117,7 +134,8 @@ int run_once(lab_request& request) {
         ready(missing);
         if (request.show.detail == lab::ladder_detail::all) {
             view.print(_("how TCP is set on both hosts:"));
-            view.print("\n" + lab::settings_text(request.plan.server.settings, missing));
+            view.print("\n" + request.show.style.fitted(
+                                  lab::settings_text(request.plan.server.settings, missing), 4));
         }
     };
     const auto report = lab::run_lab_once(request.plan, watcher);
@@ -146,7 +164,7 @@ lab::scenario_result run_scenario(const lab_request& request, const std::string&
     show_plan.title = lesson ? lesson->title : one.name;
     const bool to_person = request.show.json_path != "-";
     if (lesson && to_person) {
-        print(lesson->title + "\n\n" + lesson->before + "\n\n");
+        print_lesson(show_plan.style, lesson->title + "\n\n" + lesson->before + "\n\n");
         std::fflush(stdout);
     }
     lab::show view(show_plan, one.plan, one.expected);
@@ -167,7 +185,7 @@ lab::scenario_result run_scenario(const lab_request& request, const std::string&
         print(fmt::format("\n  {}  {}\n", passed ? _("PASSED") : _("FAILED"), one.name));
         print(passed ? "" : replay_hint(saved, one));
         if (lesson && !lesson->after.empty()) {
-            print("\n" + lesson->after + "\n");
+            print_lesson(show_plan.style, "\n" + lesson->after + "\n");
         }
     }
     return result;
@@ -197,11 +215,11 @@ int run_scenarios(const lab_request& request, std::vector<lab::scenario_result>&
     return code;
 }
 
-int list_labs() {
+int list_labs(const lab_request& request) {
     const auto folder = lab::labs_folder();
     for (const auto& name : lab::lab_names(folder)) {
         const auto lesson = lab::lesson_for(fmt::format("{}/{}.toml", folder, name));
-        print(fmt::format("  {:<16}{}\n", name, lesson ? lesson->title : ""));
+        print(request.show.style.fitted(fmt::format("  {:<16}{}\n", name, lesson ? lesson->title : ""), 18));
     }
     print(fmt::format("{}  aperto lab run handshake\n", _("run one:")));
     return folder.empty() ? exit_bad_input : 0;
@@ -213,17 +231,25 @@ int show_labs(const lab_request& request) {
         if (!lesson) {
             throw lab::bad_input(sentence(_("there is no text for {}"), name));
         }
-        print(lesson->title + "\n\n" + lesson->before + "\n\n" + lesson->after + "\n");
+        print_lesson(request.show.style,
+                     lesson->title + "\n\n" + lesson->before + "\n\n" + lesson->after + "\n");
     }
     return 0;
 }
 
-int examine() {
+int examine(const lab_request& request) {
     bool good = true;
-    for (const auto& one : lab::examine_machine()) {
-        print(fmt::format("  {} {:<22}{}\n", one.good ? "✓" : "✗", one.what, one.seen));
+    const auto parts = lab::examine_machine();
+    std::size_t widest = 0;
+    for (const auto& one : parts) {
+        widest = std::max(widest, display_width(one.what));
+    }
+    for (const auto& one : parts) {
+        const auto& style = request.show.style;
+        const auto room = std::string(widest - display_width(one.what) + 2, ' ');
+        print(style.fitted(fmt::format("  {} {}{}{}\n", one.good ? "✓" : "✗", one.what, room, one.seen), 6));
         if (!one.remedy.empty()) {
-            print("      " + one.remedy + "\n");
+            print(style.fitted("      " + one.remedy + "\n", 6));
         }
         good = good && one.good;
     }
@@ -242,11 +268,11 @@ int dispatch(const std::vector<std::string>& args, lab_request& request,
     case lab_request::verb::run:
         return run_scenarios(request, results);
     case lab_request::verb::list:
-        return list_labs();
+        return list_labs(request);
     case lab_request::verb::show:
         return show_labs(request);
     case lab_request::verb::doctor:
-        return examine();
+        return examine(request);
     case lab_request::verb::once:
         break;
     }

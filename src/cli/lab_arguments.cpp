@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/lab_arguments.hpp"
 
+#include "cli/cli11_help.hpp"
 #include "cli/foreign_options.hpp"
 #include "cli/lab.hpp"
 #include "core/i18n.hpp"
@@ -13,6 +14,7 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <optional>
 
 namespace aperto::cli {
 
@@ -23,15 +25,15 @@ struct written {
     std::string server;
     std::string client;
     std::string ready;
-    std::string seed;
-    std::string timeout;
+    std::optional<std::string> seed;
+    std::optional<std::string> timeout;
     std::string detail;
     std::string view;
     std::vector<std::pair<std::string, std::string>> link;
     std::vector<lab::named_fault> faults;
     std::vector<std::string> settings;
-    std::string host_mtu;
-    std::string rto_min;
+    std::optional<std::string> host_mtu;
+    std::optional<std::string> rto_min;
     bool v6 = false;
     bool no_colour = false;
     bool ascii = false;
@@ -39,35 +41,24 @@ struct written {
 
 using lab::sentence;
 
-/// CLI11's own adds how many values an option takes, "PACKET TIME x 2".
-class help_layout : public CLI::Formatter {
-public:
-    help_layout() {
-        column_width(29);
-        label("Usage", _("Usage"));
-        label("OPTIONS", _("OPTIONS"));
-        label("SUBCOMMAND", _("SUBCOMMAND"));
-        label("Subcommands", _("Subcommands"));
-        label("Options", _("Options"));
-        label("Positionals", _("Arguments"));
-    }
-
-    std::string make_option_opts(const CLI::Option* option) const override {
-        const auto value = option->get_type_name();
-        return value.empty() ? value : " " + value;
-    }
-};
-
 std::string dashed(std::string_view key) {
     std::string out = "--" + std::string(key);
     std::replace(out.begin(), out.end(), '_', '-');
     return out;
 }
 
+/// Takes an option's value as it was written, an empty one too.
+auto keep(std::optional<std::string>& into) {
+    return [&into](const std::string& value) { into = value; };
+}
+
 void add_common(CLI::App& to, lab_request& out, written& text) {
     to.option_defaults()->group(_("The run, and what it leaves"));
-    to.add_option("--seed", text.seed, _("number that all chance comes from"))->type_name("N");
-    to.add_option("--timeout", text.timeout, _("end the run after this time (60s)"))->type_name("TIME");
+    to.add_option_function<std::string>("--seed", keep(text.seed), _("number that all chance comes from"))
+        ->type_name("N");
+    to.add_option_function<std::string>("--timeout", keep(text.timeout),
+                                        _("end the run after this time (60s)"))
+        ->type_name("TIME");
     to.add_option("--show", text.detail, _("packets on the terminal: auto, all or none"))->type_name("WHICH");
     to.add_option("--json", out.show.json_path,
                   _("write every event there, one JSON object a line; - is standard output"))
@@ -125,6 +116,16 @@ void add_faults(CLI::App& to, written& text) {
         ->take_all();
 }
 
+/// Reads an option's value; what is wrong with it is told with the option's name.
+template <class Read>
+void read_value(const std::string& option, const std::string& text, Read read) {
+    try {
+        read(text);
+    } catch (const lab::bad_input& wrong) {
+        throw lab::bad_input(option + ": " + wrong.what());
+    }
+}
+
 bool looks_like_share(const std::string& text) {
     const auto from = text.starts_with("client:") || text.starts_with("server:") ? text.substr(7) : text;
     return !from.empty() && (from[0] == '.' || (from[0] >= '0' && from[0] <= '9'));
@@ -165,8 +166,10 @@ void add_once(CLI::App& to, lab_request& out, written& text) {
     to.add_option("--ready", text.ready,
                   _("sign of a server that can be called: tcp:80, udp:53, line:TEXT, 2s (tcp)"))
         ->type_name("SIGN");
-    to.add_option("--host-mtu", text.host_mtu, _("the hosts' own MTU (1500)"))->type_name("BYTES");
-    to.add_option("--rto-min", text.rto_min, _("the hosts' smallest retransmission timeout (200ms)"))
+    to.add_option_function<std::string>("--host-mtu", keep(text.host_mtu), _("the hosts' own MTU (1500)"))
+        ->type_name("BYTES");
+    to.add_option_function<std::string>("--rto-min", keep(text.rto_min),
+                                        _("the hosts' smallest retransmission timeout (200ms)"))
         ->type_name("TIME");
     to.add_option("--setting", text.settings, _("a kernel setting of both hosts: tcp_timestamps=1"))
         ->type_name("NAME=VALUE")
@@ -184,11 +187,14 @@ void apply_common(lab_request& out, const written& text) {
     show.style = lab::style_for(stdout);
     show.style.colour = show.style.colour && !text.no_colour;
     show.style.ascii = show.style.ascii || text.ascii;
-    if (!text.seed.empty()) {
-        out.seed = lab::parse_count(text.seed, 0, std::numeric_limits<std::int64_t>::max());
+    if (text.seed) {
+        read_value("--seed", *text.seed, [&out](const std::string& value) {
+            out.seed = lab::parse_count(value, 0, std::numeric_limits<std::int64_t>::max());
+        });
     }
-    if (!text.timeout.empty()) {
-        out.timeout = lab::parse_duration(text.timeout);
+    if (text.timeout) {
+        read_value("--timeout", *text.timeout,
+                   [&out](const std::string& value) { out.timeout = lab::parse_duration(value); });
     }
     if (!text.detail.empty() && text.detail != "auto" && text.detail != "all" && text.detail != "none") {
         throw lab::bad_input(sentence(_("--show takes auto, all or none, not '{}'"), text.detail));
@@ -213,20 +219,22 @@ void apply_once(lab_request& out, const written& text) {
     for (auto* host : {&plan.client, &plan.server}) {
         host->settings = settings;
         host->v6 = text.v6;
-        host->mtu = text.host_mtu.empty()
-                        ? host->mtu
-                        : static_cast<std::uint32_t>(lab::parse_count(text.host_mtu, 68, 65'535));
-        host->rto_min = text.rto_min.empty() ? lab::duration{} : lab::parse_duration(text.rto_min);
+        if (text.host_mtu) {
+            read_value("--host-mtu", *text.host_mtu, [host](const std::string& value) {
+                host->mtu = static_cast<std::uint32_t>(lab::parse_count(value, 68, 65'535));
+            });
+        }
+        if (text.rto_min) {
+            read_value("--rto-min", *text.rto_min,
+                       [host](const std::string& value) { host->rto_min = lab::parse_duration(value); });
+        }
     }
     out.show.style.v6 = text.v6;
     plan.wire.tail_probes = lab::allows_tail_probes(settings);
     plan.wire.named = text.faults;
     for (const auto& [key, value] : text.link) {
-        try {
-            plan.wire.link.set(key, value);
-        } catch (const lab::bad_input& wrong) {
-            throw lab::bad_input(dashed(key) + ": " + wrong.what());
-        }
+        read_value(dashed(key), value,
+                   [&plan, &key = key](const std::string& each) { plan.wire.link.set(key, each); });
     }
     if (!text.ready.empty()) {
         plan.ready = lab::parse_readiness(text.ready);
@@ -248,8 +256,10 @@ void apply_once(lab_request& out, const written& text) {
         std::find_if(unknown.begin(), unknown.end(), [](const auto& one) { return one.starts_with('-'); });
     const auto& word = wrong == unknown.end() ? unknown.front() : *wrong;
     const auto near = lab::nearest_word(word, known);
+    const auto whose =
+        (app.get_parent() == nullptr ? "" : app.get_parent()->get_name() + " ") + app.get_name();
     throw lab::bad_input(near.empty()
-                             ? sentence(_("'{}' is no option or command here"), word)
+                             ? sentence(_("'{}' is no option or command of '{}'"), word, whose)
                              : sentence(_("there is no option '{}'; did you mean '{}'?"), word, near));
 }
 
@@ -283,17 +293,17 @@ lab_app::lab_app(lab_request& out, written& text)
                  "and damages what it is told to. Needs no root."),
                "aperto lab") {
     formatter(std::make_shared<help_layout>());
-    set_help_flag("-h,--help", _("this help"))->group(_("Options"));
+    set_help_flag("-h,--help", _("this help"));
     add_common(*this, out, text);
     add_once(*this, out, text);
     require_subcommand(0, 1);
     run = add_subcommand("run", _("run labs or scenario files and check what they expect"));
-    run->add_option("scenario", out.names, _("names of labs, or files"))->required();
+    run->add_option("scenario", out.names, _("names of labs, or files"))->required()->type_name("LAB…");
     add_common(*run, out, text);
     run->add_option("--junit", out.junit_path, _("write the results there as JUnit XML"))->type_name("FILE");
     list = add_subcommand("list", _("the labs there are"));
     show = add_subcommand("show", _("what a student reads before and after a lab"));
-    show->add_option("lab", out.names, _("names of labs"))->required();
+    show->add_option("lab", out.names, _("names of labs"))->required()->type_name("LAB…");
     doctor = add_subcommand("doctor", _("what this machine allows, and the remedy for what it does not"));
 }
 
@@ -324,11 +334,15 @@ void read_lab_arguments(const std::vector<std::string>& args, lab_request& out) 
     } catch (const CLI::Success& help) {
         out.exit_now = app.exit(help);
     } catch (const CLI::ExtrasError&) {
+        const auto parsed = app.get_subcommands();
+        remember_files(parsed.empty() ? app : *parsed.front(), out);
+        refuse_unknown(parsed.empty() ? app : *parsed.front(), app.remaining(true));
+    } catch (const CLI::RequiredError&) {
         remember_files(app.run->parsed() ? *app.run : app, out);
-        refuse_unknown(app.run->parsed() ? *app.run : app, app.remaining(true));
+        throw lab::bad_input(_("name a lab or a file; the labs there are:  aperto lab list"));
     } catch (const CLI::ParseError& wrong) {
         remember_files(app.run->parsed() ? *app.run : app, out);
-        throw lab::bad_input(wrong.what());
+        throw lab::bad_input(usage_text(wrong));
     }
 }
 

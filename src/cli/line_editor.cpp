@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/line_editor.hpp"
 
-#include "cli/terminal_text.hpp"
+#include "core/display.hpp"
 
 #include <sys/ioctl.h>
 #include <unistd.h>

@@ -47,6 +47,8 @@ int run(const invocation& asked) {
         return run_send(asked.send);
     case invocation::verb::demo:
         return run_demo();
+    case invocation::verb::bench:
+        return run_bench(asked.bench);
     case invocation::verb::print:
         break;
     }

@@ -31,7 +31,7 @@ void add_options(string& page, const command_description& command) {
         page += ".TP\n";
         if (!option.letter.empty()) page += fmt::format("\\fB{}\\fR, ", troff(option.letter));
         page += fmt::format("\\fB{}\\fR", troff(option.name));
-        if (!option.value.empty()) page += fmt::format(" \\fI{}\\fR", troff(option.value));
+        if (!option.value.empty()) page += fmt::format(" \\fI{}\\fR", troff(placeholder(option.value)));
         page += fmt::format("\n{}", troff(option.help));
         if (!option.fallback.empty()) page += fmt::format(" [{}]", troff(option.fallback));
         page += '\n';
@@ -39,7 +39,7 @@ void add_options(string& page, const command_description& command) {
 }
 
 void add_command(string& page, const command_description& command) {
-    page += fmt::format(".SS aperto {} {}\n{}\n", troff(command.name), troff(command.arguments),
+    page += fmt::format(".SS aperto {} {}\n{}\n", troff(command.name), troff(placeholder(command.arguments)),
                         troff(command.about.empty() ? command.summary : command.about));
     for (const argument_choice& choice : command.choices)
         page += fmt::format(".TP\n\\fB{}\\fR\n{}\n", troff(choice.value), troff(choice.help));
@@ -52,7 +52,8 @@ void add_exit_codes(string& page) {
         {exit_failed, _("failed in a way that has no code of its own")},
         {exit_usage, _("the arguments make no sense")},
         {exit_no_connection, _("could not connect")},
-        {exit_cut_short, _("no reply came, or it was cut short")},
+        {exit_cut_short, _("no reply came, or it was cut short; bench: the server was lost in mid-run, or no "
+                           "port was left")},
         {exit_no_listen, _("could not listen")},
         {exit_interrupted, _("ended by a signal at the prompt: 128 and its number (Ctrl-C: 130)")},
     };
@@ -69,7 +70,8 @@ string manual_page(const std::vector<command_description>& commands) {
                         troff(_("TCP, to use and to see: a server and its client")));
     page += fmt::format(".SH {}\n", _("SYNOPSIS"));
     for (const command_description& command : commands)
-        page += fmt::format("\\fBaperto {}\\fR {}{}\n.br\n", troff(command.name), troff(command.arguments),
+        page += fmt::format("\\fBaperto {}\\fR {}{}\n.br\n", troff(command.name),
+                            troff(placeholder(command.arguments)),
                             command.options.empty() || command.own_arguments ? "" : troff(_(" [OPTIONS]")));
     page += fmt::format(".SH {}\n", _("COMMANDS"));
     for (const command_description& command : commands)

@@ -104,10 +104,41 @@ option_description duration_option(std::string name, std::string help, duration&
             .set = std::move(take)};
 }
 
-option_description size_option(std::string name, std::string help, std::size_t& target, std::size_t least) {
-    auto take = [name, &target, least](const std::string& text) {
+option_description limited_duration_option(std::string name, std::string help, duration& target,
+                                           duration least, duration most) {
+    auto take = [name, &target, least, most](const std::string& text) {
+        const auto length = parse_duration(text);
+        if (!length || *length < least || *length > most)
+            throw usage_error(
+                takes_time_within(name, duration_option_text(least), duration_option_text(most), text));
+        target = *length;
+    };
+    return {.name = std::move(name),
+            .value = "TIME",
+            .help = std::move(help),
+            .fallback = duration_option_text(target),
+            .set = std::move(take)};
+}
+
+option_description decimal_option(std::string name, std::string help, std::string fallback, double least,
+                                  double most, double& target) {
+    auto take = [name, least, most, &target](const std::string& text) {
+        const auto number = parse_decimal(text, least, most);
+        if (!number) throw usage_error(takes_decimal(name, least, most, text));
+        target = *number;
+    };
+    return {.name = std::move(name),
+            .value = "N",
+            .help = std::move(help),
+            .fallback = std::move(fallback),
+            .set = std::move(take)};
+}
+
+option_description size_option(std::string name, std::string help, std::size_t& target, std::size_t least,
+                               std::size_t most) {
+    auto take = [name, &target, least, most](const std::string& text) {
         const auto size = parse_size(text);
-        if (!size || *size < least) throw usage_error(takes_size(name, least, text));
+        if (!size || *size < least || *size > most) throw usage_error(takes_size(name, least, most, text));
         target = *size;
     };
     return {.name = std::move(name),

@@ -4,6 +4,7 @@
 #include "aperto/framing.hpp"
 #include "aperto/loop.hpp"
 #include "cli/description.hpp"
+#include "core/option_ranges.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -24,7 +25,14 @@ option_description engine_option(engine& target);
 /// `zero_allowed`: "0" makes sense too.
 option_description duration_option(std::string name, std::string help, duration& target,
                                    bool zero_allowed = false);
-option_description size_option(std::string name, std::string help, std::size_t& target, std::size_t least);
+/// A time from `least` to `most`, which has to end.
+option_description limited_duration_option(std::string name, std::string help, duration& target,
+                                           duration least, duration most);
+option_description size_option(std::string name, std::string help, std::size_t& target, std::size_t least,
+                               std::size_t most = ranges::size_most);
+/// A number with decimals, from `least` to `most`.
+option_description decimal_option(std::string name, std::string help, std::string fallback, double least,
+                                  double most, double& target);
 /// A whole number from `least` to `most`; `fallback` is what the help shows in place of the target's own
 /// value.
 option_description number_option(std::string name, std::string help, std::string fallback,

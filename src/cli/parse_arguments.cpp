@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/command_line.hpp"
 #include "cli/description.hpp"
+#include "cli/help.hpp"
 #include "cli/sentence.hpp"
 #include "core/log_safe.hpp"
 
@@ -132,7 +133,8 @@ parsed parse_arguments(const command_description& command, const std::vector<std
         }
         if (!given.value) {
             if (++i == arguments.size())
-                throw usage_error(sentence(_("{} needs a value: {}"), option.name, option.value));
+                throw usage_error(
+                    sentence(_("{} needs a value: {}"), option.name, placeholder(option.value)));
             given.value = arguments[i];
         }
         check_choice(option, *given.value);

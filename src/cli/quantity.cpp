@@ -39,24 +39,17 @@ constexpr std::array<unit, 6> time_units{
     {{"s", 1e9}, {"ms", 1e6}, {"us", 1e3}, {"m", 60e9}, {"min", 60e9}, {"h", 3600e9}}};
 
 constexpr double kibi = 1024;
-constexpr std::array<unit, 7> size_units{{{"B", 1},
-                                          {"KiB", kibi},
-                                          {"MiB", kibi* kibi},
-                                          {"GiB", kibi* kibi* kibi},
-                                          {"kB", 1e3},
-                                          {"MB", 1e6},
-                                          {"GB", 1e9}}};
-
-// translators: what stands between groups of three digits, as in 65,495
-const char* const digit_separator = N_(",");
-// translators: what stands before the decimals, as in 0.06
-const char* const decimal_point = N_(".");
-
-std::string with_decimals(double value, int decimals) {
-    std::string text = fmt::format("{:.{}f}", value, decimals);
-    if (const auto at = text.find('.'); at != std::string::npos) text.replace(at, 1, _(decimal_point));
-    return text;
-}
+constexpr std::array<unit, 11> size_units{{{"B", 1},
+                                           {"KiB", kibi},
+                                           {"MiB", kibi* kibi},
+                                           {"GiB", kibi* kibi* kibi},
+                                           {"TiB", kibi* kibi* kibi* kibi},
+                                           {"PiB", kibi* kibi* kibi* kibi* kibi},
+                                           {"kB", 1e3},
+                                           {"MB", 1e6},
+                                           {"GB", 1e9},
+                                           {"TB", 1e12},
+                                           {"PB", 1e15}}};
 
 }  // namespace
 
@@ -70,8 +63,8 @@ std::optional<duration> parse_duration(std::string_view text) {
 
 std::optional<std::size_t> parse_size(std::string_view text) {
     const auto bytes = parse_with_unit(text, size_units);
-    // Past 2^53 a double no longer tells one byte from the next.
-    if (!bytes || *bytes > 9007199254740992.0 || *bytes != std::floor(*bytes)) return {};
+    constexpr auto most = static_cast<double>(ranges::size_most);
+    if (!bytes || *bytes > most || *bytes != std::floor(*bytes)) return {};
     return static_cast<std::size_t>(*bytes);
 }
 
@@ -83,42 +76,41 @@ std::optional<std::uint64_t> parse_number(std::string_view text, std::uint64_t l
     return number;
 }
 
-std::string grouped(std::uint64_t number) {
-    const std::string digits = fmt::format("{}", number);
-    const std::string_view separator = _(digit_separator);
-    std::string text;
-    for (std::size_t i = 0; i < digits.size(); ++i) {
-        if (i != 0 && (digits.size() - i) % 3 == 0) text += separator;
-        text += digits[i];
-    }
-    return text;
+std::optional<double> parse_decimal(std::string_view text, double least, double most) {
+    double number = 0;
+    const char* end = text.data() + text.size();
+    const auto [rest, failed] = std::from_chars(text.data(), end, number, std::chars_format::fixed);
+    // Written so that "nan" fails.
+    if (failed != std::errc{} || rest != end || !(number >= least && number <= most)) return {};
+    return number;
 }
 
 std::string size_text(std::uint64_t bytes) {
-    if (bytes < 1'000'000) return grouped(bytes) + " B";
+    if (bytes < 1'000'000) return number_text(bytes) + " B";
     double value = static_cast<double>(bytes);
     for (const char* name : {"kB", "MB", "GB", "TB", "PB"}) {
         value /= 1000;
-        if (value < 999.95) return fmt::format("{} {}", with_decimals(value, 1), name);
+        if (value < 999.95) return fmt::format("{} {}", decimal_text(value, 1), name);
     }
-    return fmt::format("{} EB", with_decimals(value / 1000, 1));
+    return fmt::format("{} EB", decimal_text(value / 1000, 1));
 }
 
 std::string duration_text(duration length) {
     const double seconds = std::chrono::duration<double>(length).count();
-    if (seconds < 0.00999) return with_decimals(seconds * 1e3, 2) + " ms";
-    if (seconds < 0.0999) return with_decimals(seconds * 1e3, 1) + " ms";
-    if (seconds < 0.9995) return with_decimals(seconds * 1e3, 0) + " ms";
-    if (seconds < 59.95) return with_decimals(seconds, 1) + " s";
+    if (seconds < 0.00999) return decimal_text(seconds * 1e3, 2) + " ms";
+    if (seconds < 0.0999) return decimal_text(seconds * 1e3, 1) + " ms";
+    if (seconds < 0.9995) return decimal_text(seconds * 1e3, 0) + " ms";
+    if (seconds < 59.95) return decimal_text(seconds, 1) + " s";
     const auto whole = static_cast<std::uint64_t>(std::llround(seconds));
     if (whole < 3600) return fmt::format("{} min {} s", whole / 60, whole % 60);
-    return fmt::format("{} h {} min", grouped(whole / 3600), whole % 3600 / 60);
+    return fmt::format("{} h {} min", number_text(whole / 3600), whole % 3600 / 60);
 }
 
 std::string duration_option_text(duration length) {
     if (length == forever) return "never";
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(length).count();
     if (ms % 1000 != 0) return fmt::format("{}ms", ms);
+    if (ms != 0 && ms % 3'600'000 == 0) return fmt::format("{}h", ms / 3'600'000);
     return ms != 0 && ms % 60'000 == 0 ? fmt::format("{}m", ms / 60'000) : fmt::format("{}s", ms / 1000);
 }
 

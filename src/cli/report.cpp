@@ -4,6 +4,7 @@
 #include "aperto/error.hpp"
 #include "cli/quantity.hpp"
 #include "cli/sentence.hpp"
+#include "core/display.hpp"
 
 #include <cstdio>
 #include <cstring>
@@ -23,12 +24,16 @@ tcp_facts facts_of(const connection_view& who) {
     }
 }
 
-report::report(const options& settings) : messages_(settings.messages) {
+report::report(const options& settings) : messages_(settings.messages), descriptor_(settings.descriptor) {
     writer_ = std::make_unique<log_writer>(log_writer::options{
         .descriptor = settings.descriptor,
         .dropped_line = [this](std::uint64_t lines) { return dropped_line(lines); },
         .tick = [this] { tick_due(); },
     });
+}
+
+std::string report::fitted(const std::string& line, std::size_t indent) const {
+    return wrap(line, terminal_columns(descriptor_), indent);
 }
 
 void report::started(const server& which) {
@@ -78,8 +83,7 @@ void report::close() {
     writer_->close();
     const std::uint64_t lost = writer_->dropped();
     if (lost == 0) return;
-    std::string text = sentence(
-        plural("warning: {} log line was lost", "warning: {} log lines were lost", lost), grouped(lost));
+    std::string text = counted("warning: {} log line was lost", "warning: {} log lines were lost", lost);
     if (const int code = writer_->last_error()) text += std::string(": ") + std::strerror(code);
     std::fprintf(stderr, "%s\n", text.c_str());
 }

@@ -57,8 +57,8 @@ public:
     /// A signal has come that does nothing.
     virtual void noted(int signal) = 0;
     virtual void stopped() = 0;
-    /// A line of the program's own, as it is.
-    void plain(const std::string& line) { write(line + "\n"); }
+    /// A line of the program's own; on a terminal too narrow for it, the rest stands behind `indent` blanks.
+    void plain(const std::string& line, std::size_t indent = 0) { write(fitted(line, indent) + "\n"); }
 
     /// Writes what is left. Lines that could not be written are told of on standard error. Once; later calls
     /// do nothing. Before the report goes: the writer's thread calls it.
@@ -93,6 +93,8 @@ protected:
     virtual void summary(const tally& held_back, bool calm) = 0;
     virtual std::string dropped_line(std::uint64_t lines) const = 0;
     void write(std::string_view line) { writer_->write(line); }
+    /// Broken between words for a terminal; as it is for a file or a pipe.
+    std::string fitted(const std::string& line, std::size_t indent) const;
 
     const message_detail messages_;
     std::atomic<std::uint64_t> held_messages_ = 0;
@@ -106,6 +108,7 @@ protected:
 
 private:
     void tick_due();
+    const int descriptor_;
     pace pace_;
     pace program_pace_{pace::per_second_of_program, pace::burst_of_program};
     std::atomic<bool> summary_due_ = false;

@@ -5,9 +5,10 @@
 #include "cli/report.hpp"
 #include "cli/sentence.hpp"
 #include "cli/terminal_text.hpp"
+#include "core/display.hpp"
 #include "core/log_safe.hpp"
 
-#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -19,6 +20,8 @@ namespace {
 
 /// Where a message's size stands, columns from the line's beginning; a longer message pushes it on.
 constexpr std::size_t size_column = 70;
+/// What `time_of_day` takes.
+constexpr std::size_t time_columns = 14;
 constexpr std::size_t size_width = 9;
 constexpr std::size_t columns_unknown = 80;
 /// Of a message, on a terminal that is too narrow for a row of everything.
@@ -50,6 +53,12 @@ std::string ending_phrase(close_reason reason) {
     return {};
 }
 
+/// Why that engine serves. Where workers differ, each with its reason, it stays in English.
+std::string why_text(const std::string& why) {
+    const std::string fallback = "epoll: ";
+    return why.starts_with(fallback) ? fallback + _(why.substr(fallback.size()).c_str()) : why;
+}
+
 std::string time_of_day() {
     const auto since = std::chrono::system_clock::now().time_since_epoch();
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
@@ -74,8 +83,8 @@ public:
             const std::string place =
                 where.is_any() ? sentence(_("every address, port {}"), std::to_string(where.port()))
                                : sentence(_("{}, port {}"), where.address(), std::to_string(where.port()));
-            line(sentence(_("listening on {} · {} · {}"), place, which.why(),
-                          sentence(plural("{} worker", "{} workers", which.workers()), which.workers())));
+            line(sentence(_("listening on {} · {} · {}"), place, why_text(which.why()),
+                          counted("{} worker", "{} workers", which.workers())));
         }
     }
 
@@ -96,8 +105,8 @@ public:
         text += message_text(message, display_width(text));
         const std::size_t width = display_width(text);
         text.append(width < size_column ? size_column - width : 2, ' ');
-        text += fmt::format("{:>{}}\n", size_text(message.size()), size_width);
-        write(text);
+        text += fmt::format("{:>{}}", size_text(message.size()), size_width);
+        put(text);
     }
 
     void closed(const connection_view& who, const closing& how) override {
@@ -140,27 +149,23 @@ public:
     void stopped() override {
         const std::uint64_t served = connections_;
         std::string text =
-            sentence(plural("stopped · served {} connection", "stopped · served {} connections", served),
-                     grouped(served));
+            counted("stopped · served {} connection", "stopped · served {} connections", served);
         if (const std::uint64_t bytes = invalid_bytes_)
-            text += sentence(plural(" · {} byte was not UTF-8", " · {} bytes were not UTF-8", bytes),
-                             grouped(bytes));
+            text += counted(" · {} byte was not UTF-8", " · {} bytes were not UTF-8", bytes);
         line(text);
     }
 
 protected:
     void summary(const tally& held_back, bool calm) override {
-        std::string text =
-            sentence(plural("{} message in a second, {}", "{} messages in a second, {}", held_back.messages),
-                     grouped(held_back.messages), size_text(held_back.message_bytes));
-        text +=
-            sentence(_(" · {} connected, {} closed"), grouped(held_back.accepted), grouped(held_back.closed));
+        std::string text = counted("{} message in a second, {}", "{} messages in a second, {}",
+                                   held_back.messages, size_text(held_back.message_bytes));
+        text += counted(" · {} connected", " · {} connected", held_back.accepted);
+        text += counted(", {} closed", ", {} closed", held_back.closed);
         if (held_back.limits != 0)
-            text += sentence(_(" · limits reached {} times"), grouped(held_back.limits));
+            text += counted(" · a limit reached {} time", " · limits reached {} times", held_back.limits);
         if (held_back.invalid != 0)
-            text += sentence(plural(" · {} client sent bytes that are not UTF-8",
-                                    " · {} clients sent bytes that are not UTF-8", held_back.invalid),
-                             grouped(held_back.invalid));
+            text += counted(" · {} client sent bytes that are not UTF-8",
+                            " · {} clients sent bytes that are not UTF-8", held_back.invalid);
         if (!calm && !explained_) {
             explained_ = true;
             text += _("   (too fast to read one by one; --messages all shows each)");
@@ -169,9 +174,7 @@ protected:
     }
 
     std::string dropped_line(std::uint64_t lines) const override {
-        return beginning() +
-               sentence(plural("{} log line was lost here", "{} log lines were lost here", lines),
-                        grouped(lines)) +
+        return beginning() + counted("{} log line was lost here", "{} log lines were lost here", lines) +
                "\n";
     }
 
@@ -185,15 +188,16 @@ private:
 
     /// A person's terminal shows one row a message; a file has more room.
     std::string message_text(std::string_view message, std::size_t before) const {
-        winsize size{};
-        if (::ioctl(descriptor_, TIOCGWINSZ, &size) != 0) return log_safe(message);
-        const std::size_t columns = size.ws_col != 0 ? size.ws_col : columns_unknown;
+        if (::isatty(descriptor_) != 1) return log_safe(message);
+        const std::size_t known = terminal_columns(descriptor_);
+        const std::size_t columns = known != 0 ? known : columns_unknown;
         const std::size_t taken = before + size_width + 2;
         return one_row(message, columns > taken ? std::max(columns - taken, text_least) : text_least);
     }
 
     std::string beginning() const { return times_ ? prefix_ + time_of_day() : prefix_; }
-    void line(std::string_view text) { write(fmt::format("{}{}\n", beginning(), text)); }
+    void line(std::string_view text) { put(fmt::format("{}{}", beginning(), text)); }
+    void put(const std::string& text) { plain(text, display_width(prefix_) + (times_ ? time_columns : 2)); }
 
     const std::string prefix_;
     const bool times_;

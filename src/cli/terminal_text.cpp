@@ -1,30 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "cli/terminal_text.hpp"
 
+#include "core/display.hpp"
 #include "core/log_safe.hpp"
 #include "core/utf8.hpp"
-
-#include <wchar.h>
 
 #include <limits>
 #include <utility>
 
 namespace aperto::cli {
-
-std::size_t display_width(std::string_view text) {
-    std::size_t width = 0;
-    const char* at = text.data();
-    const char* const end = at + text.size();
-    while (at != end) {
-        const utf8::step step = utf8::decode(at, end);
-        at += step.size;
-        const int columns =
-            step.kind == utf8::kind::character ? ::wcwidth(static_cast<wchar_t>(step.code_point)) : 1;
-        // Of what the locale does not know (with LC_ALL=C all but ASCII), most takes one.
-        width += columns < 0 ? 1 : static_cast<std::size_t>(columns);
-    }
-    return width;
-}
 
 std::string one_row(std::string_view bytes, std::size_t columns) {
     std::string row;

@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cstddef>
 #include <string>
 #include <string_view>
 
 /// Bytes from a peer on a person's terminal.
 namespace aperto::cli {
-
-/// Columns that `text`, UTF-8, takes on a terminal (wcwidth(3)).
-std::size_t display_width(std::string_view text);
 
 /// As much of `bytes` as fits into so many columns of one row, at least one, made safe as `log_safe` does;
 /// where something is left out, the last of them is "…".

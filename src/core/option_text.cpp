@@ -2,56 +2,70 @@
 #include "core/option_text.hpp"
 
 #include "aperto/error.hpp"
-#include "core/i18n.hpp"
 #include "core/log_safe.hpp"
 #include "core/option_ranges.hpp"
+#include "core/sentence.hpp"
 
 #include <fmt/format.h>
+
+#include <cstdint>
 
 namespace aperto {
 namespace {
 
-/// "4096", "64KiB", "1MiB".
+/// "4096", "64KiB", "1MiB", "8PiB".
 std::string round_size(std::size_t bytes) {
-    constexpr std::size_t kibi = 1024;
-    if (bytes != 0 && bytes % (kibi * kibi) == 0) return fmt::format("{}MiB", bytes / (kibi * kibi));
-    if (bytes != 0 && bytes % kibi == 0) return fmt::format("{}KiB", bytes / kibi);
-    return fmt::format("{}", bytes);
-}
-
-template <class... Fields>
-std::string filled(const char* translated, const Fields&... fields) {
-    return fmt::vformat(translated, fmt::make_format_args(fields...));
+    std::string_view unit;
+    for (const std::string_view next : {"KiB", "MiB", "GiB", "TiB", "PiB"}) {
+        if (bytes == 0 || bytes % 1024 != 0) break;
+        bytes /= 1024;
+        unit = next;
+    }
+    return fmt::format("{}{}", bytes, unit);
 }
 
 }  // namespace
 
 std::string takes_number(std::string_view name, std::uint64_t least, std::uint64_t most,
                          std::string_view given) {
-    return filled(_("{} takes a whole number from {} to {}, not \"{}\""), name, std::to_string(least),
-                  std::to_string(most), log_safe(given));
+    return sentence(_("{} takes a whole number from {} to {}, not \"{}\""), name, std::to_string(least),
+                    std::to_string(most), log_safe(given));
 }
 
 std::string takes_power_of_two(std::string_view name, std::uint64_t least, std::uint64_t most,
                                std::string_view given) {
-    return filled(_("{} takes a power of two from {} to {}, not \"{}\""), name, std::to_string(least),
-                  std::to_string(most), log_safe(given));
+    return sentence(_("{} takes a power of two from {} to {}, not \"{}\""), name, std::to_string(least),
+                    std::to_string(most), log_safe(given));
 }
 
-std::string takes_size(std::string_view name, std::size_t least, std::string_view given) {
-    return filled(_("{} takes a size like 4096, 64KiB or 1MiB, at least {}, not \"{}\""), name,
-                  round_size(least), log_safe(given));
+std::string takes_decimal(std::string_view name, double least, double most, std::string_view given) {
+    return sentence(_("{} takes a number from {} to {}, not \"{}\""), name, fmt::format("{}", least),
+                    fmt::format("{:.0f}", most), log_safe(given));
+}
+
+std::string takes_size(std::string_view name, std::size_t least, std::size_t most, std::string_view given) {
+    if (most == SIZE_MAX)
+        return sentence(_("{} takes a size like 4096, 64KiB or 1MiB, at least {}, not \"{}\""), name,
+                        round_size(least), log_safe(given));
+    return sentence(_("{} takes a size like 4096, 64KiB or 1MiB, from {} to {}, not \"{}\""), name,
+                    round_size(least), round_size(most), log_safe(given));
 }
 
 std::string takes_time(std::string_view name, bool zero_allowed, std::string_view given) {
     const char* const words =
         zero_allowed ? _("{} takes a time like 200ms, 5s or 2m, from 0 to a century, or never, not \"{}\"")
                      : _("{} takes a time like 200ms, 5s or 2m, from 1us to a century, or never, not \"{}\"");
-    return filled(words, name, log_safe(given));
+    return sentence(words, name, log_safe(given));
+}
+
+std::string takes_time_within(std::string_view name, std::string_view least, std::string_view most,
+                              std::string_view given) {
+    return sentence(_("{} takes a time like 200ms, 5s or 2m, from {} to {}, not \"{}\""), name, least, most,
+                    log_safe(given));
 }
 
 std::string takes_no_nul(std::string_view name, std::string_view given) {
-    return filled(_("{} takes a text without a NUL in it, not \"{}\""), name, log_safe(given));
+    return sentence(_("{} takes a text without a NUL in it, not \"{}\""), name, log_safe(given));
 }
 
 void refuse_option(std::string_view name, std::string_view given, const std::string& sentence) {
@@ -67,7 +81,7 @@ void check_number(std::string_view name, std::uint64_t given, std::uint64_t leas
 void check_size(std::string_view name, std::size_t given, std::size_t least) {
     if (given >= least) return;
     const std::string text = std::to_string(given);
-    refuse_option(name, text, takes_size(name, least, text));
+    refuse_option(name, text, takes_size(name, least, SIZE_MAX, text));
 }
 
 bool is_time(duration given, bool zero_allowed) noexcept {

@@ -16,9 +16,15 @@ std::string takes_number(std::string_view name, std::uint64_t least, std::uint64
                          std::string_view given);
 std::string takes_power_of_two(std::string_view name, std::uint64_t least, std::uint64_t most,
                                std::string_view given);
-std::string takes_size(std::string_view name, std::size_t least, std::string_view given);
+/// A number with decimals.
+std::string takes_decimal(std::string_view name, double least, double most, std::string_view given);
+/// `most`: SIZE_MAX where there is no such limit.
+std::string takes_size(std::string_view name, std::size_t least, std::size_t most, std::string_view given);
 /// `zero_allowed`: 0 makes sense too.
 std::string takes_time(std::string_view name, bool zero_allowed, std::string_view given);
+/// A time that has to end; `least` and `most` as they would be written.
+std::string takes_time_within(std::string_view name, std::string_view least, std::string_view most,
+                              std::string_view given);
 /// For a text with a NUL in it: the system would take what stands before that.
 std::string takes_no_nul(std::string_view name, std::string_view given);
 

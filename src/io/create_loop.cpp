@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/loop.hpp"
+#include "core/i18n.hpp"
 #include "core/option_text.hpp"
 #include "io/epoll_loop.hpp"
 #include "io/uring_loop.hpp"
@@ -29,16 +30,18 @@ void check_options(const loop_options& chosen) {
     check_number("bulk_buffer_size", chosen.bulk_buffer_size, 0, bulk_buffer_size_most);
 }
 
+/// In English, as a program reads it; who tells it to a person translates it.
 std::string reason(const error& refused) {
     switch (refused.code().value()) {
     case EPERM:
-        return "io_uring is not permitted here (a container's seccomp profile, or kernel.io_uring_disabled)";
+        return N_(
+            "io_uring is not permitted here (a container's seccomp profile, or kernel.io_uring_disabled)");
     case ENOSYS:
-        return "this kernel has no io_uring";
+        return N_("this kernel has no io_uring");
     case EINVAL:
-        return "this kernel's io_uring is older than Linux 6.1";
+        return N_("this kernel's io_uring is older than Linux 6.1");
     case ENOMEM:
-        return "io_uring got no memory (RLIMIT_MEMLOCK?)";
+        return N_("io_uring got no memory (RLIMIT_MEMLOCK?)");
     default:
         return std::string("io_uring: ") + refused.code().message();
     }

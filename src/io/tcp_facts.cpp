@@ -88,18 +88,26 @@ std::string congestion_control_of(int descriptor) {
     return std::string(name.data(), strnlen(name.data(), length));
 }
 
+/// The MSS that our SYN announced. Once timestamps are agreed on, the kernel takes what they cost each later
+/// segment off `tcpi_advmss`; the option that stood on the wire had it still.
+std::optional<std::uint32_t> announced_mss(const kernel_facts& kernel, bool timestamps) {
+    constexpr std::uint32_t timestamps_size = 12;
+    const auto mss = kernel.get(&kernel_info::tcpi_advmss);
+    return mss && timestamps ? std::optional(*mss + timestamps_size) : mss;
+}
+
 void read_agreement(const kernel_facts& kernel, tcp_facts& facts) {
     const kernel_info& info = kernel.known();
     facts.state = state_name(info.tcpi_state);
     facts.send_mss = kernel.get(&kernel_info::tcpi_snd_mss);
     facts.receive_mss = kernel.get(&kernel_info::tcpi_rcv_mss);
-    facts.advertised_mss = kernel.get(&kernel_info::tcpi_advmss);
     facts.path_mtu = kernel.get(&kernel_info::tcpi_pmtu, 0U);
     if (info.tcpi_options & TCPI_OPT_WSCALE) {
         facts.send_window_scale = info.tcpi_snd_wscale;
         facts.receive_window_scale = info.tcpi_rcv_wscale;
     }
     facts.timestamps = (info.tcpi_options & TCPI_OPT_TIMESTAMPS) != 0;
+    facts.advertised_mss = announced_mss(kernel, facts.timestamps);
     facts.sack = (info.tcpi_options & TCPI_OPT_SACK) != 0;
     facts.ecn = (info.tcpi_options & TCPI_OPT_ECN) != 0;
     facts.send_window = kernel.get(&kernel_info::tcpi_snd_wnd);

@@ -79,7 +79,7 @@ verdict judge_round_trip(const expectation& wanted, const run_report& report) {
                                              : quantile(all, wanted.word == "min"      ? 0
                                                              : wanted.word == "median" ? 0.5
                                                                                        : 0.99);
-    return judged_time(wanted, value, sentence(_(", from {} round trips"), all.size()));
+    return judged_time(wanted, value, counted(", from {} round trip", ", from {} round trips", all.size()));
 }
 
 const kernel_sample* last_sample(const expectation& wanted, const run_report& report) {
@@ -106,7 +106,8 @@ verdict judge_computed(const expectation& wanted, const run_report& report) {
     const auto& timer = report.flows.front().half(wanted.host).timer;
     const auto seen = wanted.word == "rto" ? timer.rto_linux() : timer.srtt();
     if (!wanted.against_kernel) {
-        return judged_time(wanted, seen, sentence(_(", from {} round trips"), timer.samples()));
+        return judged_time(wanted, seen,
+                           counted(", from {} round trip", ", from {} round trips", timer.samples()));
     }
     const auto* last = last_sample(wanted, report);
     if (last == nullptr) {

@@ -100,6 +100,7 @@ struct flow {
     std::optional<instant> syn_sent;
     std::optional<instant> syn_ack_sent;
     std::optional<instant> syn_ack_arrived;
+    bool handshake_repeated = false;     ///< a SYN or SYN/ACK was sent again
     std::optional<instant> established;  ///< the last ACK of the handshake arrived
     instant first_seen{};
     instant last_seen{};

@@ -214,6 +214,7 @@ void judge_handshake(flow& connection, event& out) {
     const auto& seen = out.seen;
     if (seen.has(tcp_flag::syn)) {
         auto& when = seen.has(tcp_flag::ack) ? connection.syn_ack_sent : connection.syn_sent;
+        connection.handshake_repeated = connection.handshake_repeated || when;
         if (!when) {
             when = out.sent;
         }

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "lab/ladder.hpp"
 
+#include "core/display.hpp"
 #include "lab/quantity.hpp"
 #include "lab/rtnetlink.hpp"
 #include "lab/sentence.hpp"
 
 #include <langinfo.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 
 namespace aperto::lab {
 
@@ -33,53 +31,22 @@ std::string times(std::size_t count, const char* glyph) {
 }
 
 std::string padded(const std::string& text, std::size_t columns) {
-    const auto have = columns_of(text);
+    const auto have = display_width(text);
     return have >= columns ? text : text + std::string(columns - have, ' ');
 }
 
-/// Breaks at spaces; lines after the first begin with `indent` blanks.
-std::string wrapped(const std::string& text, std::size_t room, std::size_t indent) {
-    std::string out;
-    std::size_t used = 0;
-    std::size_t at = 0;
-    while (at < text.size()) {
-        const auto end = std::min(text.find(' ', at), text.size());
-        const auto word = text.substr(at, end - at);
-        const auto wide = columns_of(word);
-        if (used > 0 && used + 1 + wide > room) {
-            out += "\n" + std::string(indent, ' ');
-            used = 0;
-        }
-        out += (used > 0 ? " " : "") + word;
-        used += wide + (used > 0 ? 1 : 0);
-        at = end + 1;
-    }
-    return out;
-}
-
 }  // namespace
-
-std::size_t columns_of(std::string_view text) {
-    return static_cast<std::size_t>(std::count_if(
-        text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
-}
 
 std::string to_ascii(std::string_view text) {
     struct pair {
         std::string_view from;
         std::string_view to;
     };
-    constexpr std::array<pair, 11> known{{{"–", "-"},
-                                          {"·", "|"},
-                                          {"…", "..."},
-                                          {"✗", "X"},
-                                          {"×", "x"},
-                                          {"µ", "u"},
-                                          {"✓", "ok"},
-                                          {"→", "->"},
-                                          {"←", "<-"},
-                                          {"≤", "<="},
-                                          {"±", "+-"}}};
+    constexpr std::array<pair, 31> known{
+        {{"–", "-"},  {"·", "|"},  {"…", "..."}, {"✗", "X"}, {"×", "x"}, {"µ", "u"}, {"✓", "ok"}, {"→", "->"},
+         {"←", "<-"}, {"≤", "<="}, {"±", "+-"},  {"º", "o"}, {"│", "|"}, {"á", "a"}, {"à", "a"},  {"â", "a"},
+         {"ã", "a"},  {"ç", "c"},  {"é", "e"},   {"ê", "e"}, {"í", "i"}, {"ó", "o"}, {"ô", "o"},  {"õ", "o"},
+         {"ú", "u"},  {"Á", "A"},  {"Ã", "A"},   {"Ç", "C"}, {"É", "E"}, {"Í", "I"}, {"Ó", "O"}}};
     std::string out;
     for (std::size_t at = 0; at < text.size();) {
         if (static_cast<unsigned char>(text[at]) < 0x80U) {
@@ -98,20 +65,17 @@ std::string to_ascii(std::string_view text) {
     return out;
 }
 
+std::string ladder_style::fitted(const std::string& text, std::size_t indent) const {
+    return wrap(ascii ? to_ascii(text) : text, wraps ? columns : 0, indent);
+}
+
 ladder_style style_for(std::FILE* file) {
     ladder_style out;
     const int number = ::fileno(file);
-    winsize size{};
-    const char* columns = std::getenv("COLUMNS");
-    if (columns != nullptr && std::atoi(columns) > 0) {
-        out.columns = static_cast<std::size_t>(std::atoi(columns));
-    } else if (::ioctl(number, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
-        out.columns = size.ws_col;
-    }
-    out.columns = std::clamp<std::size_t>(out.columns, 50, 240);
-    const char* terminal = std::getenv("TERM");
-    out.colour = ::isatty(number) == 1 && std::getenv("NO_COLOR") == nullptr && terminal != nullptr &&
-                 std::string_view(terminal) != "dumb";
+    const auto known = asked_columns() != 0 ? asked_columns() : terminal_columns(number);
+    out.wraps = known != 0;
+    out.columns = std::clamp<std::size_t>(known != 0 ? known : out.columns, 50, 240);
+    out.colour = takes_colour(number);
     out.ascii = std::string_view(::nl_langinfo(CODESET)) != "UTF-8";
     return out;
 }
@@ -136,14 +100,14 @@ std::string arrow_label(const event& one, std::size_t room) {
         label += " " + number_text(one.sequence);
     }
     const auto try_add = [&](const std::string& more) {
-        if (columns_of(label) + columns_of(more) <= room) {
+        if (display_width(label) + display_width(more) <= room) {
             label += more;
         }
     };
     if (seen.payload > 0) {
         try_add(fmt::format(" ({} B)", number_text(seen.payload)));
     }
-    if (seen.has(tcp_flag::ack) && seen.flags != tcp_flag::ack) {
+    if (seen.has(tcp_flag::ack) && (seen.payload > 0 || seen.flags != tcp_flag::ack)) {
         try_add(" ack " + number_text(one.acknowledgement));
     }
     if (!seen.has(tcp_flag::rst)) {
@@ -190,16 +154,16 @@ std::string ladder::arrow(const event& one, const std::string& label, const std:
     const char* line = glyph("─", "-");
     const bool right = one.from == side::client;
     const auto fill = [&](std::size_t used) { return times(width > used ? width - used : 1, line); };
-    const auto name = columns_of(label);
+    const auto name = display_width(label);
     if (one.end == fate::lost) {
-        const auto why = columns_of(loss);
+        const auto why = display_width(loss);
         const auto used = name + why + 11;
         const auto stroke = times(width > used + 3 ? (width - used) / 2 + 1 : 2, line);
         const auto cross = glyph("✗", "X");
         const auto text =
             right ? fmt::format("{}{}{} {} {} {} {}", glyph("├", "|"), line, line, label, stroke, cross, loss)
                   : fmt::format("{} {} {} {} {}{}", loss, cross, stroke, label, line, glyph("┤", "|"));
-        const auto have = columns_of(text);
+        const auto have = display_width(text);
         return right || have >= width ? padded(text, width) : std::string(width - have, ' ') + text;
     }
     const auto rest = fill(name + 7);
@@ -213,7 +177,8 @@ std::string ladder::heading() const {
     const auto client = fmt::format("{} {}", _("client"), host_address(false, style_.v6).text());
     const auto server = fmt::format("{} {}", _("server"), host_address(true, style_.v6).text());
     const auto width = left_columns + arrow_width();
-    const auto room = width > columns_of(server) ? width - columns_of(server) : columns_of(client) + 1;
+    const auto room =
+        width > display_width(server) ? width - display_width(server) : display_width(client) + 1;
     return padded(client, room) + server + "\n";
 }
 
@@ -221,13 +186,16 @@ std::string ladder::rung(const event& one) {
     const auto width = arrow_width();
     const auto loss = narrator_.loss(one);
     const auto flow = one.flow > 1 ? fmt::format("[{}] ", one.flow) : std::string();
-    const auto shown_loss = words_below() ? std::string() : loss;
+    // A loss whose name leaves the arrow no room is told among the words.
+    constexpr std::size_t label_columns_min = 20;
+    const bool on_arrow = !words_below() && display_width(loss) + label_columns_min <= width;
+    const auto shown_loss = on_arrow ? loss : std::string();
     const auto room =
-        width - 8 - columns_of(flow) -
-        (one.end == fate::lost ? std::min<std::size_t>(columns_of(shown_loss) + 4, width - 20) : 0);
+        width - 8 - display_width(flow) -
+        (one.end == fate::lost ? std::min<std::size_t>(display_width(shown_loss) + 4, width - 20) : 0);
     const auto label = flow + arrow_label(one, room);
     auto words = narrator_.about(one);
-    if (words_below() && !loss.empty()) {
+    if (!on_arrow && !loss.empty()) {
         words = loss + (words.empty() ? "" : " · ") + words;
     }
     const auto at_client = one.from == side::client ? milliseconds_text(one.sent, 2)
@@ -249,16 +217,16 @@ std::string ladder::rung(const event& one) {
         const auto indent =
             words_below() ? left_columns + 2 : left_columns + width + right_columns + number_columns + 2;
         const auto space = style_.columns > indent + 20 ? style_.columns - indent : 20;
-        const auto text = wrapped(words, space, indent);
+        const auto text = wrap(style_.ascii ? to_ascii(words) : words, indent + space, indent, indent);
         out += words_below() ? "\n" + std::string(indent, ' ') : std::string("  ");
-        out += paint(one, style_.ascii ? to_ascii(text) : text);
+        out += paint(one, text);
     }
     return out + "\n";
 }
 
 std::string ladder::gap(std::uint64_t count) const {
-    const auto text = sentence(_("… {} packets like these …"), number_text(count));
-    return std::string(left_columns + 2, ' ') + (style_.ascii ? to_ascii(text) : text) + "\n";
+    const auto text = counted("… {} packet like these …", "… {} packets like these …", count);
+    return std::string(left_columns + 2, ' ') + text + "\n";
 }
 
 }  // namespace aperto::lab

@@ -11,9 +11,13 @@ namespace aperto::lab {
 /// How the ladder is drawn.
 struct ladder_style {
     std::size_t columns = 120;  ///< of the terminal
+    bool wraps = false;         ///< whether longer lines are broken: not in a pipe, whose reader has no edge
     bool colour = false;
     bool ascii = false;
     bool v6 = false;
+
+    /// `text` as this terminal can show it: in its characters, and no line wider than it is.
+    std::string fitted(const std::string& text, std::size_t indent = 0) const;
 };
 
 /// What the terminal `file` is given to: its width, whether it takes colours and UTF-8.
@@ -45,9 +49,6 @@ private:
 
 /// "1–14 (14 B) PSH ack 1 win 64,256": a packet in the few words an arrow has room for.
 std::string arrow_label(const event& one, std::size_t room);
-
-/// Columns that `text` (UTF-8) takes on a terminal, counting every character as one.
-std::size_t columns_of(std::string_view text);
 
 /// `text` with everything a terminal may not know replaced: for ASCII terminals.
 std::string to_ascii(std::string_view text);

@@ -33,6 +33,25 @@ std::optional<std::string> read_text(const fs::path& path) {
     return text.str();
 }
 
+/// The lines of a file as paragraphs: a line that goes on from the one before it, behind the two blanks of a
+/// list or, in a text without a list, behind none, is joined to it.
+std::string joined_lines(std::string_view text) {
+    std::string out;
+    std::string_view before;
+    while (!text.empty()) {
+        const auto end = std::min(text.find('\n'), text.size());
+        const auto line = text.substr(0, end);
+        const auto blanks = std::min(line.find_first_not_of(' '), line.size());
+        const bool plain = blanks == 0 && !line.empty() && !line.starts_with("- ");
+        const bool after_plain = !before.empty() && before.front() != ' ' && !before.starts_with("- ");
+        const bool goes_on = blanks == 2 || (plain && after_plain);
+        out += (out.empty() ? "" : goes_on ? " " : "\n") + std::string(line.substr(goes_on ? blanks : 0));
+        before = goes_on ? before : line;
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return out;
+}
+
 }  // namespace
 
 std::string labs_folder() {
@@ -106,9 +125,9 @@ std::optional<lesson_text> lesson_for(const std::string& scenario_file) {
     }
     const auto body = first == std::string::npos ? std::string() : text->substr(first + 1);
     const auto divide = body.find("\n---\n");
-    out.before = std::string(trimmed(std::string_view(body).substr(0, divide)));
+    out.before = joined_lines(trimmed(std::string_view(body).substr(0, divide)));
     if (divide != std::string::npos) {
-        out.after = std::string(trimmed(std::string_view(body).substr(divide + 5)));
+        out.after = joined_lines(trimmed(std::string_view(body).substr(divide + 5)));
     }
     return out;
 }

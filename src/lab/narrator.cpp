@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "lab/narrator.hpp"
 
+#include "core/display.hpp"
 #include "core/log_safe.hpp"
+#include "core/utf8.hpp"
 #include "lab/quantity.hpp"
 #include "lab/sentence.hpp"
 
@@ -11,8 +13,8 @@ namespace aperto::lab {
 
 std::string side_text(side one) { return one == side::client ? _("client") : _("server"); }
 
-std::string excerpt_text(const event& one, std::size_t most) {
-    const std::string_view bytes(one.excerpt.data(), std::min<std::size_t>(one.excerpt_size, most));
+std::string excerpt_text(const event& one) {
+    const std::string_view bytes(one.excerpt.data(), one.excerpt_size);
     const bool text = !bytes.empty() && std::all_of(bytes.begin(), bytes.end(), [](char c) {
         const auto byte = static_cast<unsigned char>(c);
         return byte >= 0x20 || byte == '\n' || byte == '\r' || byte == '\t';
@@ -20,45 +22,99 @@ std::string excerpt_text(const event& one, std::size_t most) {
     if (!text) {
         return {};
     }
-    const bool more = one.seen.payload > bytes.size();
-    return "\"" + log_safe(bytes) + (more ? "…\"" : "\"");
+    constexpr std::size_t columns_max = 36;
+    std::string shown;
+    for (auto rest = bytes.substr(0, utf8::complete_prefix(bytes)); !rest.empty();) {
+        const auto size = utf8::decode(rest.data(), rest.data() + rest.size()).size;
+        const auto next = log_safe(rest.substr(0, size));
+        if (display_width(shown) + display_width(next) > columns_max) {
+            return "\"" + shown + "…\"";
+        }
+        shown += next;
+        rest.remove_prefix(size);
+    }
+    return "\"" + shown + (one.seen.payload > bytes.size() ? "…\"" : "\"");
+}
+
+std::string narrator::missing_text(const event& one) const {
+    const auto fin = fin_at_.find({one.flow, other(one.from)});
+    if (fin != fin_at_.end() && fin->second == one.acknowledgement) {
+        return _("the FIN");
+    }
+    return sentence(_("byte {}"), number_text(one.acknowledgement));
+}
+
+std::string narrator::block_text(const event& one, std::size_t block) const {
+    const auto begin = one.sack[2 * block];
+    const auto end = one.sack[2 * block + 1];
+    const auto fin = fin_at_.find({one.flow, other(one.from)});
+    const bool with_fin = fin != fin_at_.end() && fin->second >= begin && fin->second < end;
+    const auto last = end - (with_fin ? 2 : 1);
+    std::string bytes;
+    if (begin < last) {
+        bytes = sentence(_("bytes {}–{}"), number_text(begin), number_text(last));
+    } else if (begin == last) {
+        bytes = sentence(_("byte {}"), number_text(begin));
+    }
+    return !with_fin       ? bytes
+           : bytes.empty() ? std::string(_("the FIN"))
+                           : sentence(_("{} and the FIN"), bytes);
 }
 
 void narrator::handshake(const event& one, std::vector<std::string>& out) {
-    const auto& seen = one.seen;
-    const auto who = side_text(one.from);
-    const auto mss = number_text(seen.options.mss.value_or(536));
+    if (!one.seen.has(tcp_flag::syn)) {
+        return;
+    }
+    follow_handshake(one);
     if (one.is(mark::retransmission)) {
         return;
     }
-    if (one.is_kind(kind::syn)) {
-        syn_sent_[one.flow] = one.sent;
-        out.push_back(
-            first("syn")
-                ? sentence(_("SYN: the {} asks to connect; it can take {} bytes at once, packets up to {}"),
-                           who, number_text(one.window), mss)
-                : sentence(_("asks to connect, packets up to {}"), mss));
-    } else if (one.is_kind(kind::syn_ack)) {
-        out.push_back(
-            first("syn-ack")
-                ? sentence(_("SYN/ACK: the {} accepts; it can take {} bytes at once, packets up to {}"), who,
-                           number_text(one.window), mss)
-                : sentence(_("accepts, packets up to {}"), mss));
+    // RFC 9293 3.7.1: what a side takes that announces nothing.
+    const unsigned unannounced = one.seen.source.is_v6 ? 1220 : 536;
+    const auto mss = number_text(one.seen.options.mss.value_or(static_cast<std::uint16_t>(unannounced)));
+    const auto window = number_text(one.window);
+    const bool answers = one.is_kind(kind::syn_ack);
+    if (first(answers ? "syn-ack" : "syn")) {
+        out.push_back(sentence(answers
+                                   ? _("SYN/ACK: the {} accepts; it takes segments of up to {} bytes (MSS), "
+                                       "{} bytes for now (window)")
+                                   : _("SYN: the {} asks to connect; it takes segments of up to {} bytes "
+                                       "(MSS), {} bytes for now (window)"),
+                               side_text(one.from), mss, window));
+    } else {
+        out.push_back(sentence(answers ? _("accepts, MSS {}") : _("asks to connect, MSS {}"), mss));
     }
-    if (seen.has(tcp_flag::syn)) {
-        std::string options;
-        if (seen.options.sack_permitted) {
-            options += " SACK";
-        }
-        if (seen.options.window_scale) {
-            options += fmt::format(" ×{}", 1U << std::min<unsigned>(*seen.options.window_scale, 14U));
-        }
-        if (seen.options.has_timestamps) {
-            options += " TS";
-        }
-        if (!options.empty()) {
-            out.push_back(options.substr(1));
-        }
+    options(one, out);
+}
+
+/// The options of a SYN under the names of their RFCs. The scale counts only once both have sent one (RFC
+/// 7323 2.2), and never for a SYN's own window.
+void narrator::options(const event& one, std::vector<std::string>& out) {
+    const auto& options = one.seen.options;
+    if (options.sack_permitted) {
+        out.emplace_back(_("SACK permitted"));
+    }
+    if (options.window_scale) {
+        const auto shift = std::min<unsigned>(*options.window_scale, 14U);
+        out.push_back(
+            one.is_kind(kind::syn_ack) && shift > 0 && first("scale")
+                ? sentence(_("window scale {}: its windows count in units of {} bytes from here on"), shift,
+                           number_text(std::uint64_t{1} << shift))
+                : sentence(_("window scale {}"), shift));
+    }
+    if (options.has_timestamps) {
+        out.emplace_back(_("timestamps"));
+    }
+}
+
+void narrator::follow_handshake(const event& one) {
+    auto& how = handshakes_[one.flow];
+    how.repeated = how.repeated || one.is(mark::retransmission);
+    if (one.is_kind(kind::syn) && !how.syn_sent) {
+        how.syn_sent = one.sent;
+    }
+    if (one.is_kind(kind::syn_ack) && one.end == fate::delivered && !how.answered) {
+        how.answered = one.arrived;
     }
 }
 
@@ -80,7 +136,7 @@ void narrator::repetition(const event& one, std::vector<std::string>& out) {
         out.push_back(
             first("fast")
                 ? sentence(
-                      _("SENT AGAIN after {}: duplicate ACKs and SACK tell that it is missing; no timeout "
+                      _("SENT AGAIN after {}: duplicate ACKs or SACK told that it is missing; no timeout "
                         "was needed (fast retransmit or RACK)"),
                       waited)
                 : sentence(_("SENT AGAIN after {} (fast retransmit or RACK)"), waited));
@@ -95,54 +151,52 @@ void narrator::repetition(const event& one, std::vector<std::string>& out) {
                           : sentence(_("SENT AGAIN, smaller")));
         break;
     case resend_cause::unknown:
-        out.push_back(sentence(_("SENT AGAIN after {}: fast retransmit or RACK/TLP"), waited));
+        out.push_back(sentence(
+            _("SENT AGAIN after {}: fast retransmit, RACK or TLP, not to be told apart from here"), waited));
         break;
     }
 }
 
 void narrator::acknowledgement(const event& one, std::vector<std::string>& out) {
     if (one.is(mark::duplicate_ack)) {
-        out.push_back(first("duplicate")
-                          ? sentence(_("duplicate ACK: something arrived, but byte {} is still missing"),
-                                     number_text(one.acknowledgement))
-                          : sentence(_("duplicate ACK #{}"), one.duplicate_ack_run));
+        out.push_back(
+            first("duplicate")
+                ? sentence(_("duplicate ACK: something arrived, but {} is still missing"), missing_text(one))
+                : sentence(_("duplicate ACK #{}"), one.duplicate_ack_run));
     }
     if (one.is(mark::dsack)) {
-        out.push_back(sentence(first("dsack")
-                                   ? _("D-SACK: bytes {}–{} came a second time; they are delivered once")
-                                   : _("D-SACK {}–{}"),
-                               number_text(one.sack[0]), number_text(one.sack[1] - 1)));
-    } else if (one.is(mark::sack)) {
-        std::string blocks;
-        for (std::size_t i = 0; i < one.seen.options.sack_count; ++i) {
-            blocks += fmt::format("{}{}–{}", i == 0 ? "" : ", ", number_text(one.sack[2 * i]),
-                                  number_text(one.sack[2 * i + 1] - 1));
-        }
         out.push_back(
-            sentence(first("sack") ? _("SACK: but bytes {} are already here") : _("SACK {}"), blocks));
+            sentence(first("dsack") ? _("D-SACK: came a second time, delivered once: {}") : _("D-SACK: {}"),
+                     block_text(one, 0)));
+    } else if (one.is(mark::sack)) {
+        std::vector<std::string> blocks;
+        for (std::size_t i = 0; i < one.seen.options.sack_count; ++i) {
+            blocks.push_back(block_text(one, i));
+        }
+        out.push_back(sentence(first("sack") ? _("SACK: already here: {}") : _("SACK: {}"),
+                               fmt::format("{}", fmt::join(blocks, ", "))));
     }
 }
 
 void narrator::window(const event& one, std::vector<std::string>& out) {
     if (one.is(mark::zero_window)) {
-        out.push_back(
-            first("zero-window")
-                ? sentence(_("ZERO WINDOW: the {} can take no more until it has read; the sender must wait"),
-                           side_text(one.from))
-                : sentence(_("zero window")));
+        out.push_back(first("zero-window") ? sentence(_("ZERO WINDOW: the {} can take no more until its "
+                                                        "program has read; the sender must wait"),
+                                                      side_text(one.from))
+                                           : sentence(_("zero window")));
     }
     if (one.is(mark::probe)) {
         out.push_back(first("probe") ? sentence(_("window probe: is there room again?"))
                                      : sentence(_("window probe")));
     }
     if (one.is(mark::window_update)) {
-        out.push_back(first("update") ? sentence(_("window update: there is room again, {} bytes"),
-                                                 number_text(one.window))
+        out.push_back(first("update") ? counted("window update: there is room for {} byte",
+                                                "window update: there is room for {} bytes", one.window)
                                       : sentence(_("window update")));
     }
     if (one.is(mark::window_full)) {
-        out.push_back(first("full") ? sentence(_("fills the window: the sender must now wait for room"))
-                                    : sentence(_("window full")));
+        out.push_back(first("full") ? sentence(_("fills the window: the sender must now wait for an ACK"))
+                                    : sentence(_("fills the window")));
     }
     if (one.is(mark::keepalive)) {
         out.push_back(sentence(_("keepalive: are you still there?")));
@@ -212,14 +266,15 @@ void narrator::faults(const event& one, std::vector<std::string>& out) {
                                one.copy_of));
     }
     if (one.struck(fault::made_by_wire)) {
-        out.push_back(
-            sentence(_("ICMP: the wire says: too large, at most {} bytes"), number_text(one.seen.icmp_mtu)));
+        out.push_back(sentence(_("ICMP: the wire says: too large, packets of up to {} bytes pass (MTU)"),
+                               number_text(one.seen.icmp_mtu)));
     }
     if (one.struck(fault::corrupted)) {
-        out.push_back(first("corrupted") ? sentence(_("DAMAGED on the wire (bit {}): the checksum does not "
-                                                      "fit, the receiver throws it away"),
-                                                    one.corrupt_bit)
-                                         : sentence(_("damaged (bit {})"), one.corrupt_bit));
+        out.push_back(one.is(mark::bad_checksum) && first("corrupted")
+                          ? sentence(_("DAMAGED on the wire (bit {}): the checksum does not "
+                                       "fit, the receiver throws it away"),
+                                     one.corrupt_bit)
+                          : sentence(_("damaged (bit {})"), one.corrupt_bit));
     }
     if (one.struck(fault::held)) {
         out.push_back(sentence(_("held back: {}"), rule_text(one)));
@@ -239,8 +294,9 @@ void narrator::data(const event& one, std::vector<std::string>& out) {
     const auto text = excerpt_text(one);
     const auto key = one.from == side::client ? "data-client" : "data-server";
     if (first(key)) {
-        out.push_back(sentence(_("data: {} bytes of the {}'s stream, which begins with byte 1"),
-                               number_text(one.seen.payload), side_text(one.from)));
+        out.push_back(counted("data: {} byte of the {}'s stream, whose first byte has the number 1",
+                              "data: {} bytes of the {}'s stream, whose first byte has the number 1",
+                              one.seen.payload, side_text(one.from)));
     }
     if (!text.empty()) {
         out.push_back(text);
@@ -258,20 +314,49 @@ void narrator::ending(const event& one, std::vector<std::string>& out) {
         out.push_back(
             sentence(first("rst") ? _("RST: the {} breaks the connection off") : _("reset by the {}"), who));
     }
-    const bool third = one.end == fate::delivered && one.is_kind(kind::ack) && syn_sent_.contains(one.flow) &&
+    const auto how = handshakes_.find(one.flow);
+    const bool third = one.end == fate::delivered && one.is_kind(kind::ack) && how != handshakes_.end() &&
                        one.sequence == 1 && one.acknowledgement == 1;
     if (third && connected_.insert(one.flow).second) {
-        // From the first SYN on: where one was lost, it is much more than round trips.
-        out.push_back(sentence(_("ACK: connected; the handshake took {}"),
-                               duration_text(one.arrived - syn_sent_[one.flow])));
+        out.push_back(connected_text(one, how->second));
     } else if (one.is_kind(kind::ack) && one.acknowledgement > 1 &&
-               !one.is(mark::duplicate_ack | mark::window_update | mark::dsack) && first("ack")) {
+               !one.is(mark::duplicate_ack | mark::window_update | mark::dsack)) {
+        acknowledged(one, out);
+    }
+}
+
+/// A round trip is told of a handshake alone in which nothing was sent again: of a segment that was sent
+/// twice nobody knows which one was answered (Karn's algorithm, RFC 6298 3).
+std::string narrator::connected_text(const event& one, const began& how) const {
+    if (!how.syn_sent || !how.answered) {
+        return _("ACK: connected");
+    }
+    return how.repeated
+               ? sentence(_("ACK: connected {} after the first SYN; what was sent again gives no round "
+                            "trip (Karn's algorithm)"),
+                          duration_text(one.sent - *how.syn_sent))
+               : sentence(_("ACK: connected; the round trip took {}"),
+                          duration_text(*how.answered - *how.syn_sent));
+}
+
+/// What an acknowledgement number says: the number of the next byte awaited; the FIN takes one too (RFC 9293
+/// 3.4).
+void narrator::acknowledged(const event& one, std::vector<std::string>& out) {
+    const auto fin = fin_at_.find({one.flow, other(one.from)});
+    if (fin != fin_at_.end() && one.acknowledgement == fin->second + 1) {
+        if (first("ack-fin")) {
+            out.emplace_back(_("ACK: everything has arrived, and the FIN, which takes a number like a byte"));
+        }
+    } else if (first("ack")) {
         out.push_back(
             sentence(_("ACK: everything before byte {} has arrived"), number_text(one.acknowledgement)));
     }
 }
 
 std::string narrator::about(const event& one) {
+    if (one.seen.is_tcp && one.seen.has(tcp_flag::fin)) {
+        fin_at_[{one.flow, one.from}] = one.end_sequence - 1;
+    }
     std::vector<std::string> parts;
     handshake(one, parts);
     repetition(one, parts);

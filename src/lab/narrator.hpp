@@ -4,6 +4,7 @@
 #include "lab/link.hpp"
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -24,6 +25,20 @@ public:
 
 private:
     bool first(const char* what) { return told_.insert(what).second; }
+    /// How a connection began, as far as it was seen.
+    struct began {
+        std::optional<instant> syn_sent;  ///< the first one
+        std::optional<instant> answered;  ///< the first SYN/ACK reached the client
+        bool repeated = false;            ///< one of the two was sent again
+    };
+
+    void follow_handshake(const event& one);
+    std::string connected_text(const event& one, const began& how) const;
+    void acknowledged(const event& one, std::vector<std::string>& out);
+    void options(const event& one, std::vector<std::string>& out);
+    /// What the acknowledgement number awaits, and what a SACK block covers: bytes, or the FIN.
+    std::string missing_text(const event& one) const;
+    std::string block_text(const event& one, std::size_t block) const;
     void handshake(const event& one, std::vector<std::string>& out);
     void repetition(const event& one, std::vector<std::string>& out);
     void acknowledgement(const event& one, std::vector<std::string>& out);
@@ -37,13 +52,15 @@ private:
     const std::vector<named_fault>* named_;
     std::set<std::string> told_;
     std::set<std::uint32_t> connected_;
-    std::map<std::uint32_t, instant> syn_sent_;
+    std::map<std::uint32_t, began> handshakes_;
+    std::map<std::pair<std::uint32_t, side>, std::uint64_t> fin_at_;  ///< the number of each side's FIN
 };
 
 /// "client" or "server" in the reader's language.
 std::string side_text(side one);
 
-/// The payload's first bytes in quotes when they are text, safe for a terminal; empty when they are not.
-std::string excerpt_text(const event& one, std::size_t most = 40);
+/// The payload's first characters in quotes when they are text, safe for a terminal and, in ASCII too, at
+/// most 41 columns wide; empty when they are not.
+std::string excerpt_text(const event& one);
 
 }  // namespace aperto::lab

@@ -97,7 +97,9 @@ void page_data::write(const std::string& path, const run_report& report,
         summary += fmt::format("{} {}   {}\n", one.holds ? "✓" : "✗", one.text, one.evidence);
     }
     if (left_out_ > 0) {
-        summary += sentence(_("{} more packets are not on this page"), left_out_) + "\n";
+        summary +=
+            counted("{} more packet is not on this page", "{} more packets are not on this page", left_out_) +
+            "\n";
     }
     std::istringstream lines(summary);
     for (std::string line; std::getline(lines, line);) {

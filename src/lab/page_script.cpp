@@ -73,7 +73,8 @@ function lines(text) {                            // at most two, broken between
   const most = Math.floor((width - wordsAt - 50) / letter);
   if (text.length <= most) return [text];
   const cut = text.lastIndexOf(' ', most), first = text.slice(0, cut > 0 ? cut : most), rest = text.slice(first.length).trim();
-  return [first, rest.length <= most ? rest : rest.slice(0, most - 1) + '…'];
+  const end = rest.lastIndexOf(' ', most - 2);
+  return [first, rest.length <= most ? rest : rest.slice(0, end > 0 ? end : most - 2) + ' …'];
 }
 function arrow(x1, y1, x2, y2) {
   const slant = Math.atan2(y2 - y1, x2 - x1), tip = a => `${x2 - 9 * Math.cos(slant + a)},${y2 - 9 * Math.sin(slant + a)}`;

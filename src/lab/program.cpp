@@ -85,8 +85,8 @@ std::vector<std::string> lesson(side which) {
 program read_program(side which, const std::string& command) {
     constexpr std::size_t command_max = 50'000;  // it travels to its host in one message
     if (command.size() > command_max) {
-        throw bad_input(sentence(_("a command of {} bytes is too long; the most is {}"),
-                                 number_text(command.size()), number_text(command_max)));
+        throw bad_input(sentence(_("a command of {} is too long; the most is {}"), size_text(command.size()),
+                                 size_text(command_max)));
     }
     program out{command, {}, false};
     if (command.empty()) {

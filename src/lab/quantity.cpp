@@ -2,6 +2,7 @@
 #include "lab/quantity.hpp"
 
 #include "core/i18n.hpp"
+#include "core/number_text.hpp"
 #include "lab/bad_input.hpp"
 
 #include <fmt/format.h>
@@ -77,7 +78,7 @@ duration parse_duration(std::string_view text) {
     constexpr double day = 86'400e9;
     const auto value = read(text, units);
     if (!value || *value > day) {
-        refuse(_("'{}' is not a duration; write 50ms, 1.5s or 20us"), text);
+        refuse(_("'{}' is not a duration; write 50ms, 1.5s or 20us, at most a day"), text);
     }
     return duration(std::llround(*value));
 }
@@ -103,7 +104,7 @@ std::uint64_t parse_rate(std::string_view text) {
     constexpr double most = 1e12;
     const auto value = read(text, units);
     if (!value || *value < 1 || *value > most) {
-        refuse(_("'{}' is not a rate; write 512kbit, 10mbit or 1gbit"), text);
+        refuse(_("'{}' is not a rate; write 512kbit, 10mbit or 1gbit, from 1bit to 1000gbit"), text);
     }
     return static_cast<std::uint64_t>(std::llround(*value));
 }
@@ -123,7 +124,7 @@ std::uint64_t parse_size(std::string_view text) {
     constexpr double most = 1e15;
     const auto value = read(text, units);
     if (!value || *value > most) {
-        refuse(_("'{}' is not a size; write 1500, 64kB or 1MiB"), text);
+        refuse(_("'{}' is not a size; write 1500, 64kB or 1MiB, at most 1000000GB"), text);
     }
     return static_cast<std::uint64_t>(std::llround(*value));
 }
@@ -151,45 +152,21 @@ bool parse_switch(std::string_view text) {
     refuse(_("'{}' is neither true nor false"), text);
 }
 
-std::string number_text(std::uint64_t value) {
-    // TRANSLATORS: only the character between the digits matters: what groups thousands in your language.
-    const std::string_view pattern = _("1,000");
-    auto digits = std::to_string(value);
-    if (pattern.size() < 5) {
-        return digits;
-    }
-    const auto mark = pattern.substr(1, pattern.size() - 4);
-    for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3) {
-        digits.insert(static_cast<std::size_t>(at), mark);
-    }
-    return digits;
-}
-
 namespace {
 
-/// `value` with `places` digits after the language's decimal mark.
-std::string decimal_text(double value, int places) {
-    // TRANSLATORS: only the character between the digits matters: the decimal mark of your language.
-    const std::string_view pattern = _("0.5");
-    auto text = fmt::format("{:.{}f}", value, places);
-    const auto dot = text.find('.');
-    if (pattern.size() >= 3 && dot != std::string::npos) {
-        text.replace(dot, 1, pattern.substr(1, pattern.size() - 2));
-    }
-    return text;
-}
-
 /// Three significant digits, without an exponent.
-std::string decimal_text(double value) { return decimal_text(value, value >= 100 ? 0 : value >= 10 ? 1 : 2); }
+std::string significant_text(double value) {
+    return decimal_text(value, value >= 100 ? 0 : value >= 10 ? 1 : 2);
+}
 
 std::string with_unit(double value, std::initializer_list<unit> units) {
     for (const auto& [name, factor] : units) {
         if (value >= factor * 0.9995) {
-            return fmt::format("{} {}", decimal_text(value / factor), name);
+            return fmt::format("{} {}", significant_text(value / factor), name);
         }
     }
     const auto& [name, factor] = *(units.end() - 1);
-    return fmt::format("{} {}", decimal_text(value / factor), name);
+    return fmt::format("{} {}", significant_text(value / factor), name);
 }
 
 }  // namespace

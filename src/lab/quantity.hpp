@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "core/number_text.hpp"
 #include "lab/event.hpp"
 
 #include <string>
@@ -17,8 +18,7 @@ std::uint64_t parse_size(std::string_view text);  ///< "1500", "64k", "50MB", "1
 std::uint64_t parse_count(std::string_view text, std::uint64_t least, std::uint64_t most);
 bool parse_switch(std::string_view text);  ///< "true", "yes", "on", "false", "no", "off"
 
-/// For people, in their language's notation: "1,460", "204.97 ms", "1.5 MB", "12.5 Mbit/s".
-std::string number_text(std::uint64_t value);
+/// For people, in their language's notation: "205 ms", "1.5 MB", "12.5 Mbit/s".
 std::string duration_text(duration value);
 std::string size_text(std::uint64_t bytes);
 std::string rate_text(double bits_per_second);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "lab/show.hpp"
 
+#include "core/display.hpp"
 #include "core/log_safe.hpp"
 #include "lab/json_lines.hpp"
 #include "lab/quantity.hpp"
@@ -17,6 +18,14 @@ namespace {
 
 constexpr std::uint64_t first_rungs = 120;  ///< of a run that are all drawn
 constexpr std::uint64_t rungs_max = 1000;   ///< and of what is out of the ordinary
+
+/// The sign at the beginning of a verdict's line in green or red.
+std::string coloured_sign(const std::string& line, bool holds) {
+    const auto begin = line.find_first_not_of(' ');
+    const auto end = line.find(' ', begin);
+    return fmt::format("{}{}{}\033[0m{}", line.substr(0, begin), holds ? "\033[32m" : "\033[31m",
+                       line.substr(begin, end - begin), line.substr(end));
+}
 
 /// What is shown and kept of a program's output; expectations see all of it.
 constexpr std::uint64_t lines_shown_max = 100'000;
@@ -80,7 +89,7 @@ void show::hear(side whose, const std::string& line) {
     }
     ++shown.lines;
     shown.bytes += line.size() + 1;
-    print(fmt::format("{:<7}{} {}\n", side_text(whose), plan_.style.ascii ? "|" : "│", log_safe(line)));
+    print_output(whose, log_safe(line));
     if (has_json()) {
         write_json(fmt::format(R"({{"event":"output","from":"{}","text":{}}})", side_name(whose),
                                json_string(line)));
@@ -93,10 +102,9 @@ void show::tell_what_was_cut() {
         if (shown.lines_cut == 0) {
             continue;
         }
-        print(fmt::format("{:<7}{} {}\n", side_text(whose), plan_.style.ascii ? "|" : "│",
-                          sentence(plural("… and {} more line that is not shown ({})",
-                                          "… and {} more lines that are not shown ({})", shown.lines_cut),
-                                   number_text(shown.lines_cut), size_text(shown.bytes_cut))));
+        print_output(whose, counted("… and {} more line that is not shown ({})",
+                                    "… and {} more lines that are not shown ({})", shown.lines_cut,
+                                    size_text(shown.bytes_cut)));
         if (has_json()) {
             write_json(fmt::format(R"({{"event":"output","from":"{}","lines_cut":{},"bytes_cut":{}}})",
                                    side_name(whose), shown.lines_cut, shown.bytes_cut));
@@ -118,17 +126,28 @@ void show::begin(const std::vector<std::string>& missing) {
                         run_.wire.seed, json_string(run_.server_program.text),
                         json_string(run_.client_program.text), settings));
     }
-    print(sentence(_("server: {}"), log_safe(run_.server_program.text)) + "\n" +
-          sentence(_("client: {}"), log_safe(run_.client_program.text)) + "\n" +
-          sentence(_("seed {}"), run_.wire.seed) + "\n");
+    say(sentence(_("server: {}"), log_safe(run_.server_program.text)) + "\n" +
+            sentence(_("client: {}"), log_safe(run_.client_program.text)) + "\n" +
+            sentence(_("seed {}"), run_.wire.seed) + "\n",
+        2);
     if (plan_.detail != ladder_detail::none) {
-        print(ladder_.heading());
+        say(ladder_.heading());
     }
 }
 
+/// A line of a program behind its name; both names take the room of the longer one.
+void show::print_output(side whose, const std::string& text) {
+    const auto name = side_text(whose);
+    const auto room = std::max(display_width(name), display_width(side_text(other(whose)))) + 1;
+    const auto head = name + std::string(room - display_width(name), ' ') + "│ ";
+    say(head + text + "\n", display_width(head));
+}
+
+void show::say(const std::string& text, std::size_t indent) { print(plan_.style.fitted(text, indent)); }
+
 void show::print(const std::string& text) {
     if (plan_.json_path != "-") {
-        out_.write(plan_.style.ascii ? to_ascii(text) : text);
+        out_.write(text);
     }
 }
 
@@ -166,24 +185,29 @@ void show::draw(const event& one) {
         return;
     }
     if (folded_ > 0) {
-        print(ladder_.gap(folded_));
+        say(ladder_.gap(folded_));
         folded_ = 0;
     }
     print(ladder_.rung(one));
     ++drawn_;
 }
 
+/// The evidence beside each sentence or, where some line would be too wide for that, below it.
 void show::print_verdicts(const std::vector<verdict>& verdicts) {
+    constexpr std::size_t sign_columns = 4;
     std::size_t width = 0;
+    std::size_t widest = 0;
     for (const auto& one : verdicts) {
-        width = std::max(width, columns_of(one.text));
+        width = std::max(width, display_width(one.text));
+        widest = std::max(widest, display_width(log_safe(one.evidence)));
     }
+    const bool beside = !plan_.style.wraps || sign_columns + width + 3 + widest <= plan_.style.columns;
     for (const auto& one : verdicts) {
-        const auto fill = std::string(width - columns_of(one.text), ' ');
-        const char* sign = one.holds ? "✓" : "✗";
-        const char* colour = !plan_.style.colour ? "" : one.holds ? "\033[32m" : "\033[31m";
-        print(fmt::format("  {}{}{} {}{}   {}\n", colour, sign, plan_.style.colour ? "\033[0m" : "", one.text,
-                          fill, log_safe(one.evidence)));
+        const auto evidence = beside ? std::string(width - display_width(one.text) + 3, ' ') : "\n      ";
+        const auto line = plan_.style.fitted(
+            fmt::format("  {} {}{}{}\n", one.holds ? "✓" : "✗", one.text, evidence, log_safe(one.evidence)),
+            sign_columns + 2);
+        print(plan_.style.colour ? coloured_sign(line, one.holds) : line);
     }
 }
 
@@ -194,11 +218,11 @@ std::vector<verdict> show::finish(const run_report& report) {
     }
     tell_what_was_cut();
     if (folded_ > 0 && plan_.detail != ladder_detail::none) {
-        print(ladder_.gap(folded_));
+        say(ladder_.gap(folded_));
     }
-    print("\n" + summary_text(report));
+    say("\n" + summary_text(report), summary_indent);
     if (run_.ask_kernel) {
-        print("\n" + timer_table(report));
+        say("\n" + timer_table(report));
     }
     if (!verdicts.empty()) {
         print("\n");

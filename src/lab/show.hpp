@@ -42,7 +42,7 @@ public:
     show(show_plan plan, const run_plan& run, std::vector<expectation> expected);
 
     run_watcher watcher();
-    /// On standard output, where JSON does not stand.
+    /// On standard output, where JSON does not stand; as it is.
     void print(const std::string& text);
     /// Writes the rest of the files and prints the summary. Returns the verdicts.
     std::vector<verdict> finish(const run_report& report);
@@ -53,6 +53,9 @@ public:
 private:
     void see(const seen_packet& one);
     void draw(const event& one);
+    /// Made to fit the terminal; lines that are broken go on behind `indent` blanks.
+    void say(const std::string& text, std::size_t indent = 0);
+    void print_output(side whose, const std::string& text);
     void hear(side whose, const std::string& line);
     void tell_what_was_cut();
     void write_json(const std::string& object);

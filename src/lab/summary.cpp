@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "lab/summary.hpp"
 
+#include "core/display.hpp"
 #include "lab/json_lines.hpp"
-#include "lab/ladder.hpp"
 #include "lab/narrator.hpp"
 #include "lab/quantity.hpp"
 #include "lab/sentence.hpp"
@@ -17,8 +17,8 @@ constexpr std::size_t flows_shown_max = 5;
 
 std::string row(const char* name, const std::string& text) {
     const std::string head = name;
-    const auto columns = columns_of(head);
-    return head + std::string(columns < 15 ? 15 - columns : 1, ' ') + text + "\n";
+    const auto columns = display_width(head);
+    return head + std::string(columns < summary_indent ? summary_indent - columns : 1, ' ') + text + "\n";
 }
 
 std::string joined(const std::vector<std::string>& parts) {
@@ -31,17 +31,18 @@ std::string handshake_row(const flow& one) {
         parts.emplace_back(one.syn_sent ? _("no: the handshake did not complete")
                                         : _("its beginning was not seen"));
     } else {
-        parts.push_back(sentence(_("yes, {} asked"), side_text(one.opened_by)));
-        if (one.syn_sent) {
-            parts.push_back(
-                sentence(_("the handshake took {}"), duration_text(*one.established - *one.syn_sent)));
+        parts.push_back(sentence(_("yes, the {} asked"), side_text(one.opened_by)));
+        if (one.syn_sent && one.syn_ack_arrived) {
+            parts.push_back(sentence(
+                one.handshake_repeated ? _("{} from the first SYN to its answer") : _("round trip {}"),
+                duration_text(*one.syn_ack_arrived - *one.syn_sent)));
         }
     }
     const auto& client = one.half(side::client);
     const auto& server = one.half(side::server);
     if (client.mss && server.mss) {
-        parts.push_back(sentence(_("packets up to {} B to the server, {} B to the client"),
-                                 number_text(*server.mss), number_text(*client.mss)));
+        parts.push_back(sentence(_("MSS {} B to the server, {} B to the client"), number_text(*server.mss),
+                                 number_text(*client.mss)));
     }
     if (client.sack_permitted && server.sack_permitted) {
         parts.emplace_back("SACK");
@@ -54,12 +55,14 @@ std::string order_row(const flow& one) {
     for (const auto from : {side::client, side::server}) {
         const auto& half = one.half(from);
         if (half.arrived_out_of_order > 0) {
-            parts.push_back(sentence(_("{} from the {} arrived out of order and were put in order"),
-                                     number_text(half.arrived_out_of_order), side_text(from)));
+            parts.push_back(counted("{} segment from the {} arrived out of order and was put in order",
+                                    "{} segments from the {} arrived out of order and were put in order",
+                                    half.arrived_out_of_order, side_text(from)));
         }
         if (half.arrived_again > 0) {
-            parts.push_back(sentence(_("{} from the {} arrived a second time and were delivered once"),
-                                     number_text(half.arrived_again), side_text(from)));
+            parts.push_back(counted("{} segment from the {} arrived a second time and was delivered once",
+                                    "{} segments from the {} arrived a second time and were delivered once",
+                                    half.arrived_again, side_text(from)));
         }
     }
     return row(_("in order"),
@@ -137,14 +140,13 @@ std::string window_row(const flow& one) {
     for (const auto from : {side::client, side::server}) {
         const auto& half = one.half(from);
         if (half.zero_window_episodes > 0) {
-            parts.push_back(
-                sentence(plural("the {}'s window was full {} time, {} in all",
-                                "the {}'s window was full {} times, {} in all", half.zero_window_episodes),
-                         side_text(from), half.zero_window_episodes, duration_text(half.time_closed)));
+            parts.push_back(counted("the {1}'s window went to zero {0} time, for {2}",
+                                    "the {1}'s window went to zero {0} times, for {2} in all",
+                                    half.zero_window_episodes, side_text(from),
+                                    duration_text(half.time_closed)));
         }
     }
-    return row(_("never too much"),
-               parts.empty() ? std::string(_("no window was ever full")) : joined(parts));
+    return row(_("never too much"), parts.empty() ? std::string(_("no window went to zero")) : joined(parts));
 }
 
 std::string flow_text(const flow& one, bool several) {
@@ -174,9 +176,8 @@ std::string losses_row(const run_report& report) {
     constexpr std::array<const char*, 7> faults{N_("damaged"),           N_("duplicated"), "",
                                                 N_("held back by name"), N_("held back"),  N_("CE-marked"),
                                                 N_("ICMP by the wire")};
-    std::vector<std::string> parts{
-        sentence(plural("{} packet", "{} packets", report.packets), number_text(report.packets)),
-        sentence(plural("{} lost", "{} lost", report.lost()), number_text(report.lost()))};
+    std::vector<std::string> parts{counted("{} packet", "{} packets", report.packets),
+                                   counted("{} lost", "{} lost", report.lost())};
     for (std::size_t i = 1; i < names.size(); ++i) {
         if (report.lost_by[i] > 0) {
             parts.push_back(fmt::format("{} {}", number_text(report.lost_by[i]), _(names[i])));
@@ -193,14 +194,13 @@ std::string losses_row(const run_report& report) {
 std::string wire_row(const run_report& report) {
     const auto added = sentence(_("the wire added {} (p50) {} (p99)"), duration_text(report.added_median),
                                 duration_text(report.added_p99));
-    const auto dropped = report.dropped_at_tun[0] + report.dropped_at_tun[1];
     if (!report.wire_failed()) {
-        return added + " · " + _("dropped nothing it was not told to") + "\n";
+        return added + " · " + _("no packet was lost at the TUN devices") + "\n";
     }
     return added + "\n" +
-           sentence(
-               _("THE RUN DOES NOT COUNT: the kernel dropped {} packets at a full TUN queue and refused {}"),
-               number_text(dropped), number_text(report.refused)) +
+           counted("THE RUN DOES NOT COUNT: at the TUN devices the kernel dropped {} packet and refused {}",
+                   "THE RUN DOES NOT COUNT: at the TUN devices the kernel dropped {} packets and refused {}",
+                   report.dropped_at_tun[0] + report.dropped_at_tun[1], number_text(report.refused)) +
            "\n";
 }
 
@@ -211,9 +211,9 @@ std::string summary_text(const run_report& report) {
     std::size_t shown = 0;
     for (const auto& one : report.flows) {
         if (shown++ == flows_shown_max) {
-            out +=
-                sentence(_("… and {} more connections"), number_text(report.flows.size() - flows_shown_max)) +
-                "\n";
+            out += counted("… and {} more connection", "… and {} more connections",
+                           report.flows.size() - flows_shown_max) +
+                   "\n";
             break;
         }
         out += flow_text(one, report.flows.size() > 1);
@@ -278,9 +278,11 @@ std::string timer_table(const run_report& report, std::size_t rows_max) {
                          ? side::client
                          : side::server;
     const auto& steps = one.half(who).timer_steps;
-    auto out = sentence(_("the {}'s timer, in ms: RFC 6298 from what the wire saw, beside the kernel's own"),
-                        side_text(who)) +
-               "\n";
+    auto out =
+        sentence(_("the {}'s timer, in ms: as RFC 6298 computes it from what the wire saw, its minimum of "
+                   "1 s left out, beside the kernel's own"),
+                 side_text(who)) +
+        "\n";
     out += fmt::format("{:>10}{:>10}{:>10}{:>10}{:>10}{:>14}{:>12}\n", "t", "RTT", "SRTT", "RTTVAR", "RTO",
                        "kernel SRTT", "kernel RTO");
     const auto stride =

@@ -30,18 +30,16 @@ void need_files(std::size_t connections) {
     ::setrlimit(RLIMIT_NOFILE, &limit);
     if (connections + files_of_our_own <= limit.rlim_cur) return;
     throw error(std::make_error_code(std::errc::too_many_files_open), "open",
-                std::to_string(connections) + " connections",
-                "This process may open " + std::to_string(limit.rlim_cur) + " files: see ulimit -Hn.");
+                std::to_string(connections) + " connections");
 }
 
 }  // namespace
 
-generator::generator(const plan& what, progress_listener listener, const std::atomic<bool>* stop)
+generator::generator(const plan& what, progress_listener listener)
     : plan_((check(what), need_files(what.connections + what.idle_connections), what)),
       listener_(std::move(listener)),
-      stop_(stop),
       target_(what),
-      tape_(what.framing, what.size, what.expect),
+      tape_(what),
       events_(events_a_turn),
       buffer_(buffer_size),
       links_(what.connections + what.idle_connections),
@@ -61,7 +59,8 @@ generator::~generator() {
     if (epoll_ >= 0) ::close(epoll_);
 }
 
-outcome generator::run() {
+outcome generator::run(const std::atomic<bool>* stop) {
+    stop_ = stop;
     outcome_.target = target_.name();
     outcome_.sources = target_.sources();
     now_ns_ = load::now_ns();
@@ -73,62 +72,67 @@ outcome generator::run() {
     if (const auto memory = server_ ? server_->read_memory() : std::nullopt) {
         outcome_.server_memory_idle = memory->resident;
     }
-    if (!plan_.per_message_connection) open_all();
+    if (!plan_.per_message_connection) open_range(0, plan_.connections);
     if (const auto memory = server_ ? server_->read_memory() : std::nullopt) {
         outcome_.server_memory_connected = memory->resident;
     }
+    load_and_measure();
+    wait_for_late_replies();
+    close_books();
+    return std::move(outcome_);
+}
+
+void generator::load_and_measure() {
+    if (over()) return;  // it came to nothing while connecting
     asking_ = true;
+    requests_end_ = plan_.requests == 0 ? UINT64_MAX : plan_.requests;
     if (plan_.warm_up.count() == 0) begin_window();
     now_ns_ = rate_began_ns_ = load::now_ns();  // after the window's start, which then holds every due time
-    for (std::size_t i = 0; i < plan_.connections; ++i) {
+    for (std::size_t i = 0; i < plan_.connections && !over(); ++i) {
         begin_requests(i);
     }
     if (!in_window_) {
         load_until(now_ns_ + plan_.warm_up.count());
         begin_window();
     }
-    const bool timed = plan_.duration.count() > 0;
-    load_until(timed ? window_began_ns_ + plan_.duration.count() : INT64_MAX);
-    end_window();
-    wait_for_late_replies();
-    return std::move(outcome_);
+    if (!over()) {
+        const bool timed = plan_.duration.count() > 0;
+        load_until(timed ? window_began_ns_ + plan_.duration.count() : INT64_MAX);
+        measure_window();
+    }
+    asking_ = in_window_ = false;
+    requests_end_ = interval_ns_ > 0 ? std::min(requests_end_, next_due_) : 0;
 }
 
 void generator::open_idle() {
-    for (std::size_t i = plan_.connections; i < links_.size() && !stopped(); ++i) {
+    for (std::size_t i = plan_.connections; i < links_.size(); ++i) {
         links_[i].idle = true;
-        open(i);
-        while (connecting_ >= connecting_max) {
-            turn(INT64_MAX);
-        }
     }
-    while (connecting_ > 0 || !reopen_.empty()) {
-        turn(INT64_MAX);
-    }
+    open_range(plan_.connections, links_.size());
 }
 
-void generator::open_all() {
-    for (std::size_t i = 0; i < plan_.connections && !stopped(); ++i) {
+void generator::open_range(std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end && !over(); ++i) {
         open(i);
-        while (connecting_ >= connecting_max) {
+        while ((connecting_ >= connecting_max || no_port_since_ns_ != 0) && !over()) {
             turn(INT64_MAX);
         }
     }
-    while ((connecting_ > 0 || !reopen_.empty()) && !stopped()) {
+    while ((connecting_ > 0 || !reopen_.empty()) && !over()) {
         turn(INT64_MAX);
     }
 }
 
 void generator::load_until(std::int64_t end_ns) {
-    while (now_ns_ < end_ns && !stopped() && !outcome_.wrong && !enough()) {
+    while (now_ns_ < end_ns && !over() && !enough()) {
         turn(end_ns);
         if (end_ns == INT64_MAX && silent_too_long()) return;
     }
 }
 
-// A run without a duration ends all the same when nothing comes back any more.
+// A run without a duration ends all the same when nothing that was asked for comes back any more.
 bool generator::silent_too_long() noexcept {
-    if (heard_ || heard_ns_ == 0) heard_ns_ = now_ns_;
+    if (heard_ || heard_ns_ == 0 || in_flight_ == 0) heard_ns_ = now_ns_;
     heard_ = false;
     return now_ns_ - heard_ns_ > plan_.patience.count();
 }
@@ -149,11 +153,8 @@ void generator::begin_window() {
     told_answers_ = 0;
 }
 
-void generator::end_window() {
+void generator::measure_window() {
     now_ns_ = load::now_ns();
-    in_window_ = false;
-    asking_ = false;
-    outcome_.interrupted = stopped();
     outcome_.elapsed_ns = now_ns_ - window_began_ns_;
     const own_usage own = own_usage::read();
     outcome_.own_cpu_ns = own.cpu_ns - own_began_.cpu_ns;
@@ -167,26 +168,52 @@ void generator::end_window() {
     }
 }
 
-// A request that was sent in the window belongs to it, above all when its reply is late.
+// A request that was due or sent in the window belongs to it, above all when its reply is late.
 void generator::wait_for_late_replies() {
     const std::int64_t end_ns = now_ns_ + plan_.patience.count();
-    while (in_flight_ > 0 && now_ns_ < end_ns && !stopped() && !outcome_.wrong) {
+    while ((in_flight_ > 0 || unsent_due() > 0) && now_ns_ < end_ns && !over()) {
         turn(end_ns);
     }
-    if (!outcome_.wrong && !stopped()) outcome_.unanswered += in_flight_;
+}
+
+// Open loop: requests that were due when it was last looked and have found no room on their connection yet.
+std::uint64_t generator::unsent_due() const noexcept {
+    const std::uint64_t due = std::min(next_due_, requests_end_);
+    std::uint64_t unsent = 0;
+    for (std::size_t i = 0; i < plan_.connections; ++i) {
+        const std::uint64_t own = due / plan_.connections + (i < due % plan_.connections ? 1 : 0);
+        unsent += own - std::min(own, links_[i].begun);
+    }
+    return unsent;
+}
+
+// Who was asked and has not answered had its time, unless the run ended before that.
+void generator::close_books() noexcept {
+    outcome_.interrupted = stopped();
+    outcome_.unsent += unsent_due();
+    std::uint64_t& unanswered = over() ? outcome_.in_flight_at_end : outcome_.unanswered;
+    for (const link& each : links_) {
+        const std::uint64_t unsent = unsent_of(each);
+        outcome_.unsent += unsent;
+        unanswered += each.begun - each.done - unsent;
+    }
 }
 
 void generator::turn(std::int64_t end_ns) {
     std::int64_t until_ns = std::min(end_ns, next_tell_ns_);
     if (!reopen_.empty()) until_ns = std::min(until_ns, reopen_.front().when_ns);
+    if (!connects_.empty()) until_ns = std::min(until_ns, connects_.front().when_ns + plan_.patience.count());
     if (interval_ns_ > 0 && asking_) {
         until_ns = std::min(until_ns, due_ns(next_due_));
     }
+    if (!unfinished_.empty()) until_ns = 0;
     const int count = wait(until_ns);
     now_ns_ = load::now_ns();
-    for (int i = 0; i < count && !outcome_.wrong; ++i) {
+    for (int i = 0; i < count && !over(); ++i) {
         handle(events_[static_cast<std::size_t>(i)]);
     }
+    go_on_unfinished();
+    give_up_slow_connects();
     reopen_due();
     if (interval_ns_ > 0 && asking_) begin_due();
     if (now_ns_ >= next_tell_ns_) tell(now_ns_);

@@ -18,16 +18,24 @@ difference locate(std::string_view got, std::string_view expected, std::uint64_t
 
 }  // namespace
 
-std::optional<difference> reply_reader::compare(std::string_view bytes, const tape& against,
-                                                std::uint64_t sent) noexcept {
-    if (received_ + bytes.size() > sent) {
+std::optional<difference> reply_reader::measure(std::string_view bytes, std::uint64_t most) noexcept {
+    if (received_ + bytes.size() > most) {
         return difference{
-            .offset = sent,
-            .got = static_cast<unsigned char>(bytes[static_cast<std::size_t>(sent - received_)]),
+            .offset = most,
+            .got = static_cast<unsigned char>(bytes[static_cast<std::size_t>(most - received_)]),
             .unasked = true};
     }
+    received_ += bytes.size();
+    return std::nullopt;
+}
+
+std::optional<difference> reply_reader::compare(std::string_view bytes, const message_loop& against,
+                                                std::uint64_t most) noexcept {
+    const std::uint64_t before = received_;
+    if (auto unasked = measure(bytes, most)) return unasked;
+    received_ = before;
     while (!bytes.empty()) {
-        const std::string_view expected = against.replies_from(place_).substr(0, bytes.size());
+        const std::string_view expected = against.from(place_).substr(0, bytes.size());
         if (std::memcmp(bytes.data(), expected.data(), expected.size()) != 0) {
             return locate(bytes.substr(0, expected.size()), expected, received_);
         }

@@ -32,43 +32,82 @@ void append_header(std::string& out, std::uint64_t size) {
     }
 }
 
-char capital(char letter) noexcept {
-    return letter >= 'a' && letter <= 'z' ? static_cast<char>(letter - 'a' + 'A') : letter;
+char answer_to(char letter, expectation expect) noexcept {
+    const bool raise = expect == expectation::upper && letter >= 'a' && letter <= 'z';
+    return raise ? static_cast<char>(letter - 'a' + 'A') : letter;
+}
+
+/// How many messages of so many bytes make a round.
+std::size_t messages_a_round(std::size_t size) noexcept {
+    return std::max<std::size_t>(1, (length_min + size - 1) / size);
+}
+
+message_loop repeat(const std::string& text) {
+    std::string round;
+    const std::size_t count = messages_a_round(text.size());
+    round.reserve(count * text.size());
+    for (std::size_t i = 0; i < count; ++i) {
+        round += text;
+    }
+    return {round, text.size()};
+}
+
+std::string answer_to(std::string text, expectation expect) {
+    for (char& each : text) {
+        each = answer_to(each, expect);
+    }
+    return text;
 }
 
 }  // namespace
 
-tape::tape(framing how, std::uint64_t size, expectation expect) {
-    message_size_ = size + (how == framing::line ? 1 : 0) + (how == framing::length ? length_of_header : 0);
-    // A stream has no borders to keep, so a message may be longer than the tape.
-    const std::size_t unit = how == framing::stream && message_size_ > length_min
-                                 ? length_min
-                                 : static_cast<std::size_t>(message_size_);
-    message_count_ = std::max<std::size_t>(1, (length_min + unit - 1) / unit);
-    length_ = message_count_ * unit;
+message_loop::message_loop(const std::string& round, std::size_t unit)
+    : twice_(round + round), length_(round.size()), unit_(unit) {}
 
-    letters text;
-    const std::size_t payload = how == framing::stream ? unit : static_cast<std::size_t>(size);
-    requests_.reserve(2 * length_);
-    for (std::size_t i = 0; i < message_count_; ++i) {
-        if (how == framing::length) append_header(requests_, size);
-        const std::size_t begin = requests_.size();
-        for (std::size_t k = 0; k < payload; ++k) {
-            requests_ += text.next();
-        }
-        replies_.append(requests_, replies_.size(), begin - replies_.size());
-        for (std::size_t k = begin; k < requests_.size(); ++k) {
-            replies_ += expect == expectation::upper ? capital(requests_[k]) : requests_[k];
-        }
-        if (how == framing::line) requests_ += '\n';
-        if (how == framing::line) replies_ += '\n';
+tape::tape(const plan& what) {
+    byte_for_byte_ = what.expect == expectation::upper || what.expect == expectation::echo;
+    if (what.request_text.empty()) {
+        make_messages(what.framing, what.size, what.expect);
+    } else {
+        request_size_ = what.request_text.size();
+        requests_ = repeat(what.request_text);
+        if (byte_for_byte_) replies_ = repeat(answer_to(what.request_text, what.expect));
     }
-    requests_ += requests_;
-    replies_ += replies_;
+    if (byte_for_byte_) reply_size_ = request_size_;
+    if (what.expect == expectation::bytes) reply_size_ = what.reply_bytes;
+    if (what.expect != expectation::text) return;
+    reply_size_ = what.reply_text.size();
+    replies_ = repeat(what.reply_text);
 }
 
-std::size_t tape::place_of(std::uint64_t number) const noexcept {
-    return static_cast<std::size_t>(number % message_count_) * (length_ / message_count_);
+void tape::make_messages(framing how, std::size_t size, expectation expect) {
+    const std::size_t frame = how == framing::line ? 1 : how == framing::length ? length_of_header : 0;
+    request_size_ = size + frame;
+    // A stream has no borders to keep, so a message may be longer than the tape.
+    const std::size_t unit = how == framing::stream ? std::min(size, length_min) : size + frame;
+    const std::size_t count = messages_a_round(unit);
+    const std::size_t payload = how == framing::stream ? unit : size;
+    letters text;
+    std::string requests;
+    std::string replies;
+    requests.reserve(count * unit);
+    replies.reserve(count * unit);
+    for (std::size_t i = 0; i < count; ++i) {
+        if (how == framing::length) append_header(requests, size);
+        const std::size_t begin = requests.size();
+        for (std::size_t k = 0; k < payload; ++k) {
+            requests += text.next();
+        }
+        // The header is bytes and no letters: it comes back as it is.
+        replies.append(requests, replies.size(), begin - replies.size());
+        for (std::size_t k = begin; k < requests.size(); ++k) {
+            replies += answer_to(requests[k], expect);
+        }
+        if (how == framing::line) requests += '\n';
+        if (how == framing::line) replies += '\n';
+    }
+    requests_ = message_loop(requests, unit);
+    replies_ = message_loop(replies, unit);
 }
 
 }  // namespace aperto::load

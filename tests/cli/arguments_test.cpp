@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "cli/command_line.hpp"
+#include "cli/command_table.hpp"
 #include "cli/description.hpp"
+#include "core/log_safe.hpp"
 
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 namespace aperto::cli {
 namespace {
@@ -150,13 +154,77 @@ TEST(arguments, a_value_that_makes_no_sense_is_told_with_what_would) {
         complaint({"serve", "--idle-timeout", "soon"}),
         "--idle-timeout takes a time like 200ms, 5s or 2m, from 1us to a century, or never, not \"soon\"");
     EXPECT_EQ(complaint({"serve", "--max-message", "0"}),
-              "--max-message takes a size like 4096, 64KiB or 1MiB, at least 1, not \"0\"");
+              "--max-message takes a size like 4096, 64KiB or 1MiB, from 1 to 8PiB, not \"0\"");
     EXPECT_EQ(complaint({"serve", "--port"}), "--port needs a value: PORT");
     EXPECT_EQ(complaint({"serve", "--once=yes"}), "--once takes no value");
     EXPECT_EQ(complaint({"serve", "shout"}),
               "there is no service \"shout\"; there are upper, echo and discard");
     EXPECT_EQ(complaint({"serve", "echo", "upper"}), "\"upper\" is one argument too many");
     EXPECT_EQ(complaint({"demo", "x"}), "\"x\" is one argument too many");
+}
+
+/// A value that the option takes, so that no other is needed to see which do not.
+bool takes_numbers(const option_description& option) {
+    const auto kinds = {"N", "PORT", "PID", "SIZE", "TIME"};
+    return std::find(kinds.begin(), kinds.end(), option.value) != kinds.end();
+}
+
+// Whatever a number's option is given, in whichever command: it is taken or refused with the option's name,
+// the value and what would be taken, and none is read as another number.
+TEST(arguments, what_is_no_number_in_range_is_refused_by_every_option_that_takes_one) {
+    const words senseless{"",
+                          "-1",
+                          "-0.5",
+                          "+1",
+                          " 1",
+                          "1 ",
+                          "1e9",
+                          "1e-300",
+                          "nan",
+                          "-nan",
+                          "inf",
+                          "0x10",
+                          "1,000",
+                          "1_0",
+                          "1..",
+                          "--",
+                          "many",
+                          "\xEF\xBC\x91",
+                          "99999999999999999999999999999999",
+                          "1e10",
+                          "-99999999999999999999"};
+    serve_request serve;
+    send_request send;
+    bench_request bench;
+    std::size_t options = 0;
+    for (const command_description& command : describe_commands(serve, send, bench)) {
+        for (const option_description& option : command.options) {
+            if (!takes_numbers(option)) continue;
+            ++options;
+            for (const std::string& value : senseless) {
+                const std::string said = complaint({command.name, option.name + "=" + value});
+                EXPECT_EQ(said.find(option.name + " takes "), 0U) << said;
+                EXPECT_NE(said.find(", not \"" + log_safe(value) + "\""), std::string::npos) << said;
+                EXPECT_TRUE(said.find(" from ") != std::string::npos) << said;
+            }
+        }
+    }
+    EXPECT_GE(options, 30U);
+}
+
+TEST(arguments, the_numbers_of_a_load_have_ends) {
+    EXPECT_EQ(complaint({"bench", "--idle", "-1"}),
+              "--idle takes a whole number from 0 to 1000000, not \"-1\"");
+    EXPECT_EQ(complaint({"bench", "--rate", "1e10"}),
+              "--rate takes a number from 0.001 to 10000000, not \"1e10\"");
+    EXPECT_EQ(complaint({"bench", "--size", "2000GiB"}),
+              "--size takes a size like 4096, 64KiB or 1MiB, from 1 to 1TiB, not \"2000GiB\"");
+    EXPECT_EQ(complaint({"bench", "--duration", "never"}),
+              "--duration takes a time like 200ms, 5s or 2m, from 1ms to 1000h, not \"never\"");
+    const bench_request least = parse_command_line({"bench", "--rate", "0.001", "--warm-up", "0"}).bench;
+    EXPECT_EQ(least.plan.rate, 0.001);
+    EXPECT_EQ(least.plan.warm_up, duration(0s));
+    EXPECT_EQ(parse_command_line({"bench", "--rate", "10000000"}).bench.plan.rate, 1e7);
 }
 
 TEST(arguments, what_was_typed_does_not_drive_the_terminal) {
@@ -171,7 +239,7 @@ TEST(arguments, help_comes_before_complaints_that_follow_it) {
 }
 
 TEST(arguments, every_option_of_every_command_is_in_its_help_and_in_each_completion) {
-    for (const char* command : {"serve", "send"}) {
+    for (const char* command : {"serve", "send", "bench"}) {
         const std::string help = parse_command_line({command, "--help"}).text;
         for (const char* shell : {"bash", "zsh", "fish", "man"}) {
             const std::string text = parse_command_line({"completion", shell}).text;

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import unittest
 
 from surroundings import Server, ask, run
@@ -37,6 +38,29 @@ class Language(unittest.TestCase):
         done = run("--lang", "pt_BR", "send", "--port", "0", "x", env=spoken_in())
         self.assertEqual(done.returncode, 2)
         self.assertRegex(done.stderr, r"^erro: ")
+
+    def test_the_help_is_in_one_language(self):
+        # What is typed is the same in every language: names of options, values, examples.
+        typed = re.compile(r"\s*(aperto .*|-.*|\[\w+\]|)")
+        for command in ([], ["serve"], ["send"], ["demo"], ["bench"], ["lab"], ["lab", "run"], ["lab", "list"], ["lab", "show"],
+                        ["lab", "doctor"]):
+            said = [run(*command, "--help", env=spoken_in(LANG=locale)).stdout.splitlines() for locale in ("C", "pt_BR.UTF-8")]
+            both = [line for line in said[1] if line in said[0] and not typed.fullmatch(line)]
+            self.assertEqual(both, [], command)
+            portuguese = "\n".join(said[1])
+            self.assertNotRegex(portuguese, r"\b(LANGUAGE|FILE|TIME|SIZE|PACKET|VALUE|TEXT|UINT|FLOAT|INT|OPTIONS|Usage|Options)\b", command)
+
+    def test_what_is_wrong_with_the_arguments_is_told_in_the_language(self):
+        for arguments, told in (
+                (("lab", "--seed"), "--seed precisa de um valor"),
+                (("lab", "--ascii=maybe"), "o valor de uma opção não é um dos que ela aceita"),
+                (("lab", "run"), "indique um laboratório ou um arquivo"),
+                (("lab", "list", "--json", "x"), "'--json' não é opção nem comando de 'aperto lab list'"),
+                (("bench", "--frobnicate"), "não existe a opção --frobnicate"),
+                (("bench", "--connections", "many"), "o valor de uma opção não é um dos que ela aceita")):
+            done = run(*arguments, env=spoken_in(LANG="pt_BR.UTF-8"))
+            self.assertEqual(done.returncode, 2, arguments)
+            self.assertIn("erro: " + told, done.stderr)
 
     def test_numbers_follow_the_language(self):
         with Server() as server:

@@ -62,6 +62,12 @@ TEST(quantity, people_read_groups_of_three) {
     EXPECT_EQ(grouped(1234567), "1,234,567");
 }
 
+TEST(quantity, a_number_keeps_the_decimals_it_has) {
+    EXPECT_EQ(decimal_text(0.001), "0.001");
+    EXPECT_EQ(decimal_text(12.5), "12.5");
+    EXPECT_EQ(decimal_text(40), "40");
+}
+
 TEST(quantity, sizes_are_exact_while_they_are_short) {
     EXPECT_EQ(size_text(14), "14 B");
     EXPECT_EQ(size_text(999'999), "999,999 B");

@@ -131,7 +131,7 @@ class Replies(unittest.TestCase):
             code, reply, words = ask(server.port, "--facts", "hello")
         self.assertEqual((code, reply), (0, b"HELLO"))
         self.assertRegex(words, r"connected to 127\.0\.0\.1:\d+ in [\d.]+ ms")
-        self.assertRegex(words, r"SYN      →  packets up to [\d,]+ B")
+        self.assertRegex(words, r"SYN      →  MSS [\d,]+ B")
         self.assertIn("round trip", words)
         self.assertIn("nothing sent twice", words)
 

@@ -142,7 +142,7 @@ class Serve(unittest.TestCase):
         port = int(listening.split("port ")[1].split()[0])
         ask(port, "a\x1b[2Jb")
         lines = [server.stdout.readline() for _ in range(3)]
-        self.assertRegex(lines[0], r"127\.0\.0\.1:\d+ connected · packets up to [\d,]+ B · window [\d,]+ B")
+        self.assertRegex(lines[0], r"127\.0\.0\.1:\d+ connected · MSS [\d,]+ B · window [\d,]+ B")
         self.assertRegex(lines[1], r"says  a\\x1B\[2Jb +6 B$")
         self.assertRegex(lines[2], r"closed by the client · 6 B in · 6 B out · nothing sent twice$")
         server.terminate()

@@ -3,8 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <clocale>
-
 namespace aperto::cli {
 namespace {
 
@@ -58,13 +56,6 @@ TEST(terminal_text, a_row_is_as_wide_as_it_may_be) {
     EXPECT_EQ(one_row("a\nb", 80), "a\\nb");
     EXPECT_EQ(one_row(std::string(1'000'000, 'x'), 3), "xx…");
     EXPECT_EQ(one_row("ab", 1), "…");
-}
-
-TEST(terminal_text, width_counts_columns_not_bytes) {
-    ASSERT_NE(std::setlocale(LC_CTYPE, "C.UTF-8"), nullptr);
-    EXPECT_EQ(display_width("olá"), 3u);
-    EXPECT_EQ(display_width("日本"), 4u);
-    EXPECT_EQ(display_width("e\u0301"), 1u);
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ import tempfile
 import time
 import unittest
 
-from attack import BUILD, FULL, Server, on_each_engine, receive, report
+from attack import APERTO, BUILD, FULL, Server, on_each_engine, receive, report
 
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
 # The same numbers on every architecture.
@@ -86,6 +86,12 @@ class Environment(unittest.TestCase):
                 exit_code, _ = server.stop()
                 report(name, f'"{server.started["why"]}"', "epoll serves, exit 0")
                 self.assertEqual(exit_code, 0)
+
+    def test_the_reason_is_told_in_the_readers_language(self):
+        for code, reason in ((errno.EPERM, "o io_uring não é permitido aqui"), (errno.ENOSYS, "este kernel não tem io_uring")):
+            done = subprocess.run([APERTO, "demo", "--lang", "pt_BR"], stdin=subprocess.DEVNULL, capture_output=True,
+                                  text=True, timeout=20, preexec_fn=refusing_io_uring(code))
+            self.assertIn(f" · epoll: {reason}", done.stdout)
 
     def test_a_ring_that_may_be_made_but_not_used_is_no_ring(self):
         for call, name in ((IO_URING_ENTER, "io_uring_enter"), (IO_URING_REGISTER, "io_uring_register")):

@@ -71,6 +71,14 @@ class Catalogues(unittest.TestCase):
                 for translation in translations:
                     self.assertLessEqual(set(placeholders(translation)), set(placeholders(many)), sentence)
 
+    def test_what_is_counted_has_a_singular(self):
+        counted = re.compile(r"\{\d?\} (?:idle |more )?(bytes|clients|connections|lines|messages|packets|requests|round trips|"
+                             r"segments|times|workers)\b")
+        never_one = re.compile(r"\(MSS\)|\bMTU\b|units of|requests a second")  # a size or a rate that is always larger
+        for sentence, (many, _, _) in self.sentences.items():
+            if counted.search(sentence) and not never_one.search(sentence):
+                self.assertIsNotNone(many, f"1 of them is one, not several: {sentence}")
+
     def test_msgfmt_finds_nothing_wrong(self):
         for path in self.catalogues:
             done = subprocess.run(

@@ -72,6 +72,18 @@ class Page(unittest.TestCase):
         self.assertGreaterEqual(again, 1)
         self.assertEqual(view.count("#ladder .packet.again"), again)
 
+    def test_what_does_not_fit_beside_an_arrow_is_cut_between_words(self):
+        view = self.open(self.make(language="pt_BR"))
+        cut = 0
+        for words, shown in view.run("packets.map(p => [p.words || '', lines(p.words || '')])"):
+            begun = " ".join(shown)
+            if begun.endswith(" …"):
+                cut += 1
+                self.assertTrue(words.startswith(begun.removesuffix("…")), (words, shown))
+            else:
+                self.assertEqual(words, begun)
+        self.assertGreater(cut, 0)
+
     def test_what_arrives_later_stands_lower(self):
         view = self.open(self.make())
         ends = view.run("[...document.querySelectorAll('#ladder .packet:not(.lost) .hit')].map(n => "

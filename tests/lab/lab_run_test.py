@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The lab as a person uses it: lessons, any programs, scenarios that assert, and what it says to a mistake."""
+import json
 import pathlib
 import tempfile
 import time
 import unittest
 import xml.etree.ElementTree
 
-from lab_support import FULL, LABS, lab, packets, summary, works_here
+from lab_support import FULL, LABS, events, lab, packets, summary, works_here
 
 PEERS = ["--server", "peer serve --upper", "--client", "peer call --text 'texto original'"]
 
@@ -26,7 +27,7 @@ class Lessons(unittest.TestCase):
         done = lab()
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         for text in ("SYN: the client asks to connect", "SYN/ACK: the server accepts", "ACK: connected",
-                     "TEXTO ORIGINAL", "checksums equal", "dropped nothing it was not told to"):
+                     "TEXTO ORIGINAL", "checksums equal", "no packet was lost at the TUN devices"):
             self.assertIn(text, done.stdout)
 
     def test_every_lab_tells_its_story_in_both_languages(self):
@@ -127,6 +128,21 @@ class Faults(unittest.TestCase):
             self.assertTrue(told["payload_intact"], turn)
             self.assertEqual(told["tun_drops"], [0, 0])
 
+    def test_what_the_program_tells_of_a_handshake_stood_on_the_wire(self):
+        for timestamps in (0, 1):
+            done = lab("--json", self.json, "--setting", f"tcp_timestamps={timestamps}", "--server", "aperto serve --log json",
+                       "--client", "aperto send --facts --host server hello")
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            syn, answer, third = packets(self.json)[:3]
+            told = [json.loads(one["text"]) for one in events(self.json) if one["event"] == "output" and one["from"] == "server"]
+            accepted = next(one for one in told if one["event"] == "accepted")
+            self.assertEqual((accepted["client_mss"], accepted["client_window"]), (syn["mss"], syn["window"]))
+            self.assertEqual(accepted["server_mss"], answer["mss"])
+            said = "\n".join(one["text"] for one in events(self.json) if one["event"] == "output" and one["from"] == "client")
+            self.assertIn(f"SYN      →  MSS {syn['mss']:,} B\n", said)
+            self.assertIn(f"SYN/ACK  ←  window {answer['window']:,} B\n", said)
+            self.assertIn(f"ACK      →  connected · window {third['window']:,} B", said)
+
     def test_ipv6_between_the_hosts(self):
         seen = self.run_lab(*PEERS, "--ipv6", "--drop", "server syn-ack#1")
         self.assertTrue(summary(self.json)["payload_intact"])
@@ -175,6 +191,15 @@ class Mistakes(unittest.TestCase):
         self.complain("--server", "no-such-program-here --port 1", text="there is no program 'no-such-program-here'")
         self.complain("--decisions", "/nonexistent", text="/nonexistent")
         self.complain("--server", "echo " + "x" * 70_000, text="is too long; the most is 50,000")
+
+    def test_a_number_that_is_none_is_told_with_its_option_and_what_would_be_one(self):
+        for option, wanted in (("--seed", "a whole number from 0 to 9223372036854775807"), ("--timeout", "at most a day"),
+                               ("--host-mtu", "a whole number from 68 to 65535"), ("--rto-min", "at most a day"),
+                               ("--loss", "at most 100%"), ("--delay", "at most a day"), ("--rate", "from 1bit to 1000gbit"),
+                               ("--queue-bytes", "at most 1000000GB"), ("--queue-packets", "a whole number from")):
+            for value in ("-1", "", "1e9", "nan", "0x10", "99999999999999999999999"):
+                self.complain(f"{option}", value, text=f"error: {option}: '{value}' is not ")
+                self.complain(f"{option}", value, text=wanted)
 
     def test_scenarios_name_the_line(self):
         with tempfile.TemporaryDirectory() as folder:

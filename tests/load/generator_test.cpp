@@ -3,12 +3,15 @@
 
 #include "aperto/error.hpp"
 #include "load/small_server.hpp"
+#include "support/own_network.hpp"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <string>
+#include <thread>
 
 namespace {
 
@@ -154,6 +157,81 @@ TEST(generator, a_stall_is_felt_by_every_request_that_was_due_meanwhile) {
     EXPECT_GT(seen.latency.max(), 250'000'000) << "the one request that was in flight";
     EXPECT_GT(seen.corrected.at_percentile(90), 50'000'000) << "and the 300 that should have been";
     EXPECT_LT(seen.latency.at_percentile(90), 50'000'000);
+}
+
+TEST(generator, each_request_that_was_due_is_sent_or_counted) {
+    const small_server server({.answer = [](std::string_view text) {
+        std::this_thread::sleep_for(10ms);
+        return std::string(text);
+    }});
+    plan what = some_requests(server, 500);
+    what.expect = expectation::echo;
+    what.connections = 2;
+    what.rate = 5000;
+    what.duration = 100ms;
+    what.patience = 100ms;
+    const outcome seen = run(what);
+    EXPECT_EQ(seen.sent_in_all + seen.unsent, 500U) << "all were due within 100 ms";
+    EXPECT_GT(seen.unsent, 400U) << "in 200 ms a server that takes 10 ms answers 20";
+    EXPECT_GE(seen.sent_in_all, seen.answered_in_all);
+    EXPECT_FALSE(seen.clean());
+
+    what.requests = 20;
+    what.duration = 10ms;
+    what.patience = 30s;
+    const outcome patient = run(what);
+    EXPECT_TRUE(patient.clean());
+    EXPECT_EQ(patient.sent_in_all, 20U);
+    EXPECT_EQ(patient.answered + patient.late, 20U);
+    EXPECT_GT(patient.late, 10U) << "due within 4 ms, and answered 10 ms each: late, and felt as late";
+    EXPECT_GT(patient.corrected.at_percentile(99), 150'000'000);
+}
+
+TEST(generator, a_rate_that_is_kept_sends_every_request_it_was_told) {
+    const small_server server;
+    plan what = some_requests(server, 501);
+    what.rate = 10'000;
+    const outcome seen = run(what);
+    EXPECT_TRUE(seen.clean());
+    EXPECT_EQ(seen.sent_in_all, 501U);
+    EXPECT_EQ(seen.corrected.count(), 501U);
+    EXPECT_EQ(seen.unsent, 0U);
+    EXPECT_GE(seen.elapsed_ns, 50'000'000) << "the last is due after 50 ms";
+}
+
+TEST(generator, a_pause_between_two_requests_is_no_silence_of_the_server) {
+    const small_server server;
+    plan what = some_requests(server, 3);
+    what.connections = 1;
+    what.rate = 4;
+    what.patience = 100ms;
+    const outcome seen = run(what);
+    EXPECT_TRUE(seen.clean());
+    EXPECT_EQ(seen.answered_in_all, 3U);
+}
+
+TEST(generator, ports_that_run_out_end_the_run_though_a_connection_is_open) {
+    bool allowed = false;
+    outcome seen;
+    std::thread([&] {
+        allowed = aperto::own_network::enter();
+        if (!allowed) return;
+        const small_server server;
+        allowed = aperto::own_network::begin_connections_at(server.port() == 40'000 ? 40'001 : 40'000);
+        if (!allowed) return;
+        plan what = some_requests(server, 10);
+        what.connections = 1;
+        what.idle_connections = 1;  // has the one port
+        what.patience = 100ms;
+        seen = run(what);
+    }).join();
+    if (!allowed) GTEST_SKIP() << "no network of its own here";
+    ASSERT_TRUE(seen.ended);
+    EXPECT_EQ(seen.ended->why, aperto::load::early_end::cause::no_port_left);
+    EXPECT_EQ(seen.ended->error, EADDRNOTAVAIL);
+    EXPECT_EQ(seen.connected, 1U);
+    EXPECT_GT(seen.waits_for_port, 0U);
+    EXPECT_FALSE(seen.clean());
 }
 
 TEST(generator, idle_connections_are_open_and_silent) {
