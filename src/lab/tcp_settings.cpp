@@ -69,6 +69,16 @@ void change_setting(std::vector<host_setting>& settings, const std::string& assi
     }
 }
 
+duration parse_rto_min(const std::string& text) {
+    using namespace std::chrono_literals;
+    const auto value = parse_duration(text);
+    if (value < 1ms || value > 120s) {
+        throw bad_input(
+            fmt::format(fmt::runtime(_("a smallest retransmission timeout is 1 ms to 120 s, not {}")), text));
+    }
+    return std::chrono::duration_cast<std::chrono::milliseconds>(value);
+}
+
 bool allows_tail_probes(const std::vector<host_setting>& settings) {
     return std::none_of(settings.begin(), settings.end(), [](const auto& one) {
         return one.name == "ipv4/tcp_early_retrans" && one.value == "0";
