@@ -213,7 +213,6 @@ void apply_once(lab_request& out, const written& text) {
         host->rto_min = text.rto_min.empty() ? lab::duration{} : lab::parse_rto_min(text.rto_min);
     }
     out.show.style.v6 = text.v6;
-    plan.wire.tail_probes = lab::allows_tail_probes(settings);
     plan.wire.named = text.faults;
     for (const auto& [key, value] : text.link) {
         try {

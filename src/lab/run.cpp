@@ -65,6 +65,12 @@ private:
     std::map<std::uint64_t, seen_packet> waiting_;
 };
 
+wire_plan wire_between(const run_plan& plan) {
+    auto out = plan.wire;
+    out.senders = {traits_of(plan.client), traits_of(plan.server)};
+    return out;
+}
+
 /// The run while it goes on: the hosts, the wire between them and the programs' output.
 class running {
 public:
@@ -73,7 +79,7 @@ public:
           watcher_(watcher),
           signals_(signals),
           hosts_(plan.client, plan.server),
-          wire_(plan.wire, hosts_.descriptor_of(side::client, host_descriptor::tun),
+          wire_(wire_between(plan), hosts_.descriptor_of(side::client, host_descriptor::tun),
                 hosts_.descriptor_of(side::server, host_descriptor::tun)),
           packets_(watcher),
           end_(clock_now() + plan.timeout) {

@@ -40,7 +40,6 @@ public:
         for (const auto& [key, value] : root) {
             read_top(key.str(), value, key.source());
         }
-        out_.plan.wire.tail_probes = allows_tail_probes(out_.plan.client.settings);
     }
 
 private:

@@ -82,13 +82,16 @@ std::string complete_row(const flow& one) {
 
 std::string resent_row(const flow& one) {
     std::vector<std::string> parts;
-    constexpr std::array<const char*, 7> names{"",
-                                               N_("timeout"),
-                                               N_("after a timeout"),
-                                               N_("fast retransmit or RACK"),
-                                               N_("tail loss probe"),
-                                               N_("too large for the path"),
-                                               N_("cause unknown")};
+    constexpr std::array<const char*, resend_cause_count> names{"",
+                                                                N_("timeout"),
+                                                                N_("after a timeout"),
+                                                                N_("fast retransmit or RACK"),
+                                                                N_("tail loss probe"),
+                                                                N_("too large for the path"),
+                                                                N_("answering a repeated SYN"),
+                                                                N_("not taken with the SYN"),
+                                                                N_("into a closed window"),
+                                                                N_("cause unknown")};
     for (const auto from : {side::client, side::server}) {
         const auto& half = one.half(from);
         if (half.resent == 0) {
@@ -230,14 +233,15 @@ std::string half_json(const flow_half& half) {
     const auto us = [](duration value) { return static_cast<double>(value.count()) / 1e3; };
     return fmt::format(
         R"({{"packets":{},"lost":{},"corrupted":{},"data_packets":{},"bytes_written":{},"bytes_arrived":{},"digest_written":"{}","digest_arrived":"{}",)"
-        R"("resent":{},"resent_timeout":{},"resent_after_timeout":{},"resent_fast":{},"resent_tail_probe":{},"resent_too_big":{},"resent_unknown":{},"out_of_order":{},"seen_before":{},)"
+        R"("resent":{},"resent_timeout":{},"resent_after_timeout":{},"resent_fast":{},"resent_tail_probe":{},"resent_too_big":{},"resent_repeated_syn":{},"resent_syn_data":{},"resent_closed_window":{},"resent_unknown":{},"out_of_order":{},"seen_before":{},)"
         R"("rtt_min_us":{:.1f},"rtt_median_us":{:.1f},"rtt_p99_us":{:.1f},"srtt_us":{:.1f},"rto_us":{:.1f},"goodput_bits":{:.0f},"zero_windows":{},"zero_window_us":{:.1f}}})",
         half.packets, half.packets_lost, half.packets_corrupted, half.data_packets, half.written.bytes(),
         half.arrived.bytes(), to_text(half.written.digest()), to_text(half.arrived.digest()), half.resent,
         half.resent_by[1], half.resent_by[2], half.resent_by[3], half.resent_by[4], half.resent_by[5],
-        half.resent_by[6], half.arrived_out_of_order, half.arrived_again, us(quantile(half.round_trips, 0)),
-        us(quantile(half.round_trips, 0.5)), us(quantile(half.round_trips, 0.99)), us(half.timer.srtt()),
-        us(half.timer.rto()), goodput(half), half.zero_window_episodes, us(half.time_closed));
+        half.resent_by[6], half.resent_by[7], half.resent_by[8], half.resent_by[9], half.arrived_out_of_order,
+        half.arrived_again, us(quantile(half.round_trips, 0)), us(quantile(half.round_trips, 0.5)),
+        us(quantile(half.round_trips, 0.99)), us(half.timer.srtt()), us(half.timer.rto()), goodput(half),
+        half.zero_window_episodes, us(half.time_closed));
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "lab/event.hpp"
+#include "lab/recovery.hpp"
 
 #include <string>
 #include <vector>
@@ -38,7 +38,7 @@ void change_setting(std::vector<host_setting>& settings, const std::string& assi
 /// largest timeout. Throws `bad_input`.
 duration parse_rto_min(const std::string& text);
 
-/// Whether these settings let a host send tail loss probes.
-bool allows_tail_probes(const std::vector<host_setting>& settings);
+/// What these settings say of how the host sends. Where they are silent, what the kernel does by itself.
+sender_traits traits_of(const host_plan& plan);
 
 }  // namespace aperto::lab

@@ -34,7 +34,7 @@ wire::wire(wire_plan plan, int client_tun, int server_tun)
       tuns_{client_tun, server_tun},
       links_{link(side::client, plan_.seed, plan_.link.base[0], plan_.link.phases[0], &plan_.named),
              link(side::server, plan_.seed, plan_.link.base[1], plan_.link.phases[1], &plan_.named)},
-      tracker_(flow_tracker::options{plan_.tail_probes}),
+      tracker_(flow_tracker::options{plan_.senders}),
       scratch_(packet_size_max),
       stop_signal_(checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "make an event descriptor")) {
     if (plan_.replay) {
