@@ -83,6 +83,9 @@ public:
                 hosts_.descriptor_of(side::server, host_descriptor::tun)),
           packets_(watcher),
           end_(clock_now() + plan.timeout) {
+        for (const auto host : {side::client, side::server}) {
+            report_.kernel[index(host)].at_start = hosts_.counters(host);
+        }
         watcher.ready(hosts_.missing_settings());
     }
 
@@ -252,10 +255,13 @@ private:
             });
             report_.programs[index(host)].ended = by_itself_[index(host)];
             report_.dropped_at_tun[index(host)] = hosts_.dropped_at_tun(host);
-            report_.kernel_counters[index(host)] = hosts_.counters(host);
+            report_.kernel[index(host)].at_end = hosts_.counters(host);
         }
         report_.took = wire_.now();
         wire_.stop();
+        for (const auto host : {side::client, side::server}) {
+            report_.kernel[index(host)].after_end = hosts_.counters(host);
+        }
         wire_.take_events(fresh_);
         packets_.take(fresh_);
         packets_.finish();

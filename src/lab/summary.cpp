@@ -2,6 +2,7 @@
 #include "lab/summary.hpp"
 
 #include "lab/json_lines.hpp"
+#include "lab/kernel_counts.hpp"
 #include "lab/ladder.hpp"
 #include "lab/narrator.hpp"
 #include "lab/quantity.hpp"
@@ -193,6 +194,23 @@ std::string losses_row(const run_report& report) {
     return row(_("on the wire"), joined(parts));
 }
 
+/// How the kernels' own counters stand beside the causes told; nothing where nothing was sent again.
+std::string counts_row(const run_report& report) {
+    std::vector<std::string> parts;
+    bool any = false;
+    for (const auto& one : compare_counts(report)) {
+        any = any || one.wire > 0;
+        if (!one.agrees()) {
+            parts.push_back(sentence(_("{} {}: {} seen on the wire, {} counted"), side_text(one.host),
+                                     one.counter, number_text(one.wire), number_text(one.kernel_most)));
+        }
+    }
+    if (!parts.empty()) {
+        return row(_("the kernels"), sentence(_("COUNT OTHERWISE: {}"), joined(parts)));
+    }
+    return any ? row(_("the kernels"), _("count the same, cause by cause")) : std::string();
+}
+
 std::string wire_row(const run_report& report) {
     const auto added = sentence(_("the wire added {} (p50) {} (p99)"), duration_text(report.added_median),
                                 duration_text(report.added_p99));
@@ -224,7 +242,7 @@ std::string summary_text(const run_report& report) {
     if (report.flows.empty()) {
         out += std::string(_("no TCP packet crossed the wire")) + "\n";
     }
-    return out + losses_row(report) + wire_row(report);
+    return out + counts_row(report) + losses_row(report) + wire_row(report);
 }
 
 namespace {
@@ -260,11 +278,19 @@ std::string summary_json(const run_report& report) {
                            one.established.has_value(), half_json(one.half(side::client)),
                            half_json(one.half(side::server)));
     }
+    out += fmt::format(R"(],"counts_agree":{},"counts":[)", counts_agree(report));
+    const char* between = "";
+    for (const auto& one : compare_counts(report)) {
+        out += fmt::format(R"({}{{"host":"{}","counter":"{}","wire":{},"kernel":[{},{}],"agrees":{}}})",
+                           between, side_name(one.host), one.counter, one.wire, one.kernel_least,
+                           one.kernel_most, one.agrees());
+        between = ",";
+    }
     out += R"(],"kernel":{)";
     for (const auto host : {side::client, side::server}) {
         out += fmt::format(R"({}"{}":{{)", host == side::client ? "" : ",", side_name(host));
         bool first = true;
-        for (const auto& [name, value] : report.kernel_counters[index(host)]) {
+        for (const auto& [name, value] : report.kernel[index(host)].at_end) {
             out += fmt::format(R"({}"{}":{})", first ? "" : ",", name, value);
             first = false;
         }

@@ -37,7 +37,7 @@ verdict judged(const std::string& sentence) {
     report.flows.push_back(lesson.connection());
     report.programs[0] = {
         .started = true, .ended = true, .code = 0, .output = {"reads=3 digest_reads=7", "olá"}};
-    report.kernel_counters[1]["InCsumErrors"] = 2;
+    report.kernel[1].at_end["InCsumErrors"] = 2;
     report.kernel_samples.push_back({1s, side::client, {.srtt = 2ms, .rto = 202ms}});
     return one.decide(report);
 }
