@@ -168,7 +168,9 @@ resend_cause why_data(flow_half& half, const sent_segment& segment, const sent_s
     // A timeout takes earlier repetitions for lost with the rest, news that something is too large does not.
     const bool again =
         segment.times > 1 && (segment.last_sent >= mine.began || mine.rest == resend_cause::too_big);
-    const bool just_heard = now - mine.news < at_once;
+    // What is acknowledged already crossed the acknowledgement on its way out: that news was not the reason.
+    const bool crossed = segment.end <= half.heard_ack;
+    const bool just_heard = !crossed && now - mine.news < at_once;
     const bool by_timer = timer_was_due(half, now);
     if (known_lost(half, segment, again) && (just_heard || !by_timer || !first)) {
         return as_told(half, now, first, again);
@@ -179,7 +181,7 @@ resend_cause why_data(flow_half& half, const sent_segment& segment, const sent_s
         return resend_cause::tail_probe;
     }
     // What is left is a reason that does not show, if there was news just now, or else the timer.
-    const bool heard_since = just_heard || (!by_timer && mine.news >= segment.last_sent);
+    const bool heard_since = just_heard || (!crossed && !by_timer && mine.news >= segment.last_sent);
     if (first ? just_heard && !by_timer && mine.what != repairing::everything : heard_since) {
         return as_told(half, now, first, false);
     }

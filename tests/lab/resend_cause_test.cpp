@@ -271,6 +271,15 @@ TEST(resend_cause, the_byte_of_a_probe_that_was_taken_is_not_sent_again) {
     EXPECT_TRUE(next.is_kind(kind::data));
 }
 
+TEST(resend_cause, what_crosses_its_acknowledgement_inside_the_host_was_the_timer_s) {
+    story lesson;
+    lesson.handshake();
+    lesson.pass(side::client, data(0));
+    lesson.wait(220ms);
+    lesson.pass(side::server, acknowledge(1));
+    EXPECT_EQ(lesson.send(side::client, data(0)).resent_by, resend_cause::timeout);
+}
+
 TEST(resend_cause, a_timer_that_runs_out_over_a_closed_window_asks_whether_it_is_open) {
     story lesson;
     lesson.handshake();
