@@ -216,10 +216,9 @@ void apply_once(lab_request& out, const written& text) {
         host->mtu = text.host_mtu.empty()
                         ? host->mtu
                         : static_cast<std::uint32_t>(lab::parse_count(text.host_mtu, 68, 65'535));
-        host->rto_min = text.rto_min.empty() ? lab::duration{} : lab::parse_duration(text.rto_min);
+        host->rto_min = text.rto_min.empty() ? lab::duration{} : lab::parse_rto_min(text.rto_min);
     }
     out.show.style.v6 = text.v6;
-    plan.wire.tail_probes = lab::allows_tail_probes(settings);
     plan.wire.named = text.faults;
     for (const auto& [key, value] : text.link) {
         try {
