@@ -10,7 +10,8 @@
 namespace lab = aperto::lab;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    lab::flow_tracker tracker({.tail_probes = size % 2 == 0});
+    const lab::sender_traits both{.tail_probes = size % 2 == 0, .rto_min = std::chrono::milliseconds(200)};
+    lab::flow_tracker tracker(lab::flow_tracker::options{.senders = {both, both}});
     const std::vector<lab::named_fault> none;
     lab::ladder drawn({.columns = 80}, none);
     std::uint64_t number = 0;

@@ -226,11 +226,10 @@ void apply_once(lab_request& out, const written& text) {
         }
         if (text.rto_min) {
             read_value("--rto-min", *text.rto_min,
-                       [host](const std::string& value) { host->rto_min = lab::parse_duration(value); });
+                       [host](const std::string& value) { host->rto_min = lab::parse_rto_min(value); });
         }
     }
     out.show.style.v6 = text.v6;
-    plan.wire.tail_probes = lab::allows_tail_probes(settings);
     plan.wire.named = text.faults;
     for (const auto& [key, value] : text.link) {
         read_value(dashed(key), value,

@@ -70,8 +70,13 @@ enum class resend_cause : std::uint8_t {
     fast,           ///< duplicate ACKs or SACK told of the loss: fast retransmit or RACK
     tail_probe,     ///< sooner than a timeout, the last segment: tail loss probe (RFC 8985)
     too_big,        ///< in smaller pieces: an ICMP message told that it was too large for the path (RFC 1191)
-    unknown         ///< fast retransmit or RACK/TLP: it cannot be told apart from here
+    repeated_syn,   ///< a SYN/ACK that answers a SYN that came again (RFC 9293 3.10.7.4)
+    syn_data,       ///< the peer acknowledged the SYN but not the data in it (RFC 7413 4.2.2)
+    closed_window,  ///< the timer ran out while the window was closed over data under way (RFC 9293 3.8.6)
+    unknown,        ///< the wire did not see it sent the first time
+    count_
 };
+inline constexpr std::size_t resend_cause_count = static_cast<std::size_t>(resend_cause::count_);
 
 enum class fate : std::uint8_t { travelling, delivered, lost };
 

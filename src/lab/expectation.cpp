@@ -293,7 +293,7 @@ verdict judge::decide(const run_report& report) const {
     case subject::kernel_timer:
         return judge_kernel_timer(expected_, report);
     case subject::kernel_counter: {
-        const auto& counters = report.kernel_counters[index(expected_.host)];
+        const auto& counters = report.kernel[index(expected_.host)].at_end;
         const auto found = counters.find(expected_.word);
         return found == counters.end() ? verdict{false, expected_.text, _("this kernel has no such counter")}
                                        : judged(expected_, static_cast<double>(found->second),

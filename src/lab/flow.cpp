@@ -38,6 +38,10 @@ flow& flow_tracker::flow_of(const event& out) {
         fresh.opener_port = answers ? seen.destination_port : seen.source_port;
         fresh.listener_port = answers ? seen.source_port : seen.destination_port;
         fresh.first_seen = out.sent;
+        for (const auto one : {side::client, side::server}) {
+            fresh.half(one).recovery.traits = options_.senders[index(one)];
+            fresh.half(one).timer = rto_estimator(options_.senders[index(one)].rto_min);
+        }
         known = &fresh;
     }
     last_key_ = wanted;
@@ -49,7 +53,7 @@ void flow_tracker::entered(event& out, bytes_view bytes) {
     if (!out.seen.is_tcp) {
         if (out.seen.icmp_mtu != 0) {
             for (auto& one : flows_) {
-                one.half(other(out.from)).too_big_at = out.sent;
+                hear_too_big(one.half(other(out.from)), out.seen.icmp_mtu);
             }
         }
         const bool icmp = out.seen.protocol == 1 || out.seen.protocol == 58;
@@ -65,7 +69,7 @@ void flow_tracker::entered(event& out, bytes_view bytes) {
     auto& connection = flow_of(out);
     out.flow = connection.number;
     connection.last_seen = out.sent;
-    judge_entry(connection, out, bytes, options_.tail_probes);
+    judge_entry(connection, out, bytes);
 }
 
 void flow_tracker::left(event& out, bytes_view bytes) {

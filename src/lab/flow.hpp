@@ -3,6 +3,7 @@
 
 #include "lab/byte_stream.hpp"
 #include "lab/event.hpp"
+#include "lab/recovery.hpp"
 #include "lab/rto.hpp"
 
 #include <compare>
@@ -12,16 +13,6 @@
 #include <vector>
 
 namespace aperto::lab {
-
-/// A stretch of sequence space as it was first sent.
-struct sent_segment {
-    std::uint64_t begin = 0;
-    std::uint64_t end = 0;
-    std::uint32_t ordinal = 0;  ///< data#N; 0 for SYN and FIN
-    std::uint32_t times = 1;
-    instant first_sent{};
-    instant last_sent{};
-};
 
 /// The retransmission timer after one more round trip was measured.
 struct timer_step {
@@ -42,6 +33,8 @@ struct flow_half {
     std::optional<std::uint16_t> mss;
     std::optional<std::uint8_t> window_scale;  ///< as offered on its SYN
     bool sack_permitted = false;
+    bool peer_sack_permitted = false;  ///< by the other side's SYN, once that has been seen
+    bool stamps = false;               ///< it sends timestamps (RFC 7323)
     std::uint32_t syn_window = 0;
 
     std::uint64_t last_ack = 0;     ///< the highest acknowledgement it sent
@@ -57,32 +50,28 @@ struct flow_half {
 
     std::uint64_t heard_ack = 0;  ///< the highest acknowledgement that reached it
     std::uint64_t heard_window = 0;
-    std::uint64_t heard_sack = 0;  ///< the highest byte, plus one, it was told has arrived out of order
-    std::uint32_t heard_duplicate_acks = 0;
-    instant heard_at{};
-    instant too_big_at{-1};           ///< when ICMP last told it that its packets were too large
-    std::uint64_t timeout_until = 0;  ///< it recovers from a timeout until this is acknowledged
-    instant timed_out_at{};
-    std::uint64_t fast_until = 0;  ///< the same of a fast retransmit
+    lab::recovery recovery;
     rto_estimator timer;
     std::vector<duration> round_trips;
     std::vector<timer_step> timer_steps;  ///< the first 10,000
 
-    byte_stream written;                ///< its bytes as they entered the wire
-    byte_stream arrived;                ///< its bytes as they left the wire whole
-    std::uint64_t highest_arrived = 0;  ///< number of the latest-sent packet of its that has arrived
+    byte_stream written;                 ///< its bytes as they entered the wire
+    byte_stream arrived;                 ///< its bytes as they left the wire whole
+    std::vector<std::uint8_t> with_syn;  ///< data that came with its SYN: taken or not, the SYN/ACK tells
+    std::uint64_t highest_arrived = 0;   ///< number of the latest-sent packet of its that has arrived
 
     std::uint64_t packets = 0;
     std::uint64_t packets_lost = 0;
     std::uint64_t packets_corrupted = 0;
     std::uint64_t data_packets = 0;
-    std::uint64_t payload_sent = 0;            ///< bytes, with those sent again
-    std::uint64_t resent = 0;                  ///< packets
-    std::array<std::uint64_t, 7> resent_by{};  ///< by `resend_cause`
+    std::uint64_t payload_sent = 0;                             ///< bytes, with those sent again
+    std::uint64_t resent = 0;                                   ///< packets
+    std::array<std::uint64_t, resend_cause_count> resent_by{};  ///< by `resend_cause`
     std::uint64_t arrived_out_of_order = 0;
     std::uint64_t arrived_again = 0;
     std::optional<instant> first_data_sent;
     std::optional<instant> last_data_arrived;
+    bool syn_ack_sent = false;
     bool fin_sent = false;
     bool rst_sent = false;
 };
@@ -117,7 +106,7 @@ struct flow {
 class flow_tracker {
 public:
     struct options {
-        bool tail_probes = true;  ///< whether the hosts may send tail loss probes (RFC 8985)
+        std::array<sender_traits, 2> senders{};  ///< by `side`
     };
 
     flow_tracker() = default;
@@ -154,8 +143,5 @@ private:
 
 /// `raw` as a 64-bit relative number near `expected`: sequence numbers wrap after 4 GiB (RFC 9293 3.4).
 std::uint64_t relative_sequence(std::uint32_t raw, std::uint32_t start, std::uint64_t expected) noexcept;
-
-/// Why `half` sends again what it sent in `segment`.
-resend_cause why_resent(const flow_half& half, const sent_segment& segment, instant now, bool tail_probes);
 
 }  // namespace aperto::lab

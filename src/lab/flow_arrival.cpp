@@ -7,20 +7,7 @@ namespace aperto::lab {
 
 namespace {
 
-/// Karn's rule (RFC 6298 3): only a segment sent once tells a round trip. As Linux does, the oldest segment
-/// that this acknowledgement newly covers is the one timed.
-void time_round_trip(flow_half& hearer, const event& out) {
-    auto first = std::upper_bound(hearer.segments.begin(), hearer.segments.end(), hearer.heard_ack,
-                                  [](std::uint64_t at, const sent_segment& one) { return at < one.end; });
-    bool ambiguous = false;
-    const auto oldest = first;
-    for (; first != hearer.segments.end() && first->end <= out.acknowledgement; ++first) {
-        ambiguous = ambiguous || first->times > 1;
-    }
-    if (oldest == first || ambiguous) {
-        return;
-    }
-    const auto round_trip = out.arrived - oldest->first_sent;
+void note_round_trip(flow_half& hearer, instant now, duration round_trip) {
     hearer.timer.sample(round_trip);
     constexpr std::size_t kept_max = 1'000'000;
     if (hearer.round_trips.size() < kept_max) {
@@ -29,39 +16,30 @@ void time_round_trip(flow_half& hearer, const event& out) {
     constexpr std::size_t steps_max = 10'000;
     if (hearer.timer_steps.size() < steps_max) {
         const auto& timer = hearer.timer;
-        hearer.timer_steps.push_back({out.arrived, round_trip, timer.srtt(), timer.rttvar(), timer.rto()});
+        hearer.timer_steps.push_back({now, round_trip, timer.srtt(), timer.rttvar(), timer.rto()});
     }
 }
 
 void hear_acknowledgement(flow_half& hearer, const event& out) {
-    if (out.acknowledgement > hearer.heard_ack) {
-        time_round_trip(hearer, out);
-        hearer.heard_ack = out.acknowledgement;
-        hearer.heard_duplicate_acks = 0;
-        if (hearer.heard_ack >= hearer.timeout_until) {
-            hearer.timeout_until = 0;
-        }
-        if (hearer.heard_ack >= hearer.fast_until) {
-            hearer.fast_until = 0;
-        }
-    } else if (out.is(mark::duplicate_ack)) {
-        ++hearer.heard_duplicate_acks;
+    if (out.acknowledgement < hearer.heard_ack) {
+        return;  // overtaken by a later one
     }
+    if (const auto round_trip = hear_of_delivery(hearer, out)) {
+        note_round_trip(hearer, out.arrived, *round_trip);
+    }
+    hearer.heard_ack = out.acknowledgement;
+    hearer.highest =
+        std::max(hearer.highest, hearer.heard_ack);  // where the byte of a window probe was taken
     hearer.heard_window = out.window;
-    hearer.heard_at = out.arrived;
-    for (std::size_t i = 0; i < out.seen.options.sack_count; ++i) {
-        if (out.sack[2 * i + 1] > out.acknowledgement && !(i == 0 && out.is(mark::dsack))) {
-            hearer.heard_sack = std::max(hearer.heard_sack, out.sack[2 * i + 1]);
-        }
-    }
-    if (hearer.heard_sack <= hearer.heard_ack) {
-        hearer.heard_sack = 0;
-    }
 }
 
 void place_bytes(flow_half& sender, event& out, bytes_view bytes) {
     const auto payload = bytes.subspan(out.seen.payload_offset(), out.seen.payload);
-    const auto place = sender.arrived.add(out.sequence + (out.seen.has(tcp_flag::syn) ? 1U : 0U), payload);
+    if (out.seen.has(tcp_flag::syn)) {
+        sender.with_syn.assign(payload.begin(), payload.end());
+        return;
+    }
+    const auto place = sender.arrived.add(out.sequence, payload);
     switch (place) {
     case byte_stream::placed::ahead:
         out.marks |= mark::out_of_order;
@@ -103,6 +81,10 @@ void judge_arrival(flow& connection, event& out, bytes_view bytes) {
     if (!connection.established && connection.syn_ack_arrived && out.from == connection.opened_by &&
         seen.has(tcp_flag::ack) && !seen.has(tcp_flag::syn | tcp_flag::rst)) {
         connection.established = out.arrived;
+    }
+    if (seen.has(tcp_flag::syn) && !seen.has(tcp_flag::ack)) {
+        ++hearer.recovery.syns_heard;
+        hearer.recovery.syn_heard_at = out.arrived;
     }
     if (seen.has(tcp_flag::ack) && !seen.has(tcp_flag::rst)) {
         hear_acknowledgement(hearer, out);

@@ -55,6 +55,7 @@ void read_syn(flow_half& mine, event& out) {
     mine.mss = seen.options.mss;
     mine.window_scale = seen.options.window_scale;
     mine.sack_permitted = seen.options.sack_permitted;
+    mine.stamps = seen.options.has_timestamps;
     mine.syn_window = seen.window;
 }
 
@@ -64,33 +65,42 @@ std::uint64_t scaled_window(const flow_half& mine, const flow_half& theirs, cons
     return std::uint64_t{seen.window} << (agreed ? std::min<unsigned>(*mine.window_scale, scale_max) : 0U);
 }
 
-/// Finds what was sent before in [begin, end) and describes the repetition.
-void judge_repetition(flow_half& mine, event& out, bool tail_probes) {
-    out.marks |= mark::retransmission;
-    auto first = std::upper_bound(mine.segments.begin(), mine.segments.end(), out.sequence,
-                                  [](std::uint64_t at, const sent_segment& one) { return at < one.end; });
-    if (first == mine.segments.end()) {
-        out.resent_by = resend_cause::unknown;
-        out.resent_times = 1;
-        ++mine.resent;
-        ++mine.resent_by[static_cast<std::size_t>(out.resent_by)];
+/// Makes `at` the beginning of a segment, where it lies inside one.
+void split_at(flow_half& mine, std::uint64_t at) {
+    const auto whole = segment_at(mine, at);
+    if (whole == mine.segments.end() || whole->begin >= at) {
         return;
     }
-    out.resent_by = why_resent(mine, *first, out.sent, tail_probes);
-    out.since_last = out.sent - first->last_sent;
-    out.resent_times = first->times;
-    out.resent_first = out.resent_last = first->ordinal;
-    for (auto one = first; one != mine.segments.end() && one->begin < out.end_sequence; ++one) {
+    auto rest = *whole;
+    rest.begin = at;
+    whole->end = at;
+    mine.segments.insert(whole + 1, rest);
+}
+
+/// Finds what was sent before in [begin, end) and describes the repetition.
+void judge_repetition(flow_half& mine, event& out) {
+    out.marks |= mark::retransmission;
+    split_at(mine, out.sequence);
+    split_at(mine, out.end_sequence);
+    const auto first = segment_at(mine, out.sequence);
+    auto last = first;
+    while (last != mine.segments.end() && last->begin < out.end_sequence) {
+        ++last;
+    }
+    if (first == last) {
+        out.resent_by = resend_cause::unknown;
+        out.resent_times = 1;
+    } else {
+        out.resent_by = judge_resend(mine, *first, *(last - 1), out);
+        out.since_last = out.sent - first->last_sent;
+        out.resent_times = first->times;
+        out.resent_first = out.resent_last = first->ordinal;
+    }
+    for (auto one = first; one != last; ++one) {
         out.resent_last = std::max(out.resent_last, one->ordinal);
         ++one->times;
         one->last_sent = out.sent;
-    }
-    if (out.resent_by == resend_cause::timeout) {
-        mine.timeout_until = mine.highest;
-        mine.timed_out_at = out.sent;
-        mine.fast_until = 0;
-    } else if (out.resent_by == resend_cause::fast) {
-        mine.fast_until = mine.highest;
+        one->packet = out.seen.length;
     }
     ++mine.resent;
     ++mine.resent_by[static_cast<std::size_t>(out.resent_by)];
@@ -100,19 +110,23 @@ void remember_segment(flow_half& mine, event& out) {
     if (out.end_sequence <= mine.highest) {
         return;
     }
+    if (mine.heard_ack == mine.highest) {
+        mine.recovery.armed = out.sent;  // RFC 6298 5.1
+    }
     const auto ordinal = out.seen.payload > 0 ? mine.counts[static_cast<std::size_t>(kind::data)] : 0U;
     const auto begin = std::max(out.sequence, mine.highest);
-    mine.segments.push_back({begin, out.end_sequence, ordinal, 1, out.sent, out.sent});
+    mine.segments.push_back(
+        {begin, out.end_sequence, ordinal, 1, out.sent, out.sent, out.seen.length, false});
     if (mine.segments.size() > segments_kept_max) {
         mine.segments.pop_front();
     }
     mine.highest = out.end_sequence;
 }
 
-void judge_data(flow_half& mine, flow_half& theirs, event& out, bool tail_probes) {
+void judge_data(flow_half& mine, flow_half& theirs, event& out) {
     const auto& seen = out.seen;
-    const bool repeats = out.end_sequence > out.sequence && out.sequence < mine.highest &&
-                         (mine.syn_seen || !seen.has(tcp_flag::syn));
+    const bool repeats =
+        out.end_sequence > out.sequence && out.sequence < mine.highest && !out.is(mark::simultaneous);
     const bool before_edge = mine.highest > 0 && out.sequence + 1 == mine.highest;
     if (seen.payload <= 1 && before_edge && !seen.has(tcp_flag::syn | tcp_flag::fin | tcp_flag::rst) &&
         mine.heard_ack == mine.highest && seen.payload == (repeats ? 1U : 0U)) {
@@ -127,8 +141,16 @@ void judge_data(flow_half& mine, flow_half& theirs, event& out, bool tail_probes
         out.marks |= mark::probe;
         return;
     }
+    // Others probe with the first byte that the window shuts out (RFC 9293 3.8.6.1). Until it is acknowledged
+    // it counts as not sent: what follows when the window opens begins with it again.
+    if (seen.payload == 1 && mine.heard_window == 0 && mine.heard_ack > 0 && mine.heard_ack == mine.highest &&
+        out.sequence == mine.highest && !seen.has(tcp_flag::syn | tcp_flag::fin | tcp_flag::rst)) {
+        call(out, mine, kind::probe);
+        out.marks |= mark::probe;
+        return;
+    }
     if (repeats) {
-        judge_repetition(mine, out, tail_probes);
+        judge_repetition(mine, out);
     }
     if (seen.payload > 0) {
         const bool fresh = out.end_sequence > mine.highest;
@@ -223,23 +245,36 @@ void judge_handshake(flow& connection, event& out) {
 
 }  // namespace
 
-void judge_entry(flow& connection, event& out, bytes_view bytes, bool tail_probes) {
+void judge_entry(flow& connection, event& out, bytes_view bytes) {
     auto& mine = connection.half(out.from);
     auto& theirs = connection.half(other(out.from));
     const auto& seen = out.seen;
     ++mine.packets;
     call(out, mine, kind::packet);
     number_sequences(mine, theirs, out);
-    const bool syn_again = seen.has(tcp_flag::syn) && mine.syn_seen;
+    // RFC 9293 3.5, figure 7: who has sent a SYN answers the other's with a SYN/ACK; that is no repetition.
+    const bool answers = seen.has(tcp_flag::syn) && seen.has(tcp_flag::ack) && !mine.syn_ack_sent;
+    const bool syn_again = seen.has(tcp_flag::syn) && mine.syn_seen && !answers;
     if (seen.has(tcp_flag::syn)) {
+        if (answers) {
+            mine.syn_ack_sent = true;
+            mine.recovery.syns_answered += mine.recovery.syns_heard > 0 ? 1U : 0U;
+            out.marks |= mine.syn_seen ? mark::simultaneous : 0U;
+        }
+        if (!theirs.with_syn.empty() && out.acknowledgement > theirs.with_syn.size()) {
+            (void)theirs.arrived.add(1, theirs.with_syn);
+            theirs.last_data_arrived = out.sent;
+            theirs.with_syn.clear();
+        }
         read_syn(mine, out);
+        theirs.peer_sack_permitted = mine.sack_permitted;
         call(out, mine, seen.has(tcp_flag::ack) ? kind::syn_ack : kind::syn, !syn_again);
-        mine.highest = syn_again ? mine.highest : 0;
+        mine.highest = syn_again || out.is(mark::simultaneous) ? mine.highest : 0;
     }
     judge_handshake(connection, out);
     out.window = scaled_window(mine, theirs, seen);
     const bool fin_again = seen.has(tcp_flag::fin) && mine.fin_sent;
-    judge_data(mine, theirs, out, tail_probes);
+    judge_data(mine, theirs, out);
     if (seen.has(tcp_flag::fin)) {
         call(out, mine, kind::fin, !fin_again);
         mine.fin_sent = true;

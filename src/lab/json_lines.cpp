@@ -104,8 +104,9 @@ std::string_view cause_name(loss_cause cause) {
 }
 
 std::string_view resend_name(resend_cause cause) {
-    constexpr std::array<std::string_view, 7> names{"",           "timeout", "after-timeout", "fast",
-                                                    "tail-probe", "too-big", "unknown"};
+    constexpr std::array<std::string_view, resend_cause_count> names{
+        "",        "timeout",      "after-timeout", "fast",          "tail-probe",
+        "too-big", "repeated-syn", "syn-data",      "closed-window", "unknown"};
     return names.at(static_cast<std::size_t>(cause));
 }
 

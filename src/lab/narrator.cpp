@@ -150,9 +150,19 @@ void narrator::repetition(const event& one, std::vector<std::string>& out) {
                           ? sentence(_("SENT AGAIN in smaller pieces: the path takes no larger ones"))
                           : sentence(_("SENT AGAIN, smaller")));
         break;
+    case resend_cause::repeated_syn:
+        out.push_back(sentence(_("SENT AGAIN: it answers the SYN that came once more")));
+        break;
+    case resend_cause::syn_data:
+        out.push_back(sentence(_("SENT AGAIN: with the SYN it was not taken")));
+        break;
+    case resend_cause::closed_window:
+        out.push_back(
+            sentence(_("SENT AGAIN after {} into a closed window, to ask whether it is open"), waited));
+        break;
     case resend_cause::unknown:
-        out.push_back(sentence(
-            _("SENT AGAIN after {}: fast retransmit, RACK or TLP, not to be told apart from here"), waited));
+    case resend_cause::count_:
+        out.push_back(sentence(_("SENT AGAIN; the first time was not seen")));
         break;
     }
 }

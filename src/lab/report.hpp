@@ -21,6 +21,13 @@ struct program_end {
     int code = 0;        ///< its exit code, or 128 + the signal that ended it
 };
 
+/// A host's counters of /proc/net/snmp and /proc/net/netstat by name, read three times.
+struct kernel_readings {
+    std::map<std::string, std::uint64_t> at_start;   ///< before any program of the run
+    std::map<std::string, std::uint64_t> at_end;     ///< before the wire was stopped
+    std::map<std::string, std::uint64_t> after_end;  ///< after it
+};
+
 /// Everything a run is judged and summed up by, once it is over.
 struct run_report {
     std::uint64_t seed = 0;
@@ -38,7 +45,7 @@ struct run_report {
     duration added_p99{};
     std::array<std::uint64_t, 2> dropped_at_tun{};
     std::uint64_t refused = 0;
-    std::array<std::map<std::string, std::uint64_t>, 2> kernel_counters;
+    std::array<kernel_readings, 2> kernel;  ///< by `side`
     std::vector<kernel_sample> kernel_samples;
     decision_log decisions;  ///< when they were to be kept
 

@@ -135,6 +135,9 @@ void rtnetlink::set_route(unsigned interface, const ip_address& local, const ip_
     what.add(RTA_PREFSRC, local);
     if (rto_min_ms != 0) {
         const auto metrics = what.open(RTA_METRICS);
+        // The kernel heeds this metric only where it is locked; else it takes it for something it learnt
+        // itself.
+        what.add(RTAX_LOCK, 1U << static_cast<unsigned>(RTAX_RTO_MIN));
         what.add(RTAX_RTO_MIN, rto_min_ms);
         what.close(metrics);
     }

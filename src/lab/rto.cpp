@@ -27,8 +27,7 @@ duration rto_estimator::rto() const noexcept {
 
 duration rto_estimator::rto_linux() const noexcept {
     constexpr duration before_first_sample = 1s;
-    constexpr duration variance_min = 200ms;
-    return has_sample() ? srtt_ + std::max(variance_min, 4 * rttvar_) : before_first_sample;
+    return has_sample() ? srtt_ + std::max(minimum_, 4 * rttvar_) : before_first_sample;
 }
 
 }  // namespace aperto::lab

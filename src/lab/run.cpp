@@ -68,6 +68,12 @@ private:
     std::map<std::uint64_t, seen_packet> waiting_;
 };
 
+wire_plan wire_between(const run_plan& plan) {
+    auto out = plan.wire;
+    out.senders = {traits_of(plan.client), traits_of(plan.server)};
+    return out;
+}
+
 /// The run while it goes on: the hosts, the wire between them and the programs' output.
 class running {
 public:
@@ -76,10 +82,13 @@ public:
           watcher_(watcher),
           signals_(signals),
           hosts_(plan.client, plan.server),
-          wire_(plan.wire, hosts_.descriptor_of(side::client, host_descriptor::tun),
+          wire_(wire_between(plan), hosts_.descriptor_of(side::client, host_descriptor::tun),
                 hosts_.descriptor_of(side::server, host_descriptor::tun)),
           packets_(watcher),
           end_(clock_now() + plan.timeout) {
+        for (const auto host : {side::client, side::server}) {
+            report_.kernel[index(host)].at_start = hosts_.counters(host);
+        }
         watcher.ready(hosts_.missing_settings());
     }
 
@@ -313,10 +322,13 @@ private:
             read_last_output(host);
             report_.programs[index(host)].ended = by_itself_[index(host)];
             report_.dropped_at_tun[index(host)] = hosts_.dropped_at_tun(host);
-            report_.kernel_counters[index(host)] = hosts_.counters(host);
+            report_.kernel[index(host)].at_end = hosts_.counters(host);
         }
         report_.took = wire_.now();
         wire_.stop();
+        for (const auto host : {side::client, side::server}) {
+            report_.kernel[index(host)].after_end = hosts_.counters(host);
+        }
         take_packets();
         packets_.finish();
         report_.seed = plan_.wire.seed;

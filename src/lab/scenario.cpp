@@ -40,7 +40,6 @@ public:
         for (const auto& [key, value] : root) {
             read_top(key.str(), value, key.source());
         }
-        out_.plan.wire.tail_probes = allows_tail_probes(out_.plan.client.settings);
         at(root, [&] { check_plan(out_.plan); });
     }
 
@@ -240,7 +239,7 @@ private:
             at(value,
                [&] { host.mtu = static_cast<std::uint32_t>(parse_count(text_of(value), 68, 65'535)); });
         } else if (key == "rto_min") {
-            at(value, [&] { host.rto_min = parse_duration(text_of(value)); });
+            at(value, [&] { host.rto_min = parse_rto_min(text_of(value)); });
         } else if (key == "settings") {
             for (const auto& [name, each] : table_of(value)) {
                 at(each,

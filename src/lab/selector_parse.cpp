@@ -140,8 +140,8 @@ struct adjective {
     std::optional<resend_cause> cause;
 };
 
-const std::array<adjective, 18>& adjectives() {
-    static const std::array<adjective, 18> all{{{"lost", 0, 0, fate::lost, {}},
+const std::array<adjective, 21>& adjectives() {
+    static const std::array<adjective, 21> all{{{"lost", 0, 0, fate::lost, {}},
                                                 {"delivered", 0, 0, fate::delivered, {}},
                                                 {"corrupted", 0, fault::corrupted, {}, {}},
                                                 {"duplicated", 0, fault::duplicated, {}, {}},
@@ -158,7 +158,10 @@ const std::array<adjective, 18>& adjectives() {
                                                 {"after-timeout", 0, 0, {}, resend_cause::after_timeout},
                                                 {"fast", 0, 0, {}, resend_cause::fast},
                                                 {"too-big", 0, 0, {}, resend_cause::too_big},
-                                                {"tail-probe", 0, 0, {}, resend_cause::tail_probe}}};
+                                                {"tail-probe", 0, 0, {}, resend_cause::tail_probe},
+                                                {"repeated-syn", 0, 0, {}, resend_cause::repeated_syn},
+                                                {"syn-data", 0, 0, {}, resend_cause::syn_data},
+                                                {"closed-window", 0, 0, {}, resend_cause::closed_window}}};
     return all;
 }
 

@@ -3,6 +3,7 @@
 
 #include "core/display.hpp"
 #include "lab/json_lines.hpp"
+#include "lab/kernel_counts.hpp"
 #include "lab/narrator.hpp"
 #include "lab/quantity.hpp"
 #include "lab/sentence.hpp"
@@ -85,13 +86,16 @@ std::string complete_row(const flow& one) {
 
 std::string resent_row(const flow& one) {
     std::vector<std::string> parts;
-    constexpr std::array<const char*, 7> names{"",
-                                               N_("timeout"),
-                                               N_("after a timeout"),
-                                               N_("fast retransmit or RACK"),
-                                               N_("tail loss probe"),
-                                               N_("too large for the path"),
-                                               N_("cause unknown")};
+    constexpr std::array<const char*, resend_cause_count> names{"",
+                                                                N_("timeout"),
+                                                                N_("after a timeout"),
+                                                                N_("fast retransmit or RACK"),
+                                                                N_("tail loss probe"),
+                                                                N_("too large for the path"),
+                                                                N_("answering a repeated SYN"),
+                                                                N_("not taken with the SYN"),
+                                                                N_("into a closed window"),
+                                                                N_("cause unknown")};
     for (const auto from : {side::client, side::server}) {
         const auto& half = one.half(from);
         if (half.resent == 0) {
@@ -191,6 +195,23 @@ std::string losses_row(const run_report& report) {
     return row(_("on the wire"), joined(parts));
 }
 
+/// How the kernels' own counters stand beside the causes told; nothing where nothing was sent again.
+std::string counts_row(const run_report& report) {
+    std::vector<std::string> parts;
+    bool any = false;
+    for (const auto& one : compare_counts(report)) {
+        any = any || one.wire > 0;
+        if (!one.agrees()) {
+            parts.push_back(sentence(_("{} {}: {} seen on the wire, {} counted"), side_text(one.host),
+                                     one.counter, number_text(one.wire), number_text(one.kernel_most)));
+        }
+    }
+    if (!parts.empty()) {
+        return row(_("the kernels"), sentence(_("COUNT OTHERWISE: {}"), joined(parts)));
+    }
+    return any ? row(_("the kernels"), _("count the same, cause by cause")) : std::string();
+}
+
 std::string wire_row(const run_report& report) {
     const auto added = sentence(_("the wire added {} (p50) {} (p99)"), duration_text(report.added_median),
                                 duration_text(report.added_p99));
@@ -221,7 +242,7 @@ std::string summary_text(const run_report& report) {
     if (report.flows.empty()) {
         out += std::string(_("no TCP packet crossed the wire")) + "\n";
     }
-    return out + losses_row(report) + wire_row(report);
+    return out + counts_row(report) + losses_row(report) + wire_row(report);
 }
 
 namespace {
@@ -230,14 +251,15 @@ std::string half_json(const flow_half& half) {
     const auto us = [](duration value) { return static_cast<double>(value.count()) / 1e3; };
     return fmt::format(
         R"({{"packets":{},"lost":{},"corrupted":{},"data_packets":{},"bytes_written":{},"bytes_arrived":{},"digest_written":"{}","digest_arrived":"{}",)"
-        R"("resent":{},"resent_timeout":{},"resent_after_timeout":{},"resent_fast":{},"resent_tail_probe":{},"resent_too_big":{},"resent_unknown":{},"out_of_order":{},"seen_before":{},)"
+        R"("resent":{},"resent_timeout":{},"resent_after_timeout":{},"resent_fast":{},"resent_tail_probe":{},"resent_too_big":{},"resent_repeated_syn":{},"resent_syn_data":{},"resent_closed_window":{},"resent_unknown":{},"out_of_order":{},"seen_before":{},)"
         R"("rtt_min_us":{:.1f},"rtt_median_us":{:.1f},"rtt_p99_us":{:.1f},"srtt_us":{:.1f},"rto_us":{:.1f},"goodput_bits":{:.0f},"zero_windows":{},"zero_window_us":{:.1f}}})",
         half.packets, half.packets_lost, half.packets_corrupted, half.data_packets, half.written.bytes(),
         half.arrived.bytes(), to_text(half.written.digest()), to_text(half.arrived.digest()), half.resent,
         half.resent_by[1], half.resent_by[2], half.resent_by[3], half.resent_by[4], half.resent_by[5],
-        half.resent_by[6], half.arrived_out_of_order, half.arrived_again, us(quantile(half.round_trips, 0)),
-        us(quantile(half.round_trips, 0.5)), us(quantile(half.round_trips, 0.99)), us(half.timer.srtt()),
-        us(half.timer.rto()), goodput(half), half.zero_window_episodes, us(half.time_closed));
+        half.resent_by[6], half.resent_by[7], half.resent_by[8], half.resent_by[9], half.arrived_out_of_order,
+        half.arrived_again, us(quantile(half.round_trips, 0)), us(quantile(half.round_trips, 0.5)),
+        us(quantile(half.round_trips, 0.99)), us(half.timer.srtt()), us(half.timer.rto()), goodput(half),
+        half.zero_window_episodes, us(half.time_closed));
 }
 
 }  // namespace
@@ -256,11 +278,19 @@ std::string summary_json(const run_report& report) {
                            one.established.has_value(), half_json(one.half(side::client)),
                            half_json(one.half(side::server)));
     }
+    out += fmt::format(R"(],"counts_agree":{},"counts":[)", counts_agree(report));
+    const char* between = "";
+    for (const auto& one : compare_counts(report)) {
+        out += fmt::format(R"({}{{"host":"{}","counter":"{}","wire":{},"kernel":[{},{}],"agrees":{}}})",
+                           between, side_name(one.host), one.counter, one.wire, one.kernel_least,
+                           one.kernel_most, one.agrees());
+        between = ",";
+    }
     out += R"(],"kernel":{)";
     for (const auto host : {side::client, side::server}) {
         out += fmt::format(R"({}"{}":{{)", host == side::client ? "" : ",", side_name(host));
         bool first = true;
-        for (const auto& [name, value] : report.kernel_counters[index(host)]) {
+        for (const auto& [name, value] : report.kernel[index(host)].at_end) {
             out += fmt::format(R"({}"{}":{})", first ? "" : ",", name, value);
             first = false;
         }

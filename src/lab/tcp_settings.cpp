@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace aperto::lab {
 
@@ -22,6 +23,8 @@ std::vector<host_setting> textbook_settings() {
         {"ipv4/tcp_dsack", "1", N_("duplicates are reported (D-SACK, RFC 2883)")},
         {"ipv4/tcp_recovery", "1", N_("loss is detected by RACK (RFC 8985)")},
         {"ipv4/tcp_early_retrans", "0", N_("tail loss probes off")},
+        {"ipv4/tcp_rto_min_us", "200000",
+         N_("the retransmission timeout is at least 200 ms above the round trip")},
         {"ipv4/tcp_frto", "0", N_("forward RTO-recovery off")},
         {"ipv4/tcp_ecn", "0", N_("explicit congestion notification off")},
         {"ipv4/tcp_comp_sack_nr", "0", N_("ACKs with SACK are not held back to be merged")},
@@ -70,10 +73,31 @@ void change_setting(std::vector<host_setting>& settings, const std::string& assi
     }
 }
 
-bool allows_tail_probes(const std::vector<host_setting>& settings) {
-    return std::none_of(settings.begin(), settings.end(), [](const auto& one) {
-        return one.name == "ipv4/tcp_early_retrans" && one.value == "0";
-    });
+duration parse_rto_min(const std::string& text) {
+    using namespace std::chrono_literals;
+    const auto value = parse_duration(text);
+    if (value < 1ms || value > 120s) {
+        throw bad_input(
+            fmt::format(fmt::runtime(_("a smallest retransmission timeout is 1 ms to 120 s, not {}")), text));
+    }
+    return std::chrono::duration_cast<std::chrono::milliseconds>(value);
+}
+
+sender_traits traits_of(const host_plan& plan) {
+    using namespace std::chrono_literals;
+    sender_traits out{true, 200ms};
+    for (const auto& one : plan.settings) {
+        if (one.name == "ipv4/tcp_early_retrans") {
+            out.tail_probes =
+                one.value == "3" || one.value == "4";  // 1 and 2 have had no effect since Linux 4.13
+        } else if (one.name == "ipv4/tcp_rto_min_us") {
+            out.rto_min = std::chrono::microseconds(std::strtoul(one.value.c_str(), nullptr, 10));
+        }
+    }
+    if (plan.rto_min > 0ms) {  // the route's comes before the setting
+        out.rto_min = plan.rto_min;
+    }
+    return out;
 }
 
 }  // namespace aperto::lab

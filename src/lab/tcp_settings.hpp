@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "lab/event.hpp"
+#include "lab/recovery.hpp"
 
 #include <string>
 #include <vector>
@@ -21,7 +21,7 @@ struct host_plan {
     bool v6 = false;
     std::uint32_t mtu = 1500;
     std::uint32_t queue_packets = 20'000;
-    duration rto_min{};  ///< 0: the kernel's 200 ms
+    duration rto_min{};  ///< whole milliseconds; 0: as the settings say, or else the kernel's own
     std::vector<host_setting> settings;
 };
 
@@ -34,7 +34,11 @@ std::vector<host_setting> textbook_settings();
 /// "tcp_timestamps=1" or "ipv4/tcp_timestamps=1", added or put in place of the one there. Throws `bad_input`.
 void change_setting(std::vector<host_setting>& settings, const std::string& assignment);
 
-/// Whether these settings let a host send tail loss probes.
-bool allows_tail_probes(const std::vector<host_setting>& settings);
+/// A smallest retransmission timeout: a millisecond, which is the route's unit, to two minutes, the kernel's
+/// largest timeout. Throws `bad_input`.
+duration parse_rto_min(const std::string& text);
+
+/// What these settings say of how the host sends. Where they are silent, what the kernel does by itself.
+sender_traits traits_of(const host_plan& plan);
 
 }  // namespace aperto::lab

@@ -41,9 +41,9 @@ struct wire_plan {
     link_plan link;
     std::vector<named_fault> named;
     std::optional<decision_log> replay;
-    bool tail_probes = false;
-    bool keep_events = true;  ///< off: nobody wants to look at single packets
-    bool keep_bytes = false;  ///< for a capture file
+    std::array<sender_traits, 2> senders{};  ///< by `side`
+    bool keep_events = true;                 ///< off: nobody wants to look at single packets
+    bool keep_bytes = false;                 ///< for a capture file
     bool keep_decisions = false;
 };
 

@@ -42,7 +42,7 @@ verdict judged(const std::string& sentence) {
         one.hear(side::client, "more of its output");
     }
     one.hear(side::server, "reads=9 is the server's");
-    report.kernel_counters[1]["InCsumErrors"] = 2;
+    report.kernel[1].at_end["InCsumErrors"] = 2;
     report.kernel_samples.push_back({1s, side::client, {.srtt = 2ms, .rto = 202ms}});
     return one.decide(report);
 }

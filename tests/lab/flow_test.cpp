@@ -100,13 +100,13 @@ TEST(flow, three_duplicate_acks_with_sack_make_a_fast_retransmit) {
 
 TEST(flow, the_last_segment_sent_again_early_is_a_tail_probe_only_where_those_are_on) {
     for (const bool tail_probes : {true, false}) {
-        story lesson(tail_probes);
+        story lesson({.tail_probes = tail_probes, .rto_min = 10ms});
         lesson.handshake();
         lesson.send(side::client, {.sequence = 1001, .acknowledgement = 5001, .payload = "abc"});
         lesson.wait(20ms);
         const auto again =
             lesson.send(side::client, {.sequence = 1001, .acknowledgement = 5001, .payload = "abc"});
-        EXPECT_EQ(again.resent_by, tail_probes ? resend_cause::tail_probe : resend_cause::unknown);
+        EXPECT_EQ(again.resent_by, tail_probes ? resend_cause::tail_probe : resend_cause::timeout);
     }
 }
 

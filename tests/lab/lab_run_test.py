@@ -69,6 +69,15 @@ class Faults(unittest.TestCase):
         self.assertEqual({one["by"] for one in again}, {"timeout"})
         self.assertGreater(again[1]["after_us"], 1.7 * again[0]["after_us"], "the timer doubles")
 
+    def test_the_smallest_timeout_is_the_one_asked_for(self):
+        peers = ["--server", "peer serve --end-after 3", "--client", "peer call --text abc --keep-open"]
+        for asked, sooner, later in (("20ms", 0, 200e3), ("700ms", 690e3, 60e6)):
+            seen = self.run_lab(*peers, "--rto-min", asked, "--drop", "client data#1")
+            again = [one["resent"] for one in seen if "resent" in one]
+            self.assertEqual(len(again), 1, asked)
+            self.assertGreater(again[0]["after_us"], sooner, asked)
+            self.assertLess(again[0]["after_us"], later, asked)
+
     def test_a_packet_can_be_held_duplicated_and_corrupted_by_name(self):
         seen = self.run_lab("--server", "peer serve", "--client", "peer call --bytes 14600", "--hold", "client data#2", "80ms",
                             "--duplicate", "client data#4", "--corrupt", "client data#6", "--delay", "30ms")
@@ -182,6 +191,7 @@ class Mistakes(unittest.TestCase):
         self.complain("--mtu", "5", text="68")
         self.complain("--hold", "client data#1", "soon", text="not a duration")
         self.complain("--setting", "nonsense", text="no setting")
+        self.complain("--rto-min", "500us", text="1 ms to 120 s, not 500us")
         self.complain("--hold", "client data#1", text="a packet and a time")
         self.complain("--los", "5%", text="there is no option '--los'; did you mean '--loss'?")
         self.complain("run", "handshake", "--junti", "x", text="did you mean '--junit'?")

@@ -78,14 +78,29 @@ TEST(link_options, mistakes_are_named) {
     }
 }
 
+TEST(tcp_settings, the_route_s_smallest_timeout_comes_before_the_setting) {
+    host_plan plan{.settings = textbook_settings()};
+    EXPECT_EQ(traits_of(plan).rto_min, 200ms);
+    change_setting(plan.settings, "tcp_rto_min_us=30000");
+    EXPECT_EQ(traits_of(plan).rto_min, 30ms);
+    plan.rto_min = parse_rto_min("1s");
+    EXPECT_EQ(traits_of(plan).rto_min, 1s);
+    for (const char* wrong : {"500us", "0ms", "121s"}) {
+        EXPECT_THROW(parse_rto_min(wrong), bad_input) << wrong;
+    }
+}
+
 TEST(tcp_settings, one_can_be_changed_by_any_of_its_spellings) {
     auto settings = textbook_settings();
-    EXPECT_FALSE(allows_tail_probes(settings));
+    EXPECT_FALSE(traits_of({.settings = settings}).tail_probes);
     const auto count = settings.size();
     change_setting(settings, "net.ipv4.tcp_early_retrans=3");
     change_setting(settings, "tcp_sack = 0");
     EXPECT_EQ(settings.size(), count);
-    EXPECT_TRUE(allows_tail_probes(settings));
+    EXPECT_TRUE(traits_of({.settings = settings}).tail_probes);
+    change_setting(settings, "tcp_early_retrans=1");
+    EXPECT_FALSE(traits_of({.settings = settings}).tail_probes);
+    EXPECT_TRUE(traits_of({}).tail_probes) << "as the kernel does where nothing is said";
     for (const char* wrong : {"tcp_sack", "../../kernel/x=1", "TCP=1", "=1"}) {
         EXPECT_THROW(change_setting(settings, wrong), bad_input) << wrong;
     }

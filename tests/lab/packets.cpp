@@ -84,6 +84,16 @@ void story::arrive(event& one) {
     tracker_.left(one, bytes);
 }
 
+void story::refuse(const event& one, std::uint32_t mtu) {
+    bytes_.push_back(too_big_message(bytes_.at(one.number - 1), mtu));
+    event reply;
+    reply.number = ++number_;
+    reply.from = other(one.from);
+    reply.sent = reply.arrived = now_;
+    reply.seen = decode(bytes_.back()).value();
+    tracker_.entered(reply, bytes_.back());
+}
+
 event story::pass(side from, const tcp_text& text) {
     auto one = send(from, text);
     wait(std::chrono::microseconds(500));

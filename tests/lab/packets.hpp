@@ -27,7 +27,8 @@ std::vector<std::uint8_t> tcp_packet(side from, const tcp_text& text);
 /// A tracker fed by hand with a clock of its own.
 class story {
 public:
-    explicit story(bool tail_probes = false) : tracker_({tail_probes}) {}
+    explicit story(sender_traits both = {.tail_probes = false, .rto_min = std::chrono::milliseconds(200)})
+        : tracker_(flow_tracker::options{.senders = {both, both}}) {}
 
     /// `from` sends this; it enters the wire now.
     event send(side from, const tcp_text& text);
@@ -35,6 +36,8 @@ public:
     void arrive(event& one);
     /// Sent, and there after half a millisecond.
     event pass(side from, const tcp_text& text);
+    /// The wire loses this one and tells its sender by ICMP that it takes packets of `mtu` bytes.
+    void refuse(const event& one, std::uint32_t mtu);
     void wait(duration time) { now_ += time; }
 
     /// SYN, SYN/ACK, ACK with initial sequence numbers 1000 (client) and 5000 (server), no window scale.
