@@ -102,9 +102,11 @@ public:
             return;
         }
         std::string text = beginning() + sentence(_("{} says  {}"), who.remote().to_string(), "");
-        text += message_text(message, display_width(text));
+        const std::size_t columns = row_columns();
+        text += message_text(message, display_width(text), columns);
         const std::size_t width = display_width(text);
-        text.append(width < size_column ? size_column - width : 2, ' ');
+        const std::size_t place = columns == 0 ? size_column : std::min(size_column, columns - size_width);
+        text.append(width < place ? place - width : 2, ' ');
         text += fmt::format("{:>{}}", size_text(message.size()), size_width);
         put(text);
     }
@@ -186,11 +188,16 @@ private:
         return false;
     }
 
-    /// A person's terminal shows one row a message; a file has more room.
-    std::string message_text(std::string_view message, std::size_t before) const {
-        if (::isatty(descriptor_) != 1) return log_safe(message);
+    /// How wide a terminal's row is; 0 for a file or a pipe.
+    std::size_t row_columns() const {
+        if (::isatty(descriptor_) != 1) return 0;
         const std::size_t known = terminal_columns(descriptor_);
-        const std::size_t columns = known != 0 ? known : columns_unknown;
+        return known != 0 ? std::max(known, size_width + text_least) : columns_unknown;
+    }
+
+    /// A person's terminal shows one row a message; a file has more room.
+    static std::string message_text(std::string_view message, std::size_t before, std::size_t columns) {
+        if (columns == 0) return log_safe(message);
         const std::size_t taken = before + size_width + 2;
         return one_row(message, columns > taken ? std::max(columns - taken, text_least) : text_least);
     }

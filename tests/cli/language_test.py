@@ -57,7 +57,7 @@ class Language(unittest.TestCase):
                 (("lab", "run"), "indique um laboratório ou um arquivo"),
                 (("lab", "list", "--json", "x"), "'--json' não é opção nem comando de 'aperto lab list'"),
                 (("bench", "--frobnicate"), "não existe a opção --frobnicate"),
-                (("bench", "--connections", "many"), "o valor de uma opção não é um dos que ela aceita")):
+                (("bench", "--connections", "many"), "--connections aceita um número inteiro de 1 a 1000000, não \"many\"")):
             done = run(*arguments, env=spoken_in(LANG="pt_BR.UTF-8"))
             self.assertEqual(done.returncode, 2, arguments)
             self.assertIn("erro: " + told, done.stderr)
