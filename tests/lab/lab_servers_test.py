@@ -32,8 +32,8 @@ class Server(unittest.TestCase):
             os.chown(folder, user, user)
         return pathlib.Path(folder)
 
-    def run_lab(self, run, server, client, shown):
-        done = run("--server", server, "--client", client, "--timeout", "40s", *BAD_WIRE)
+    def run_lab(self, run, server, client, shown, *more):
+        done = run("--server", server, "--client", client, "--timeout", "40s", *BAD_WIRE, *more)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         for text in shown:
             self.assertIn(text, done.stdout)
@@ -62,7 +62,9 @@ class AsAnOrdinaryUser(Server):
         options = f"-k {data} -c listen_addresses=* -c fsync=off"
         for server in (f"{POSTGRES}/postgres -D {data} {options}",
                        f"{POSTGRES}/pg_ctl start --no-wait -D {data} -o '{options}'"):
-            self.run_lab(self.run_here, self.prefix() + server, client, ["client │ TEXTO ORIGINAL of aluno"])
+            # It listens before it lets anybody in.
+            self.run_lab(self.run_here, self.prefix() + server, client, ["client │ TEXTO ORIGINAL of aluno"],
+                         "--ready", "line:ready to accept connections")
             self.assertFalse((data / "postmaster.pid").exists(), "it was told to end, and did so in order")
 
     def test_nginx(self):
