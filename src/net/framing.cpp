@@ -38,7 +38,7 @@ frame find_text(std::string_view bytes, std::size_t message_max, bool ended) noe
     std::size_t size = utf8::complete_prefix(first);
     if (size == 0) {
         // A limit below one character's size cuts it: the limit is a promise too, and a stream must go on.
-        if (first.size() < bytes.size() || first.size() == message_max) return found;
+        if (first.size() == message_max) return found;
         found = {};
         found.needed = character_size(first.front());
         return found;
