@@ -349,6 +349,23 @@ TEST_P(server_on, ends_where_its_loop_does_nothing_but_fail) {
     EXPECT_EQ(serving.connections(), 0U);
 }
 
+TEST_P(server_on, ends_where_its_loop_does_nothing_but_fail_though_sessions_wait) {
+    options chosen = basic();
+    chosen.drain_grace = 0ms;
+    const auto echo = [](stream peer) -> task<> {
+        while (const auto some = co_await peer.read_some()) {
+            co_await peer.write(*some);
+            loop::current().post(endless_failure{});
+        }
+    };
+    server serving(chosen, echo);
+    serving.start();
+    plain_client client(serving.endpoints().front());
+    client.send("a").receive_all();
+    EXPECT_THROW(serving.wait(), std::runtime_error);
+    EXPECT_EQ(serving.connections(), 0U);
+}
+
 TEST_P(server_on, tells_the_first_of_several_failures) {
     options chosen = basic();
     chosen.drain_grace = 0ms;
