@@ -233,7 +233,7 @@ void apply_once(lab_request& out, const written& text) {
     plan.wire.named = text.faults;
     for (const auto& [key, value] : text.link) {
         read_value(dashed(key), value,
-                   [&plan, &key = key](const std::string& each) { plan.wire.link.set(key, each); });
+                   [&plan, &name = key](const std::string& each) { plan.wire.link.set(name, each); });
     }
     if (!text.ready.empty()) {
         plan.ready = lab::parse_readiness(text.ready);

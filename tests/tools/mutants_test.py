@@ -18,7 +18,7 @@ mutants = importlib.util.module_from_spec(importlib.util.spec_from_loader("mutan
 loader.exec_module(mutants)
 
 from mutation.operators import mutants_of  # noqa: E402
-from mutation.trial import Copy  # noqa: E402
+from mutation.trial import PROGRAMS, Copy  # noqa: E402
 
 
 def changes(code, operator=None):
@@ -210,7 +210,7 @@ class Trial(unittest.TestCase):
             at.parent.mkdir(parents=True)
             at.write_text(source)
             # There is no build: ninja fails.
-            measured = {"test_net": 1, "test_server": 1, "sim_seeds": 1}
+            measured = dict.fromkeys(PROGRAMS["net"], 1)
             outcome = copy.try_mutant(mutants_of("src/net/x.cpp", source)[0], measured, 1)
             self.assertEqual(outcome.status, "not compiling")
             self.assertEqual(at.read_text(), source)

@@ -161,7 +161,7 @@ def planted(source, output):
         place.parent.mkdir(parents=True, exist_ok=True)
         new = (f'{first}\nextern "C" unsigned aperto_canary;\n'
                f"#ifndef APERTO_PLANTED\n#define APERTO_PLANTED\n"
-               f"static inline bool is_planted(unsigned canary) noexcept {{ return aperto_canary == canary; }}\n#endif\n{rest}")
+               f"[[maybe_unused]] static inline bool is_planted(unsigned canary) noexcept {{ return aperto_canary == canary; }}\n#endif\n{rest}")
         if not place.exists() or place.read_text() != new:
             place.write_text(new)
 
