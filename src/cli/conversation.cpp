@@ -162,8 +162,10 @@ task<> conversation::print(std::string_view piece) {
     on.disarm(silence_);
     on.disarm(quiet_);
     const time_point begun = on.now();
+    printing_ = true;
     auto writing = output_.write(piece);
     co_await std::move(writing);
+    printing_ = false;
     if (silence_until_ != time_point::max()) silence_until_ += on.now() - begun;
     last_heard_ = on.now();
     if (is_due() && silence_until_ != time_point::max()) on.arm(silence_, silence_until_);
@@ -194,13 +196,13 @@ void conversation::await_more() {
     counted_ = peer_.bytes_received();
     silence_until_ = request_.timeout == forever ? time_point::max() : on.now() + request_.timeout;
     // As long as the input is open, a silence may be its own.
-    if (is_due() && silence_until_ != time_point::max()) on.arm(silence_, silence_until_);
+    if (!printing_ && is_due() && silence_until_ != time_point::max()) on.arm(silence_, silence_until_);
 }
 
 void conversation::await_quiet() {
     loop& on = loop::current();
     on.disarm(quiet_);
-    if (input_ || !all_sent_ || received_ == 0 || quiet_time_ == forever) return;
+    if (printing_ || input_ || !all_sent_ || received_ == 0 || quiet_time_ == forever) return;
     on.arm(quiet_, last_heard_ + quiet_time_);
 }
 

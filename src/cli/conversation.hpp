@@ -90,6 +90,7 @@ private:
     char last_ = '\n';            // of the bytes read
     time_point silence_until_{};
     time_point last_heard_{};
+    bool printing_ = false;  ///< the reader of our output has the time it takes
     duration quiet_time_ = forever;
     ending ended_by_ = ending::none;
     std::optional<error> send_failure_;

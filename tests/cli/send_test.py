@@ -108,6 +108,37 @@ class Replies(unittest.TestCase):
             rest, words = process.communicate(timeout=LIMIT_S)
         self.assertEqual((process.returncode, len(first + rest), words), (0, 4_000_000, b""))
 
+    def test_an_answer_that_comes_before_the_question_is_printed_however_slowly(self):
+        """The question goes out while the answer still waits for the reader of our output: no quiet has passed yet."""
+        asked = threading.Event()
+
+        def answer(client):
+            client.sendall(b"ANSWER")
+            receive_all(client)  # to the half-close: all is sent
+            asked.set()
+            self.left.wait(LIMIT_S)
+        self.left = threading.Event()
+        with python_server(answer) as port:
+            reading, writing = os.pipe()
+            try:
+                os.set_blocking(writing, False)
+                filled = 0
+                try:
+                    while True:
+                        filled += os.write(writing, b"x" * 4096)
+                except BlockingIOError:
+                    pass
+                os.set_blocking(writing, True)
+                client = subprocess.Popen([PROGRAM, "send", "--port", str(port), "--quiet-time", "300ms", "question"],
+                                          stdin=subprocess.DEVNULL, stdout=writing, stderr=subprocess.DEVNULL)
+            finally:
+                os.close(writing)
+            self.assertTrue(asked.wait(LIMIT_S))
+            with os.fdopen(reading, "rb") as output:
+                self.assertEqual(output.read()[filled:], b"ANSWER")
+            self.assertEqual(client.wait(LIMIT_S), 0)
+            self.left.set()
+
     def test_a_reply_in_slow_pieces_is_whole(self):
         def answer(client):
             client.recv(100)
