@@ -66,7 +66,7 @@ std::string help_layout::make_help(const CLI::App* command, std::string name,
 
 // CLI11 says what is wrong in English words alone, the option's name before them.
 std::string usage_text(const CLI::ParseError& wrong) {
-    const std::string text = wrong.what();
+    std::string text = wrong.what();
     const std::string last = text.substr(text.rfind(' ') + 1);
     const std::string name = text.substr(0, text.find_first_of(": "));
     if (dynamic_cast<const CLI::ArgumentMismatch*>(&wrong) != nullptr)
