@@ -12,6 +12,19 @@
 #include <utility>
 
 namespace aperto::cli {
+namespace {
+
+/// A time, however `take` reads it; `target` has what it is otherwise.
+option_description time_option(std::string name, std::string help, const duration& target,
+                               std::function<void(const std::string&)> take) {
+    return {.name = std::move(name),
+            .value = "TIME",
+            .help = std::move(help),
+            .fallback = duration_option_text(target),
+            .set = std::move(take)};
+}
+
+}  // namespace
 
 option_description flag_option(std::string name, std::string help, bool& target) {
     return {.name = std::move(name), .help = std::move(help), .set = [&target](const std::string&) {
@@ -97,11 +110,7 @@ option_description duration_option(std::string name, std::string help, duration&
             throw usage_error(takes_time(name, zero_allowed, text));
         target = *length;
     };
-    return {.name = std::move(name),
-            .value = "TIME",
-            .help = std::move(help),
-            .fallback = duration_option_text(target),
-            .set = std::move(take)};
+    return time_option(std::move(name), std::move(help), target, std::move(take));
 }
 
 option_description limited_duration_option(std::string name, std::string help, duration& target,
@@ -113,11 +122,7 @@ option_description limited_duration_option(std::string name, std::string help, d
                 takes_time_within(name, duration_option_text(least), duration_option_text(most), text));
         target = *length;
     };
-    return {.name = std::move(name),
-            .value = "TIME",
-            .help = std::move(help),
-            .fallback = duration_option_text(target),
-            .set = std::move(take)};
+    return time_option(std::move(name), std::move(help), target, std::move(take));
 }
 
 option_description decimal_option(std::string name, std::string help, std::string fallback, double least,
