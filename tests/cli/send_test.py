@@ -25,17 +25,21 @@ class Replies(unittest.TestCase):
                 self.assertEqual(ask(server.port, "--framing", framing, "olá"), (0, expected, ""))
                 self.assertEqual(ask(server.port, "--framing", framing, stdin="olá".encode()), (0, expected, ""))
 
-    def keep_open(self, *pieces, pause=0.0):
-        """A server that answers with these pieces and never ends its stream."""
+    def pieces(self, *pieces, pause=0.0, then=lambda: None):
+        """A server that answers with these pieces, and after them ends its stream."""
         def answer(client):
             client.recv(100)
             for piece in pieces:
                 client.sendall(piece)
                 self.left.wait(pause)
-            self.left.wait(LIMIT_S)
+            then()
         self.left = threading.Event()
         self.addCleanup(self.left.set)
         return python_server(answer)
+
+    def keep_open(self, *pieces, pause=0.0):
+        """A server that answers with these pieces and never ends its stream."""
+        return self.pieces(*pieces, pause=pause, then=lambda: self.left.wait(LIMIT_S))
 
     def test_a_server_that_never_closes_is_done_when_it_is_quiet(self):
         with self.keep_open(b"HELLO") as port:
@@ -63,14 +67,9 @@ class Replies(unittest.TestCase):
 
     def test_a_pause_is_no_end(self):
         """A server that retransmits is silent for its timeout, 200 ms at least, and for twice that when it loses again."""
-        def answer(client):
-            client.recv(100)
-            for piece in (b"one ", b"two ", b"three"):
-                client.sendall(piece)
-                self.pause.wait(0.5)
-        self.pause = threading.Event()
-        with python_server(answer) as port:
-            self.assertEqual(ask(port, "hello"), (0, b"one two three", ""))
+        for pause in (0.1, 0.5):
+            with self.subTest(pause=pause), self.pieces(b"one ", b"two ", b"three", pause=pause) as port:
+                self.assertEqual(ask(port, "hello"), (0, b"one two three", ""))
 
     def test_framing_ends_a_reply(self):
         """Whole messages are whole, whether the server closes or not; a part of one is waited for."""
@@ -138,16 +137,6 @@ class Replies(unittest.TestCase):
                 self.assertEqual(output.read()[filled:], b"ANSWER")
             self.assertEqual(client.wait(LIMIT_S), 0)
             self.left.set()
-
-    def test_a_reply_in_slow_pieces_is_whole(self):
-        def answer(client):
-            client.recv(100)
-            for piece in (b"one ", b"two ", b"three"):
-                client.sendall(piece)
-                self.pause.wait(0.1)
-        self.pause = threading.Event()
-        with python_server(answer) as port:
-            self.assertEqual(ask(port, "hello"), (0, b"one two three", ""))
 
     def test_the_host_as_people_type_it(self):
         with Server() as server:
