@@ -88,11 +88,11 @@ void hear_blocks(flow_half& half, const event& out, told& news) {
 /// A SYN with data of which only the SYN was acknowledged: the data is due again, though nothing was lost.
 void hear_syn_alone(flow_half& half, const event& out) {
     auto& mine = half.recovery;
-    if (half.heard_ack == 0 && out.acknowledgement < half.highest && mine.what == repairing::nothing) {
-        mine.what = repairing::everything;
-        mine.rest = resend_cause::syn_data;
-        mine.until = half.highest;
-        mine.began = out.arrived;
+    if (half.heard_ack == 0 && out.acknowledgement < half.highest && mine.now.what == repairing::nothing) {
+        mine.now.what = repairing::everything;
+        mine.now.rest = resend_cause::syn_data;
+        mine.now.until = half.highest;
+        mine.now.began = out.arrived;
         mine.may_be_needless = false;
     }
 }
@@ -112,12 +112,12 @@ void hear_progress(flow_half& half, const event& out) {
     mine.partly_acknowledged = true;
     mine.armed = out.arrived;
     const bool made_good =
-        uses_sack(half) ? out.acknowledgement >= mine.until : out.acknowledgement > mine.until;
-    if (made_good) {
-        mine.what = repairing::nothing;
-    } else if (mine.what != repairing::nothing && was_needless(mine, out)) {
-        mine.what = repairing::nothing;
-        mine.may_be_needless = false;
+        uses_sack(half) ? out.acknowledgement >= mine.now.until : out.acknowledgement > mine.now.until;
+    const bool needless = !made_good && was_needless(mine, out);
+    if (mine.now.what != repairing::nothing && (made_good || needless)) {
+        mine.over = mine.now;
+        mine.now.what = repairing::nothing;
+        mine.may_be_needless = made_good && mine.may_be_needless;
     }
 }
 

@@ -107,6 +107,12 @@ void judge_repetition(flow_half& mine, event& out) {
 }
 
 void remember_segment(flow_half& mine, event& out) {
+    if (out.is(mark::simultaneous) && !mine.segments.empty()) {
+        // Linux makes the SYN/ACK of the SYN under way: the round trip is counted from here.
+        auto& opening = mine.segments.front();
+        opening.first_sent = opening.last_sent = out.sent;
+        opening.packet = out.seen.length;
+    }
     if (out.end_sequence <= mine.highest) {
         return;
     }

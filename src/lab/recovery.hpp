@@ -46,13 +46,19 @@ struct resend_tally {
     std::uint64_t probes = 0;      ///< TCPLossProbes, those that repeat something
 };
 
-/// A sender's loss recovery as far as it shows on the wire. The rule itself is in resend_cause.cpp.
-struct recovery {
-    sender_traits traits;
+/// One making good, from the first repetition on.
+struct repair {
     repairing what = repairing::nothing;
     resend_cause rest = resend_cause::none;  ///< of `everything`: the cause of what is sent again in it
     std::uint64_t until = 0;                 ///< what had been sent when it began: acknowledged, it is over
     instant began{};
+};
+
+/// A sender's loss recovery as far as it shows on the wire. The rule itself is in resend_cause.cpp.
+struct recovery {
+    sender_traits traits;
+    repair now;
+    repair over;  ///< the one that ended last
     std::uint64_t acknowledged_then = 0;
     bool partly_acknowledged =
         false;  ///< the acknowledgement has moved since the first missing was sent again

@@ -39,12 +39,12 @@ constexpr std::uint32_t duplicate_acks_enough = 3;  // RFC 5681 3.2
 void begin(flow_half& half, repairing what, instant now, resend_cause rest = resend_cause::none) {
     auto& mine = half.recovery;
     const bool timed_out_before =
-        mine.what == repairing::everything && mine.rest == resend_cause::after_timeout;
-    const bool afresh = what == repairing::losses || mine.what == repairing::nothing ||
-                        half.heard_ack >= mine.until ||
-                        (mine.what == repairing::everything &&
+        mine.now.what == repairing::everything && mine.now.rest == resend_cause::after_timeout;
+    const bool afresh = what == repairing::losses || mine.now.what == repairing::nothing ||
+                        half.heard_ack >= mine.now.until ||
+                        (mine.now.what == repairing::everything &&
                          (!timed_out_before || half.heard_ack > mine.acknowledged_then));
-    if (mine.what == repairing::nothing) {
+    if (mine.now.what == repairing::nothing) {
         mine.first_stamp.reset();
     }
     if (rest == resend_cause::too_big) {
@@ -54,10 +54,10 @@ void begin(flow_half& half, repairing what, instant now, resend_cause rest = res
         mine.needless_from = half.heard_ack;
         mine.unreported = 0;
     }
-    mine.what = what;
-    mine.rest = rest;
-    mine.until = half.highest;
-    mine.began = now;
+    mine.now.what = what;
+    mine.now.rest = rest;
+    mine.now.until = half.highest;
+    mine.now.began = now;
     mine.acknowledged_then = half.heard_ack;
     mine.partly_acknowledged = false;
     mine.probed.reset();
@@ -115,7 +115,7 @@ void heed_too_big(flow_half& half, instant now) {
     const bool under_way =
         std::any_of(segment_at(half, half.heard_ack), half.segments.end(),
                     [&](const sent_segment& one) { return !one.delivered && one.packet > mine.packet_max; });
-    if (under_way && mine.what != repairing::everything) {
+    if (under_way && mine.now.what != repairing::everything) {
         begin(half, repairing::everything, now, resend_cause::too_big);
         mine.news = now;
     }
@@ -124,33 +124,46 @@ void heed_too_big(flow_half& half, instant now) {
 /// Whether `segment` is lost by what the sender has heard.
 bool known_lost(const flow_half& half, const sent_segment& segment, bool again) {
     const auto& mine = half.recovery;
-    if (mine.what == repairing::everything && !again) {
-        return mine.news >= mine.began;
+    if (mine.now.what == repairing::everything && !again) {
+        return mine.news >= mine.now.began;
     }
     if (uses_sack(half)) {
         return mine.latest_delivered > segment.last_sent;
     }
-    return mine.what == repairing::nothing  ? mine.duplicate_acks >= duplicate_acks_enough
-           : mine.what == repairing::losses ? mine.partly_acknowledged
-                                            : false;
+    return mine.now.what == repairing::nothing  ? mine.duplicate_acks >= duplicate_acks_enough
+           : mine.now.what == repairing::losses ? mine.partly_acknowledged
+                                                : false;
+}
+
+/// Whether this left the host before the acknowledgement was read that ended the recovery it belongs to: the
+/// two crossed between the wire and the host's TCP.
+bool crossed_the_end(const flow_half& half, const sent_segment& segment) {
+    const auto& mine = half.recovery;
+    return mine.now.what == repairing::nothing && mine.over.what != repairing::nothing &&
+           segment.end <= half.heard_ack && segment.end <= mine.over.until &&
+           segment.last_sent < mine.over.began;
+}
+
+resend_cause cause_in(const repair& repair) {
+    return repair.what == repairing::everything ? repair.rest : resend_cause::fast;
 }
 
 bool may_probe(const flow_half& half, const sent_segment& last) {
     const auto& mine = half.recovery;
-    return mine.traits.tail_probes && uses_sack(half) && mine.what == repairing::nothing &&
+    return mine.traits.tail_probes && uses_sack(half) && mine.now.what == repairing::nothing &&
            mine.highest_sack <= half.heard_ack && !mine.probed && last.end == half.highest;
 }
 
 resend_cause as_told(flow_half& half, instant now, bool first, bool again) {
     auto& mine = half.recovery;
-    if (mine.what == repairing::nothing || (mine.what == repairing::everything && again)) {
+    if (mine.now.what == repairing::nothing || (mine.now.what == repairing::everything && again)) {
         begin(half, repairing::losses, now);
     }
     if (first) {
         mine.armed = now;
         mine.partly_acknowledged = false;
     }
-    return mine.what == repairing::everything ? mine.rest : resend_cause::fast;
+    return cause_in(mine.now);
 }
 
 resend_cause why_data(flow_half& half, const sent_segment& segment, const sent_segment& last,
@@ -167,11 +180,14 @@ resend_cause why_data(flow_half& half, const sent_segment& segment, const sent_s
     }
     // A timeout takes earlier repetitions for lost with the rest, news that something is too large does not.
     const bool again =
-        segment.times > 1 && (segment.last_sent >= mine.began || mine.rest == resend_cause::too_big);
+        segment.times > 1 && (segment.last_sent >= mine.now.began || mine.now.rest == resend_cause::too_big);
     // What is acknowledged already crossed the acknowledgement on its way out: that news was not the reason.
     const bool crossed = segment.end <= half.heard_ack;
     const bool just_heard = !crossed && now - mine.news < at_once;
     const bool by_timer = timer_was_due(half, now);
+    if (crossed_the_end(half, segment) && !by_timer) {
+        return cause_in(mine.over);
+    }
     if (known_lost(half, segment, again) && (just_heard || !by_timer || !first)) {
         return as_told(half, now, first, again);
     }
@@ -182,13 +198,13 @@ resend_cause why_data(flow_half& half, const sent_segment& segment, const sent_s
     }
     // What is left is a reason that does not show, if there was news just now, or else the timer.
     const bool heard_since = just_heard || (!crossed && !by_timer && mine.news >= segment.last_sent);
-    if (first ? just_heard && !by_timer && mine.what != repairing::everything : heard_since) {
+    if (first ? just_heard && !by_timer && mine.now.what != repairing::everything : heard_since) {
         return as_told(half, now, first, false);
     }
     return timer_ran_out(half, now);
 }
 
-void count(flow_half& half, const event& out, resend_cause why) {
+void count(flow_half& half, const event& out, resend_cause why, repairing during) {
     auto& mine = half.recovery;
     ++mine.tally.all;
     mine.tally.syn += out.seen.has(tcp_flag::syn) ? 1U : 0U;
@@ -197,7 +213,7 @@ void count(flow_half& half, const event& out, resend_cause why) {
     } else if (why == resend_cause::tail_probe) {
         ++mine.tally.probes;
     } else if (why != resend_cause::repeated_syn && why != resend_cause::closed_window) {
-        ++(mine.what == repairing::everything ? mine.tally.slow_start : mine.tally.fast);
+        ++(during == repairing::everything ? mine.tally.slow_start : mine.tally.fast);
     }
     if (why != resend_cause::tail_probe) {
         ++mine.unreported;
@@ -211,8 +227,11 @@ void count(flow_half& half, const event& out, resend_cause why) {
 
 resend_cause judge_resend(flow_half& half, const sent_segment& segment, const sent_segment& last,
                           const event& out) {
+    const auto& mine = half.recovery;
+    const bool crossed = crossed_the_end(half, segment);
     const auto why = out.seen.has(tcp_flag::syn) ? why_syn(half, out) : why_data(half, segment, last, out);
-    count(half, out, why);
+    const bool ended = crossed && mine.now.what == repairing::nothing;
+    count(half, out, why, ended ? mine.over.what : mine.now.what);
     return why;
 }
 

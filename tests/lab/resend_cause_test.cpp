@@ -132,7 +132,7 @@ TEST(resend_cause, a_timeout_that_was_needless_is_over_when_all_it_sent_is_repor
     lesson.wait(210ms);
     EXPECT_EQ(lesson.pass(side::client, data(0)).resent_by, resend_cause::timeout);
     lesson.pass(side::server, acknowledge(1, 0, 1));
-    EXPECT_EQ(lesson.connection().half(side::client).recovery.what, repairing::nothing);
+    EXPECT_EQ(lesson.connection().half(side::client).recovery.now.what, repairing::nothing);
 }
 
 TEST(resend_cause, a_syn_ack_answers_each_syn_that_comes_again_and_else_is_the_timer_s) {
@@ -181,6 +181,41 @@ TEST(resend_cause, who_opens_at_the_same_time_answers_with_a_syn_ack_that_repeat
     EXPECT_EQ(
         lesson.pass(side::client, {.flags = syn_ack, .sequence = 1000, .acknowledgement = 5001}).resent_by,
         resend_cause::timeout);
+}
+
+TEST(resend_cause, what_crosses_the_acknowledgement_that_ends_a_recovery_belongs_to_it) {
+    story lesson;
+    lesson.handshake();
+    for (std::uint32_t i = 0; i < 3; ++i) {
+        lesson.send(side::client, data(i));
+    }
+    lesson.wait(210ms);
+    EXPECT_EQ(lesson.send(side::client, data(0)).resent_by, resend_cause::timeout);
+    lesson.pass(side::server, acknowledge(1));
+    lesson.pass(side::server, acknowledge(3));
+    lesson.wait(1ms);
+    EXPECT_EQ(lesson.send(side::client, data(1)).resent_by, resend_cause::after_timeout);
+    EXPECT_EQ(tally(lesson).slow_start, 1U);
+    EXPECT_EQ(tally(lesson).fast, 0U);
+    EXPECT_EQ(tally(lesson).timeouts, 1U);
+}
+
+TEST(resend_cause, who_opens_at_the_same_time_measures_the_round_trip_from_the_syn_ack_on) {
+    constexpr auto syn_ack = static_cast<std::uint16_t>(tcp_flag::syn | tcp_flag::ack);
+    story lesson;
+    auto one = lesson.send(side::client, {.flags = tcp_flag::syn, .sequence = 1000});
+    lesson.wait(100ms);
+    auto two = lesson.send(side::server, {.flags = tcp_flag::syn, .sequence = 5000});
+    lesson.wait(300ms);
+    lesson.arrive(two);
+    lesson.send(side::client, {.flags = syn_ack, .sequence = 1000, .acknowledgement = 5001});
+    lesson.arrive(one);
+    auto other = lesson.send(side::server, {.flags = syn_ack, .sequence = 5000, .acknowledgement = 1001});
+    lesson.wait(150ms);
+    lesson.arrive(other);
+    const auto& steps = lesson.connection().half(side::client).timer_steps;
+    ASSERT_EQ(steps.size(), 1U);
+    EXPECT_EQ(steps.front().round_trip, 150ms);
 }
 
 TEST(resend_cause, each_piece_of_what_icmp_called_too_large_is_one_and_has_the_whole_s_time) {
