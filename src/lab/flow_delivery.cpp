@@ -106,11 +106,20 @@ bool was_needless(const recovery& mine, const event& out) {
     return mine.may_be_needless && (mine.unreported == 0 || original);
 }
 
+void rearm(flow_half& half, instant now) {
+    auto& mine = half.recovery;
+    if (now - mine.acknowledged_at > at_once) {
+        mine.acknowledged_at = now;
+        mine.due_before = mine.armed + timeout_now(half);
+    }
+    mine.armed = now;
+}
+
 void hear_progress(flow_half& half, const event& out) {
     auto& mine = half.recovery;
     mine.duplicate_acks = 0;
     mine.partly_acknowledged = true;
-    mine.armed = out.arrived;
+    rearm(half, out.arrived);
     const bool made_good =
         uses_sack(half) ? out.acknowledgement >= mine.now.until : out.acknowledgement > mine.now.until;
     const bool needless = !made_good && was_needless(mine, out);
@@ -165,7 +174,7 @@ std::optional<duration> hear_of_delivery(flow_half& half, const event& out) {
         mine.doublings = 0;
     }
     if (news.before_first) {
-        mine.armed = out.arrived;
+        rearm(half, out.arrived);
     }
     settle_probe(half, out, news.advanced);
     if (news.advanced || news.anything) {

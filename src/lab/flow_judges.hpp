@@ -11,6 +11,9 @@ void judge_entry(flow& connection, event& out, bytes_view bytes);
 /// What it means to the host it reaches.
 void judge_arrival(flow& connection, event& out, bytes_view bytes);
 
+/// How long its retransmission timer runs now, doubled as often as it has run out.
+duration timeout_now(const flow_half& half);
+
 /// Why `half` sends `out`, which repeats `segment` and what follows it up to `last`; moves its recovery on.
 resend_cause judge_resend(flow_half& half, const sent_segment& segment, const sent_segment& last,
                           const event& out);

@@ -10,6 +10,9 @@
 
 namespace aperto::lab {
 
+/// Within so long an answer to news has left the host, its queues included.
+inline constexpr duration at_once = std::chrono::milliseconds(5);
+
 /// What the lab knows of a host's sending beforehand, from how the host is set.
 struct sender_traits {
     bool tail_probes = false;  ///< may send tail loss probes (RFC 8985 7)
@@ -63,7 +66,10 @@ struct recovery {
     bool partly_acknowledged =
         false;  ///< the acknowledgement has moved since the first missing was sent again
 
-    instant armed{};              ///< when the retransmission timer was last set (RFC 6298 5)
+    instant armed{};  ///< when the retransmission timer was last set (RFC 6298 5)
+    instant acknowledged_at{
+        -at_once};                ///< the first of the acknowledgements that set it last, within `at_once`
+    instant due_before{};         ///< when it would have run out but for those
     std::uint32_t doublings = 0;  ///< of the timer, since the last round trip that counts
     instant news{-1};             ///< when the sender last heard of something it did not know
     instant latest_delivered{

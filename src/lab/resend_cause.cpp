@@ -31,9 +31,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Within so long an answer to news has left the host, its queues included.
-constexpr duration at_once = 5ms;
-
 constexpr std::uint32_t duplicate_acks_enough = 3;  // RFC 5681 3.2
 
 void begin(flow_half& half, repairing what, instant now, resend_cause rest = resend_cause::none) {
@@ -63,23 +60,19 @@ void begin(flow_half& half, repairing what, instant now, resend_cause rest = res
     mine.probed.reset();
 }
 
-duration timeout_now(const flow_half& half) {
-    const auto& mine = half.recovery;
-    // RFC 6298 5.7: where the SYN itself was sent again, data begins with three seconds.
-    const bool after_late_syn = !half.timer.has_sample() && mine.syn_resent && half.heard_ack > 0;
-    constexpr std::uint32_t doublings_max = 10;
-    return (after_late_syn ? duration(3s) : half.timer.rto_linux()) *
-           (1U << std::min(mine.doublings, doublings_max));
-}
-
 /// Whether the timer may have run out by now. It is never early, often late. With SACK there is a second
 /// timer, for what may be on its way in another order (RFC 8985 6.2 step 5), so silence alone tells nothing:
 /// all but a tenth of the timeout, by which the estimate may be wrong, has to be over. Without SACK the
-/// nearer counts, news or timer.
-bool timer_was_due(const flow_half& half, instant now) {
+/// nearer has to be the timer besides, not the news. What `crossed` an acknowledgement on its way out left
+/// before that set the timer anew.
+bool timer_was_due(const flow_half& half, instant now, bool crossed) {
+    const auto& mine = half.recovery;
+    if (crossed) {
+        return now >= mine.due_before;
+    }
     const auto timeout = timeout_now(half);
-    const auto due = half.recovery.armed + timeout;
-    return uses_sack(half) ? now >= due - timeout / 10 : now - half.recovery.news >= due - now;
+    const auto due = mine.armed + timeout;
+    return now >= due - timeout / 10 && (uses_sack(half) || now - mine.news >= due - now);
 }
 
 resend_cause timer_ran_out(flow_half& half, instant now) {
@@ -184,7 +177,7 @@ resend_cause why_data(flow_half& half, const sent_segment& segment, const sent_s
     // What is acknowledged already crossed the acknowledgement on its way out: that news was not the reason.
     const bool crossed = segment.end <= half.heard_ack;
     const bool just_heard = !crossed && now - mine.news < at_once;
-    const bool by_timer = timer_was_due(half, now);
+    const bool by_timer = timer_was_due(half, now, crossed);
     if (crossed_the_end(half, segment) && !by_timer) {
         return cause_in(mine.over);
     }
@@ -197,7 +190,7 @@ resend_cause why_data(flow_half& half, const sent_segment& segment, const sent_s
         return resend_cause::tail_probe;
     }
     // What is left is a reason that does not show, if there was news just now, or else the timer.
-    const bool heard_since = just_heard || (!crossed && !by_timer && mine.news >= segment.last_sent);
+    const bool heard_since = just_heard || (!by_timer && mine.news >= segment.last_sent);
     if (first ? just_heard && !by_timer && mine.now.what != repairing::everything : heard_since) {
         return as_told(half, now, first, false);
     }
@@ -224,6 +217,15 @@ void count(flow_half& half, const event& out, resend_cause why, repairing during
 }
 
 }  // namespace
+
+duration timeout_now(const flow_half& half) {
+    const auto& mine = half.recovery;
+    // RFC 6298 5.7: where the SYN itself was sent again, data begins with three seconds.
+    const bool after_late_syn = !half.timer.has_sample() && mine.syn_resent && half.heard_ack > 0;
+    constexpr std::uint32_t doublings_max = 10;
+    return (after_late_syn ? duration(3s) : half.timer.rto_linux()) *
+           (1U << std::min(mine.doublings, doublings_max));
+}
 
 resend_cause judge_resend(flow_half& half, const sent_segment& segment, const sent_segment& last,
                           const event& out) {

@@ -3,7 +3,7 @@
 
 Each run has a network and a way for TCP to be set, both from its number, and is judged by what both hosts' kernels
 counted (TCPTimeouts, TCPFastRetrans, TCPSlowStartRetrans, TCPSynRetrans, TCPLossProbes, RetransSegs). At most one run
-in a hundred may differ; the table says where. APERTO_LAB_FULL=1 makes it 320 runs, and prints what docs/lab.md shows."""
+in a hundred may differ; the table says where. APERTO_LAB_FULL=1 makes it 352 runs, and prints what docs/lab.md shows."""
 import concurrent.futures
 import pathlib
 import tempfile
@@ -27,13 +27,14 @@ NETWORKS = (
     ("loss, tail probes, short messages", [PROBES], []),
     ("bursts", [], BURSTS),
     ("bursts, tail probes", [PROBES], BURSTS),
+    ("bursts, no SACK", [SACK_OFF], BURSTS),
     ("loss, MTU smaller or lowered", [], None),
     ("loss, SYN or SYN/ACK lost", [PROBES], None),
 )
 
 
 def arguments(number):
-    """The run's options: ten networks, each at ten shares of loss or, where it has its own, at ten seeds."""
+    """The run's options: eleven networks, each at ten shares of loss or, where it has its own, at ten seeds."""
     name, settings, more = NETWORKS[number % len(NETWORKS)]
     turn = number // len(NETWORKS)
     loss = LOSSES[turn % len(LOSSES)]
@@ -56,7 +57,7 @@ def setUpModule():
 class Counts(unittest.TestCase):
     def test_the_causes_are_those_the_kernels_counted(self):
         # The first four shares of loss, up to 5 %: beyond, a run may back off for its whole half minute.
-        numbers = range(320 if FULL else 40)
+        numbers = range(352 if FULL else 44)
         with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(8) as pool:
             told = list(pool.map(lambda number: self.one(pathlib.Path(folder), number), numbers))
         rows = {name: {"runs": 0, "agree": 0, **{one: [0, 0] for one in COUNTERS}} for name, _, _ in NETWORKS}

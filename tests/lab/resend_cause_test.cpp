@@ -315,6 +315,20 @@ TEST(resend_cause, what_crosses_its_acknowledgement_inside_the_host_was_the_time
     EXPECT_EQ(lesson.send(side::client, data(0)).resent_by, resend_cause::timeout);
 }
 
+TEST(resend_cause, what_crosses_its_acknowledgement_before_the_timer_is_due_was_told) {
+    story lesson;
+    lesson.handshake();
+    for (std::uint32_t i = 0; i < 4; ++i) {
+        lesson.send(side::client, data(i));
+    }
+    lesson.wait(20ms);
+    lesson.pass(side::server, acknowledge(2));
+    lesson.pass(side::server, acknowledge(4));
+    EXPECT_EQ(lesson.send(side::client, data(2)).resent_by, resend_cause::fast);
+    EXPECT_EQ(lesson.send(side::client, data(3)).resent_by, resend_cause::fast);
+    EXPECT_EQ(tally(lesson).timeouts, 0U);
+}
+
 TEST(resend_cause, a_timer_that_runs_out_over_a_closed_window_asks_whether_it_is_open) {
     story lesson;
     lesson.handshake();
