@@ -51,7 +51,8 @@ std::string_view to_string(close_reason reason) noexcept;
 struct closing {
     close_reason reason = close_reason::client;
     std::error_code error{};    ///< what broke it, if something did
-    std::string_view detail{};  ///< in English, for the log: what was tried, what the handler threw
+    std::string_view tried{};   ///< "receive" or "send": which of the two `error` ended; empty for neither
+    std::string_view thrown{};  ///< what the handler threw says of itself, in English
     duration lifetime{};        ///< since it was accepted
 };
 

@@ -84,7 +84,8 @@ public:
         const tcp_facts facts = facts_of(who);
         line.add("retransmissions", facts.retransmissions).add("rtt_us", microseconds(facts.rtt));
         if (how.error) line.add("error", how.error.message());
-        if (!how.detail.empty()) line.add("detail", how.detail);
+        if (!how.tried.empty()) line.add("tried", how.tried);
+        if (!how.thrown.empty()) line.add("thrown", how.thrown);
         write(line.finish());
     }
 

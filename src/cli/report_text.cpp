@@ -53,6 +53,13 @@ std::string ending_phrase(close_reason reason) {
     return {};
 }
 
+std::string why_ended(const closing& how) {
+    if (how.tried == "receive") return sentence(_("could not receive: {}"), how.error.message());
+    if (how.tried == "send") return sentence(_("could not send: {}"), how.error.message());
+    if (!how.thrown.empty()) return std::string(how.thrown);
+    return how.error ? how.error.message() : std::string();
+}
+
 /// Why that engine serves. Where workers differ, each with its reason, it stays in English.
 std::string why_text(const std::string& why) {
     const std::string fallback = "epoll: ";
@@ -114,10 +121,7 @@ public:
     void closed(const connection_view& who, const closing& how) override {
         if (!shown(held_closed_)) return;
         std::string text = fmt::format("{} {}", who.remote().to_string(), ending_phrase(how.reason));
-        if (!how.detail.empty())
-            text += fmt::format(" ({})", log_safe(how.detail));
-        else if (how.error)
-            text += fmt::format(" ({})", log_safe(how.error.message()));
+        if (const std::string why = why_ended(how); !why.empty()) text += fmt::format(" ({})", log_safe(why));
         text +=
             sentence(_(" · {} in · {} out"), size_text(who.bytes_received()), size_text(who.bytes_sent()));
         if (const std::string again = retransmissions_text(facts_of(who)); !again.empty())

@@ -140,24 +140,16 @@ void conversation::report_end() noexcept {
 
 void conversation::tell_end(closing& how) {
     server_events& events = worker_.shared().events;
-    if (!thrown_) {
-        std::string told;
-        if (broken_by_) {
-            // As aperto::error says it.
-            const bool sending = peer_.write_failure() == how.error;
-            told.append("could not ").append(sending ? "send to " : "receive from ").append(peer_.whom());
-            told.append(": ").append(how.error.message());
-            how.detail = told;
-        }
-        return events.closed(view(), how);
-    }
+    if (how.error && peer_.has_failed_by(how.error))
+        how.tried = peer_.write_failure() == how.error ? "send" : "receive";
+    if (!thrown_) return events.closed(view(), how);
     // What was thrown lives as long as `thrown_`, and its text with it.
     try {
         std::rethrow_exception(thrown_);
     } catch (const std::exception& failed) {
-        how.detail = failed.what();
+        how.thrown = failed.what();
     } catch (...) {
-        how.detail = "the handler threw something that is no std::exception";
+        how.thrown = "the handler threw something that is no std::exception";
     }
     events.closed(view(), how);
 }

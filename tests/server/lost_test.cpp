@@ -48,7 +48,7 @@ TEST_P(lost_on, a_connection_that_the_kernel_gives_up_is_struck_by_no_deadline) 
     elsewhere.join();
     if (!possible) GTEST_SKIP() << "a network namespace needs privileges";
     const recorder::end how = seen.wait_for_ends(1)[0];
-    EXPECT_EQ(how.reason, close_reason::lost) << to_string(how.reason) << ": " << how.detail;
+    EXPECT_EQ(how.reason, close_reason::lost) << to_string(how.reason) << ": " << how.tried;
     for (const limit each : {limit::idle_timeout, limit::message_deadline, limit::write_deadline})
         EXPECT_EQ(counted.of(each), 0U) << to_string(each);
 }

@@ -17,7 +17,8 @@ public:
     struct end {
         close_reason reason;
         std::error_code error;
-        std::string detail;
+        std::string tried;
+        std::string thrown;
         std::uint64_t bytes_in;
         std::uint64_t bytes_out;
     };
@@ -33,8 +34,8 @@ public:
     }
     void closed(const connection_view& who, const closing& how) override {
         note([&] {
-            ends_.push_back(
-                {how.reason, how.error, std::string(how.detail), who.bytes_received(), who.bytes_sent()});
+            ends_.push_back({how.reason, how.error, std::string(how.tried), std::string(how.thrown),
+                             who.bytes_received(), who.bytes_sent()});
         });
     }
     void limit(std::string_view name, const endpoint&, const std::error_code&) override {

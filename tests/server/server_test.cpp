@@ -121,7 +121,7 @@ TEST_P(server_on, a_handler_that_throws_ends_that_conversation_alone) {
     client.close();
     const auto ends = seen.wait_for_ends(1);
     EXPECT_EQ(ends[0].reason, close_reason::failure);
-    EXPECT_EQ(ends[0].detail, "on purpose");
+    EXPECT_EQ(ends[0].thrown, "on purpose");
     EXPECT_EQ(other.send("still here").receive(10), "still here");
 }
 
