@@ -45,7 +45,8 @@ T* add_place(std::deque<T>& to) noexcept {
 /// at
 ///   the end of the turn is cancelled. What arrives in spite of that is kept, and charged to the connection's
 ///   account.
-/// - Nobody is accepted but for an accept that waits: a listener is polled, and accept4(2) is called.
+/// - Nobody is accepted but for an accept that waits: a listener is polled once for all, and accept4(2) is
+/// called.
 /// - A receive that finds no buffer stands in `without_buffer_`, in order, and is armed again as buffers come
 ///   back.
 /// - A send of which a part was taken before the connection broke completes with that part, and the kernel

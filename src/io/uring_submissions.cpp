@@ -87,7 +87,7 @@ void uring_loop::arm_receive(socket_id which, socket& at) noexcept {
 void uring_loop::arm_accept(socket_id which, socket& at) noexcept {
     if (at.incoming != watch::none) return;
     io_uring_sqe* const entry = prepare_incoming(which, at);
-    io_uring_prep_poll_add(entry, at.descriptor, POLLIN);
+    io_uring_prep_poll_multishot(entry, at.descriptor, POLLIN);
 }
 
 }  // namespace aperto::io
