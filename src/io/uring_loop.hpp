@@ -34,23 +34,19 @@ T* add_place(std::deque<T>& to) noexcept {
 /// for each accept and each large send.
 ///
 /// What keeps it right:
-/// - A turn is: hand over what was prepared, wait, take every completion off the ring into `arrived_`, and
-/// only
+/// - A turn is: hand over what was prepared, wait, take every completion off the ring into `arrived_`, and only
 ///   then call back. No callback sees a half-read ring, and nothing is handed over while callbacks run.
-/// - User data names what completes by kind, slot, generation, and the number of the submission; whatever
-/// comes
-///   late or twice finds no owner and is dropped. A slot is free again only when its socket is closed *and*
-///   the kernel has posted the last completion for it.
-/// - A multishot receive is armed only while somebody reads: one that has delivered and finds nobody reading
-/// at
+/// - User data names what completes by kind, slot, generation, and the number of the submission; whatever comes
+///   late or twice finds no owner and is dropped. A slot is free again only when its socket is closed *and* the
+///   kernel has posted the last completion for it.
+/// - A multishot receive is armed only while somebody reads: one that has delivered and finds nobody reading at
 ///   the end of the turn is cancelled. What arrives in spite of that is kept, and charged to the connection's
 ///   account.
 /// - Nobody is accepted but for an accept that waits: a listener is polled once for all, and accept4(2) is
-/// called.
+///   called.
 /// - A receive that finds no buffer stands in `without_buffer_`, in order, and is armed again as buffers come
 ///   back.
-/// - A send of which a part was taken before the connection broke completes with that part, and the kernel
-/// then
+/// - A send of which a part was taken before the connection broke completes with that part, and the kernel then
 ///   tells nobody of the reset: a receive sees an end of the stream (`true_end` asks once more).
 /// - A multishot receive whose one wake-up told of bytes *and* a reset gives the bytes only, and then nothing
 ///   for ever (Linux 6.18; before a68ed2df7213 two wake-ups did it too). By then the reset is there: so a

@@ -10,8 +10,7 @@ namespace aperto::lab {
 ///
 /// - /etc/hosts names the two hosts. The host name, which is the same on both, means the server, so that two
 ///   programs that were written for one machine, `connect((socket.gethostname(), port))`, find each other.
-/// - /etc/nsswitch.conf looks names up in that file alone: systemd-resolved and nscd answer over Unix
-/// sockets,
+/// - /etc/nsswitch.conf looks names up in that file alone: systemd-resolved and nscd answer over Unix sockets,
 ///   which reach out of a network namespace, and know nothing of our hosts.
 /// - A folder with the commands `aperto` and `peer`.
 ///

@@ -63,17 +63,14 @@ struct recovery {
     repair now;
     repair over;  ///< the one that ended last
     std::uint64_t acknowledged_then = 0;
-    bool partly_acknowledged =
-        false;  ///< the acknowledgement has moved since the first missing was sent again
+    bool partly_acknowledged = false;  ///< the acknowledgement moved since the first missing was sent again
 
-    instant armed{};  ///< when the retransmission timer was last set (RFC 6298 5)
-    instant acknowledged_at{
-        -at_once};                ///< the first of the acknowledgements that set it last, within `at_once`
-    instant due_before{};         ///< when it would have run out but for those
-    std::uint32_t doublings = 0;  ///< of the timer, since the last round trip that counts
-    instant news{-1};             ///< when the sender last heard of something it did not know
-    instant latest_delivered{
-        -1};  ///< of what has been delivered: when the latest sent was sent (RFC 8985 6.2)
+    instant armed{};                    ///< when the retransmission timer was last set (RFC 6298 5)
+    instant acknowledged_at{-at_once};  ///< the first of the acknowledgements, at once, that set it last
+    instant due_before{};               ///< when it would have run out but for those
+    std::uint32_t doublings = 0;        ///< of the timer, since the last round trip that counts
+    instant news{-1};                   ///< when the sender last heard of something it did not know
+    instant latest_delivered{-1};       ///< when the latest sent of what is delivered was sent (RFC 8985 6.2)
     duration shortest_trip = duration::max();
     std::uint64_t highest_sack = 0;
     std::array<std::uint64_t, 8> blocks{};  ///< of the last acknowledgement with SACK
