@@ -45,7 +45,8 @@ string shown(unsigned char byte) {
 
 string requests_line(const load::outcome& seen) {
     const double each_way = per_second(seen.bytes_received, seen.elapsed_ns);
-    return sentence(_("{} answered in {} · {} a second · {} a second received"), grouped(seen.answered),
+    return counted("{} answered", "{} answered", seen.answered) +
+           sentence(_(" in {} · {} a second · {} a second received"),
                     duration_text(duration(seen.elapsed_ns)),
                     rounded(per_second(seen.answered, seen.elapsed_ns)),
                     size_text(static_cast<std::uint64_t>(each_way)));
@@ -164,8 +165,9 @@ string bench_progress(const load::plan& what, const load::progress& now) {
     }
     string text = duration_text(duration(now.elapsed_ns));
     if (what.duration.count() > 0) text = sentence(_("{} of {}"), text, duration_text(what.duration));
-    text += sentence(_(" · {} requests a second · p50 {} · p99 {}"), rounded(now.answers_a_second),
-                     latency(now.p50_ns), latency(now.p99_ns));
+    if (now.answers_a_second > 0)
+        text += sentence(_(" · {} requests a second"), rounded(now.answers_a_second));
+    text += sentence(_(" · p50 {} · p99 {}"), latency(now.p50_ns), latency(now.p99_ns));
     if (now.failures > 0) text += counted(" · {} connection lost", " · {} connections lost", now.failures);
     return text;
 }

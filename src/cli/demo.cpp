@@ -39,6 +39,7 @@ public:
             return;
         }
         // The client tells of the handshake, both sides of it.
+        told_.count_accepted();
         const std::lock_guard lock(mutex_);
         facts_ = facts_of(who);
         changed_.notify_all();

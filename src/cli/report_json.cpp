@@ -53,7 +53,7 @@ public:
     }
 
     void accepted(const connection_view& who) override {
-        connections_.fetch_add(1, std::memory_order_relaxed);
+        count_accepted();
         if (!shown(held_accepted_)) return;
         json_line line = about("accepted", who.id(), who.remote());
         line.add("local", who.local().to_string());

@@ -25,7 +25,7 @@ constexpr std::size_t time_columns = 14;
 constexpr std::size_t size_width = 9;
 constexpr std::size_t columns_unknown = 80;
 /// Of a message, on a terminal that is too narrow for a row of everything.
-constexpr std::size_t text_least = 16;
+constexpr std::size_t text_least = 8;
 
 std::string ending_phrase(close_reason reason) {
     switch (reason) {
@@ -54,6 +54,7 @@ std::string ending_phrase(close_reason reason) {
 }
 
 std::string why_ended(const closing& how) {
+    if (how.reason == close_reason::reset) return {};  // as the phrase says
     if (how.tried == "receive") return sentence(_("could not receive: {}"), how.error.message());
     if (how.tried == "send") return sentence(_("could not send: {}"), how.error.message());
     if (!how.thrown.empty()) return std::string(how.thrown);
@@ -96,7 +97,7 @@ public:
     }
 
     void accepted(const connection_view& who) override {
-        connections_.fetch_add(1, std::memory_order_relaxed);
+        count_accepted();
         if (!shown(held_accepted_)) return;
         line(sentence(_("{} connected · {}"), who.remote().to_string(), handshake_summary(facts_of(who))));
     }

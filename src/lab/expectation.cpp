@@ -38,12 +38,13 @@ verdict judged(const expectation& wanted, double seen, const std::string& eviden
     return {compare(seen, wanted), wanted.text, evidence};
 }
 
-verdict judged_time(const expectation& wanted, std::optional<duration> seen, const std::string& more = {}) {
+verdict judged_time(const expectation& wanted, std::optional<duration> seen, const std::string& more = {},
+                    const char* words = N_("it took {}")) {
     if (!seen) {
         return {false, wanted.text, _("it did not happen")};
     }
     return judged(wanted, static_cast<double>(seen->count()),
-                  sentence(_("it took {}"), duration_text(*seen)) + more);
+                  sentence(_(words), duration_text(*seen)) + more);
 }
 
 std::optional<double> reported_number(const std::string& line, const std::string& name) {
@@ -79,7 +80,8 @@ verdict judge_round_trip(const expectation& wanted, const run_report& report) {
                                              : quantile(all, wanted.word == "min"      ? 0
                                                              : wanted.word == "median" ? 0.5
                                                                                        : 0.99);
-    return judged_time(wanted, value, counted(", from {} round trip", ", from {} round trips", all.size()));
+    return judged_time(wanted, value, counted(", from {} round trip", ", from {} round trips", all.size()),
+                       N_("it was {}"));
 }
 
 const kernel_sample* last_sample(const expectation& wanted, const run_report& report) {
@@ -96,7 +98,7 @@ verdict judge_kernel_timer(const expectation& wanted, const run_report& report) 
     }
     const auto when = seconds_text(last->at);
     return judged_time(wanted, wanted.word == "rto" ? last->what.rto : last->what.srtt,
-                       sentence(_(", as the kernel said at {} s"), when));
+                       sentence(_(", as the kernel said at {} s"), when), N_("it was {}"));
 }
 
 verdict judge_computed(const expectation& wanted, const run_report& report) {
@@ -107,7 +109,8 @@ verdict judge_computed(const expectation& wanted, const run_report& report) {
     const auto seen = wanted.word == "rto" ? timer.rto_linux() : timer.srtt();
     if (!wanted.against_kernel) {
         return judged_time(wanted, seen,
-                           counted(", from {} round trip", ", from {} round trips", timer.samples()));
+                           counted(", from {} round trip", ", from {} round trips", timer.samples()),
+                           N_("it was {}"));
     }
     const auto* last = last_sample(wanted, report);
     if (last == nullptr) {

@@ -69,6 +69,21 @@ std::string ladder_style::fitted(const std::string& text, std::size_t indent) co
     return wrap(ascii ? to_ascii(text) : text, wraps ? columns : 0, indent);
 }
 
+std::string ladder_style::squeezed(const std::string& line) const {
+    if (!wraps || display_width(line) <= columns) {
+        return line;
+    }
+    std::string out;
+    std::size_t spaces = 0;
+    for (const char one : line) {
+        spaces = one == ' ' ? spaces + 1 : 0;
+        if (spaces <= 2) {
+            out += one;
+        }
+    }
+    return out;
+}
+
 ladder_style style_for(std::FILE* file) {
     ladder_style out;
     const int number = ::fileno(file);

@@ -18,6 +18,8 @@ struct ladder_style {
 
     /// `text` as this terminal can show it: in its characters, and no line wider than it is.
     std::string fitted(const std::string& text, std::size_t indent = 0) const;
+    /// `line`, with its columns drawn together where it would be wider than this terminal.
+    std::string squeezed(const std::string& line) const;
 };
 
 /// What the terminal `file` is given to: its width, whether it takes colours and UTF-8.

@@ -140,7 +140,7 @@ void show::print_output(side whose, const std::string& text) {
     const auto name = side_text(whose);
     const auto room = std::max(display_width(name), display_width(side_text(other(whose)))) + 1;
     const auto head = name + std::string(room - display_width(name), ' ') + "│ ";
-    say(head + text + "\n", display_width(head));
+    say(plan_.style.squeezed(head + text) + "\n", display_width(head));
 }
 
 void show::say(const std::string& text, std::size_t indent) { print(plan_.style.fitted(text, indent)); }

@@ -66,11 +66,17 @@ std::string order_row(const flow& one) {
                                     half.arrived_again, side_text(from)));
         }
     }
-    return row(_("in order"),
-               parts.empty() ? std::string(_("yes, nothing arrived out of order")) : joined(parts));
+    if (!parts.empty()) {
+        return row(_("in order"), joined(parts));
+    }
+    const bool none = one.half(side::client).arrived.bytes() + one.half(side::server).arrived.bytes() == 0;
+    return row(_("in order"), none ? _("no data arrived") : _("yes, nothing arrived out of order"));
 }
 
 std::string complete_row(const flow& one) {
+    if (one.half(side::client).written.bytes() + one.half(side::server).written.bytes() == 0) {
+        return row(_("complete"), _("no data was sent"));
+    }
     std::vector<std::string> parts;
     for (const auto from : {side::client, side::server}) {
         const auto& half = one.half(from);
@@ -104,7 +110,7 @@ std::string resent_row(const flow& one) {
         std::vector<std::string> causes;
         for (std::size_t i = 1; i < names.size(); ++i) {
             if (half.resent_by[i] > 0) {
-                causes.push_back(fmt::format("{} {}", number_text(half.resent_by[i]), _(names[i])));
+                causes.push_back(fmt::format("{}: {}", _(names[i]), number_text(half.resent_by[i])));
             }
         }
         parts.push_back(sentence(_("{} by the {} ({})"), number_text(half.resent), side_text(from),
@@ -213,8 +219,10 @@ std::string counts_row(const run_report& report) {
 }
 
 std::string wire_row(const run_report& report) {
-    const auto added = sentence(_("the wire added {} (p50) {} (p99)"), duration_text(report.added_median),
-                                duration_text(report.added_p99));
+    const auto added = report.added_p99 == duration::zero()
+                           ? std::string(_("the wire carried nothing"))
+                           : sentence(_("beyond the delay it was told, the wire added {} (p50) {} (p99)"),
+                                      duration_text(report.added_median), duration_text(report.added_p99));
     if (!report.wire_failed()) {
         return added + " · " + _("no packet was lost at the TUN devices") + "\n";
     }
