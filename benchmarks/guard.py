@@ -2,8 +2,8 @@
 """./bench --quick: has aperto become slower against the floor? Fails beyond a tolerance that noise does not reach.
 
 What is compared is CPU a request, from the kernel's accounting, as a ratio to a floor in the same round: neighbours on
-the machine slow both alike. The lowest of the rounds' ratios counts, since noise only ever adds: a regression raises
-every round, a disturbance some.
+the machine slow both alike. The lowest of the rounds' ratios counts: a regression raises the ratio of every round,
+a disturbance of ours that of some; one of the floor lowers it, so a small regression may be missed.
 """
 
 import loads as load_table

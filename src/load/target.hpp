@@ -12,10 +12,10 @@ namespace aperto::load {
 
 /// Where the load goes, and from which addresses.
 ///
-/// A pair of addresses has about 28,000 ports to connect from (ip(7), ip_local_port_range), and a port that a
-/// closed connection used rests in TIME_WAIT (RFC 9293, 3.6.1). Every address of 127.0.0.0/8 is this machine,
-/// so a load on 127.0.0.1 that needs more ports spreads over many source addresses; nothing else about a
-/// connection changes.
+/// From one address to one address and port there are about 28,000 ports to connect from (ip(7),
+/// ip_local_port_range), and that of the side that closes first rests in TIME_WAIT (RFC 9293, 3.6.1).
+/// Every address of 127.0.0.0/8 is this machine, so a load on 127.0.0.1 that needs more ports spreads over
+/// many source addresses; nothing else about a connection changes.
 class target {
 public:
     /// Resolves the host: the first address it has. Throws `error`.
