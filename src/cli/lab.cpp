@@ -143,7 +143,12 @@ int run_once(lab_request& request) {
     if (!request.save_path.empty()) {
         save_decisions(request.save_path, report);
     }
-    return run_code(report);
+    const int code = run_code(report);
+    const int client = report.programs[lab::index(lab::side::client)].code;
+    if (code == client && client != 0) {
+        tell(sentence(_("the client ended with {}"), client));
+    }
+    return code;
 }
 
 std::string replay_hint(const std::string& saved, const lab::scenario& one) {
