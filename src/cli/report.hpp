@@ -57,9 +57,9 @@ public:
     /// A signal has come that does nothing.
     virtual void noted(int signal) = 0;
     virtual void stopped() = 0;
-    /// A line of the program's own; on a terminal too narrow for it, the rest stands behind `indent` blanks.
     /// Counts a connection that somebody else tells of.
     void count_accepted() { connections_.fetch_add(1, std::memory_order_relaxed); }
+    /// A line of the program's own; on a terminal too narrow for it, the rest stands behind `indent` blanks.
     void plain(const std::string& line, std::size_t indent = 0) { write(fitted(line, indent) + "\n"); }
 
     /// Writes what is left. Lines that could not be written are told of on standard error. Once; later calls

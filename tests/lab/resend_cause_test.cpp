@@ -47,6 +47,14 @@ const resend_tally& tally(const story& lesson, side host = side::client) {
     return lesson.connection().half(host).recovery.tally;
 }
 
+/// The handshake, and then the client's first `count` segments in one moment.
+void send_at_once(story& lesson, std::uint32_t count) {
+    lesson.handshake();
+    for (std::uint32_t i = 0; i < count; ++i) {
+        lesson.send(side::client, data(i));
+    }
+}
+
 /// Three segments, the first lost, the others SACKed.
 void lose_the_first_of_three(story& lesson) {
     lesson.handshake();
@@ -73,10 +81,7 @@ TEST(resend_cause, what_is_silent_after_a_fast_retransmit_is_the_timer_and_backs
 
 TEST(resend_cause, what_follows_a_timeout_as_acknowledgements_come_is_slow_start) {
     story lesson;
-    lesson.handshake();
-    for (std::uint32_t i = 0; i < 4; ++i) {
-        lesson.send(side::client, data(i));
-    }
+    send_at_once(lesson, 4);
     lesson.wait(210ms);
     EXPECT_EQ(lesson.pass(side::client, data(0)).resent_by, resend_cause::timeout);
     lesson.pass(side::server, acknowledge(1));
@@ -87,10 +92,7 @@ TEST(resend_cause, what_follows_a_timeout_as_acknowledgements_come_is_slow_start
 
 TEST(resend_cause, a_repetition_lost_in_turn_after_a_timeout_is_found_by_what_was_sent_after_it) {
     story lesson;
-    lesson.handshake();
-    for (std::uint32_t i = 0; i < 4; ++i) {
-        lesson.send(side::client, data(i));
-    }
+    send_at_once(lesson, 4);
     lesson.wait(210ms);
     lesson.pass(side::client, data(0));
     lesson.pass(side::server, acknowledge(1));
@@ -185,10 +187,7 @@ TEST(resend_cause, who_opens_at_the_same_time_answers_with_a_syn_ack_that_repeat
 
 TEST(resend_cause, what_crosses_the_acknowledgement_that_ends_a_recovery_belongs_to_it) {
     story lesson;
-    lesson.handshake();
-    for (std::uint32_t i = 0; i < 3; ++i) {
-        lesson.send(side::client, data(i));
-    }
+    send_at_once(lesson, 3);
     lesson.wait(210ms);
     EXPECT_EQ(lesson.send(side::client, data(0)).resent_by, resend_cause::timeout);
     lesson.pass(side::server, acknowledge(1));
@@ -317,10 +316,7 @@ TEST(resend_cause, what_crosses_its_acknowledgement_inside_the_host_was_the_time
 
 TEST(resend_cause, what_crosses_its_acknowledgement_before_the_timer_is_due_was_told) {
     story lesson;
-    lesson.handshake();
-    for (std::uint32_t i = 0; i < 4; ++i) {
-        lesson.send(side::client, data(i));
-    }
+    send_at_once(lesson, 4);
     lesson.wait(20ms);
     lesson.pass(side::server, acknowledge(2));
     lesson.pass(side::server, acknowledge(4));
