@@ -160,7 +160,7 @@ resend_cause as_told(flow_half& half, instant now, bool first, bool again) {
 }
 
 resend_cause why_data(flow_half& half, const sent_segment& segment, const sent_segment& last,
-                      const event& out) {
+                      const event& out, bool past_the_end) {
     auto& mine = half.recovery;
     const auto now = out.sent;
     const bool first = segment.begin <= half.heard_ack && half.heard_ack < segment.end;
@@ -178,7 +178,7 @@ resend_cause why_data(flow_half& half, const sent_segment& segment, const sent_s
     const bool crossed = segment.end <= half.heard_ack;
     const bool just_heard = !crossed && now - mine.news < at_once;
     const bool by_timer = timer_was_due(half, now, crossed);
-    if (crossed_the_end(half, segment) && !by_timer) {
+    if (past_the_end && !by_timer) {
         return cause_in(mine.over);
     }
     if (known_lost(half, segment, again) && (just_heard || !by_timer || !first)) {
@@ -230,9 +230,10 @@ duration timeout_now(const flow_half& half) {
 resend_cause judge_resend(flow_half& half, const sent_segment& segment, const sent_segment& last,
                           const event& out) {
     const auto& mine = half.recovery;
-    const bool crossed = crossed_the_end(half, segment);
-    const auto why = out.seen.has(tcp_flag::syn) ? why_syn(half, out) : why_data(half, segment, last, out);
-    const bool ended = crossed && mine.now.what == repairing::nothing;
+    const bool past_the_end = crossed_the_end(half, segment);
+    const auto why =
+        out.seen.has(tcp_flag::syn) ? why_syn(half, out) : why_data(half, segment, last, out, past_the_end);
+    const bool ended = past_the_end && mine.now.what == repairing::nothing;
     count(half, out, why, ended ? mine.over.what : mine.now.what);
     return why;
 }
