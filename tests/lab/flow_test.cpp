@@ -174,6 +174,21 @@ TEST(flow, no_round_trip_is_read_from_a_segment_sent_twice) {
     EXPECT_EQ(lesson.connection().half(side::client).timer.samples(), samples);
 }
 
+// Karn's rule asks whether the segment that is acknowledged was sent twice, not its answer. Linux times a SYN
+// so too (tcp_clean_rtx_queue).
+TEST(flow, a_syn_sent_once_tells_a_round_trip_though_its_answer_was_sent_twice) {
+    constexpr auto syn_ack = static_cast<std::uint16_t>(tcp_flag::syn | tcp_flag::ack);
+    story lesson;
+    lesson.pass(side::client, {.flags = tcp_flag::syn, .sequence = 1000});
+    lesson.send(side::server, {.flags = syn_ack, .sequence = 5000, .acknowledgement = 1001});
+    lesson.wait(1s);
+    lesson.pass(side::server, {.flags = syn_ack, .sequence = 5000, .acknowledgement = 1001});
+    lesson.pass(side::client, {.sequence = 1001, .acknowledgement = 5001});
+    EXPECT_EQ(lesson.connection().half(side::client).timer.samples(), 1U);
+    EXPECT_GE(lesson.connection().half(side::client).timer.srtt(), 1s);
+    EXPECT_EQ(lesson.connection().half(side::server).timer.samples(), 0U);
+}
+
 TEST(flow, the_end_is_counted_and_its_repetition_is_one) {
     story lesson;
     lesson.handshake();
