@@ -20,6 +20,11 @@ TEST(I18nDeathTest, EnglishNeedsNoCatalogueWhereverItIsSpoken) {
         expect_known(english, true);
 }
 
+TEST(I18nDeathTest, FindsTheCataloguesOfTheBuildTree) {
+    for (const std::string_view translated : {"pt_BR", "pt_BR.UTF-8", "pt"})
+        expect_known(translated, true);
+}
+
 TEST(I18nDeathTest, SaysThatNobodyTranslatedIntoALanguage) {
     for (const std::string_view unknown : {"xx", "xx_YY", "english", "e"})
         expect_known(unknown, false);

@@ -140,6 +140,55 @@ TEST_F(deadlines, past_the_memory_budget_an_eighth_of_it_becomes_free_and_no_mor
     EXPECT_LT(share, 0.15);
 }
 
+TEST_F(deadlines, the_memory_budget_spares_whose_messages_come_to_an_end) {
+    constexpr std::size_t part = 10'000;  // of a line, held by each
+    chosen.memory_budget = 1024 * 1024;
+    server serving(chosen, [](stream from) -> task<> {
+        while (co_await from.read_line()) {
+        }
+        co_await from.write("heard");
+    });
+    office.spawn(serving.run_on(office.loop()));
+    bool spoke_to_the_end = false;
+    // It holds more than each other and came first, but ends a line every 70 ms. It is answered at its end alone.
+    laptop.spawn([](server& of, bool& whole) -> task<> {
+        client_options patient;
+        patient.stream.idle_timeout = forever;
+        task<stream> connecting = connect("office:9999", patient);
+        stream peer = co_await connecting;
+        const std::string text = "\n" + std::string(part + 1'000, 'y');
+        while (of.counters().of(limit::memory_budget) == 0) {
+            co_await peer.write(text);
+            co_await sleep(70ms);  // not the others' rhythm: most of a line is held when they come
+        }
+        co_await peer.write("\n");
+        co_await peer.shutdown_write();
+        whole = co_await peer.read_some() == "heard";
+        of.stop();
+    }(serving, spoke_to_the_end));
+    laptop.spawn([](sim::host& from, server& of) -> task<> {
+        const auto hold = []() -> task<> {
+            client_options patient;
+            patient.stream.idle_timeout = forever;
+            task<stream> connecting = connect("office:9999", patient);
+            stream peer = co_await connecting;
+            const std::string text(part, 'x');
+            try {
+                co_await peer.write(text);
+                co_await peer.read_some();
+            } catch (const error&) {  // NOLINT(bugprone-empty-catch)
+                // It has been ended.
+            }
+        };
+        for (int count = 0; count < 400 && of.counters().of(limit::memory_budget) == 0; ++count) {
+            from.spawn(hold());
+            co_await sleep(50ms);
+        }
+    }(laptop, serving));
+    world.run();
+    EXPECT_TRUE(spoke_to_the_end);
+}
+
 TEST_F(deadlines, a_byte_now_and_then_does_not_extend_a_message) {
     chosen.message_deadline = 3s;
     server serving(chosen, &capitals);
