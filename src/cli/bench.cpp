@@ -99,7 +99,8 @@ void print_table(const std::string& rows) {
     std::fputs(wrap(rows, terminal_columns(STDOUT_FILENO), text_column).c_str(), stdout);
 }
 
-load::outcome run_load(const load::plan& plan, bool json, bool live) {
+/// Runs it; `signal` is the one that ended it early, 0: none.
+load::outcome run_load(const load::plan& plan, bool json, bool live, int& signal) {
     load::generator::progress_listener listener;
     if (live) {
         listener = [&plan](const load::progress& now) {
@@ -114,8 +115,10 @@ load::outcome run_load(const load::plan& plan, bool json, bool live) {
     if (!json) print_table(bench_headline(plan, load.target_name()));
     std::fflush(stdout);
     // The first interrupt ends the run early, the second one the program.
-    const signal_set signals({.ending = {SIGINT, SIGTERM}});
-    return load.run(&signals.asked_to_end());
+    signal_set signals({.ending = {SIGINT, SIGTERM}});
+    const load::outcome seen = load.run(&signals.asked_to_end());
+    signal = signals.take();
+    return seen;
 }
 
 }  // namespace
@@ -133,7 +136,8 @@ int run_bench(const bench_request& request) {
             histogram = open_histogram(request.histogram_file);
             if (!histogram) return tell(not_written(request.histogram_file));
         }
-        const load::outcome seen = run_load(plan, request.json, live);
+        int signal = 0;
+        const load::outcome seen = run_load(plan, request.json, live, signal);
         std::fputs(wipe, stderr);
         if (request.json)
             std::fputs(bench_json(plan, seen).c_str(), stdout);
@@ -143,6 +147,7 @@ int run_bench(const bench_request& request) {
         if (histogram && !write_histogram(histogram.get(), latency))
             return tell(not_written(request.histogram_file));
         if (seen.ended) return tell(explain_end(*seen.ended, plan));
+        if (seen.interrupted) return exit_by_signal + signal;
         return seen.clean() ? exit_done : exit_failed;
     } catch (const error& cause) {
         std::fputs(wipe, stderr);

@@ -33,9 +33,9 @@ string line(const char* label, const string& text) { return fmt::format("{:<12} 
 
 string distribution(const load::histogram& of) {
     if (of.count() == 0) return _("no replies to measure");
-    return fmt::format("p50 {} · p90 {} · p99 {} · p99.9 {} · {} {}", latency(of.at_percentile(50)),
-                       latency(of.at_percentile(90)), latency(of.at_percentile(99)),
-                       latency(of.at_percentile(99.9)), _("max"), latency(of.max()));
+    return sentence(_("p50 {} · p90 {} · p99 {} · p99.9 {} · max {}"), latency(of.at_percentile(50)),
+                    latency(of.at_percentile(90)), latency(of.at_percentile(99)),
+                    latency(of.at_percentile(99.9)), latency(of.max()));
 }
 
 string shown(unsigned char byte) {

@@ -10,6 +10,7 @@
 #include "cli/options_table.hpp"
 #include "cli/sentence.hpp"
 #include "core/log_safe.hpp"
+#include "core/nearest.hpp"
 
 #include <algorithm>
 

@@ -5,6 +5,7 @@
 #include "cli/quantity.hpp"
 #include "cli/sentence.hpp"
 #include "core/log_safe.hpp"
+#include "core/nearest.hpp"
 
 #include <toml++/toml.h>
 

@@ -54,9 +54,6 @@ struct parsed {
 };
 parsed parse_arguments(const command_description& command, const std::vector<std::string>& arguments);
 
-/// The name among `names` that was probably meant, empty where none is near.
-std::string nearest(std::string_view typed, const std::vector<std::string>& names);
-
 /// "auto|uring|epoll" in parts; a single part where the value is free.
 std::vector<std::string> value_choices(std::string_view value);
 

@@ -20,7 +20,8 @@ enum exit_code : int {
     exit_no_connection = 3,  ///< could not connect
     exit_cut_short = 4,      ///< connected, but no reply came, or it was cut short
     exit_no_listen = 5,      ///< could not listen
-    exit_interrupted = 130,  ///< Ctrl-C, as shells count it
+    exit_by_signal = 128,    ///< and the signal's number, as shells count it
+    exit_interrupted = 130,  ///< Ctrl-C: 128 + SIGINT
 };
 
 /// What went wrong, in a sentence, and what the reader can do about it.

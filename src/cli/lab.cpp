@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/lab.hpp"
 
+#include "cli/failure.hpp"
 #include "cli/lab_arguments.hpp"
 #include "cli/lab_files.hpp"
 #include "core/display.hpp"
@@ -32,7 +33,6 @@ constexpr int exit_bad_input = 2;
 constexpr int exit_wire = 70;
 constexpr int exit_cannot_here = 77;
 constexpr int exit_timeout = 124;
-constexpr int exit_by_signal = 128;  // and the signal's number, as a shell tells it
 
 using lab::sentence;
 
@@ -262,9 +262,7 @@ int examine(const lab_request& request) {
     return good ? 0 : exit_cannot_here;
 }
 
-int dispatch(const std::vector<std::string>& args, lab_request& request,
-             std::vector<lab::scenario_result>& results) {
-    read_lab_arguments(args, request);
+int dispatch(lab_request& request, std::vector<lab::scenario_result>& results) {
     if (request.exit_now) {
         return *request.exit_now;
     }
@@ -305,10 +303,16 @@ int run_lab(std::vector<std::string> args) {
     }
     lab_request request;
     std::vector<lab::scenario_result> results;
+    bool understood = false;
     try {
-        return dispatch(args, request, results);
+        read_lab_arguments(args, request);
+        understood = true;
+        return dispatch(request, results);
     } catch (const lab::bad_input& wrong) {
         complain(wrong.what());
+        if (!understood) {
+            tell("       " + sentence(_("See  {}"), "aperto lab --help"));
+        }
         record_failure(request, results, wrong.what());
         return exit_bad_input;
     } catch (const lab::cannot_here& refused) {

@@ -5,6 +5,8 @@
 #include "cli/foreign_options.hpp"
 #include "cli/lab.hpp"
 #include "core/i18n.hpp"
+#include "core/log_safe.hpp"
+#include "core/nearest.hpp"
 #include "lab/bad_input.hpp"
 #include "lab/link_options.hpp"
 #include "lab/quantity.hpp"
@@ -254,12 +256,12 @@ void apply_once(lab_request& out, const written& text) {
     const auto wrong =
         std::find_if(unknown.begin(), unknown.end(), [](const auto& one) { return one.starts_with('-'); });
     const auto& word = wrong == unknown.end() ? unknown.front() : *wrong;
-    const auto near = lab::nearest_word(word, known);
+    const auto near = nearest(word, known);
     const auto whose =
         (app.get_parent() == nullptr ? "" : app.get_parent()->get_name() + " ") + app.get_name();
     throw lab::bad_input(near.empty()
-                             ? sentence(_("'{}' is no option or command of '{}'"), word, whose)
-                             : sentence(_("there is no option '{}'; did you mean '{}'?"), word, near));
+                             ? sentence(_("'{}' is no option or command of '{}'"), log_safe(word), whose)
+                             : sentence(_("there is no option {}; did you mean {}?"), log_safe(word), near));
 }
 
 /// Of a command line that makes no sense: CLI11 hands over no value of it.

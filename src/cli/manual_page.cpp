@@ -55,7 +55,8 @@ void add_exit_codes(string& page) {
         {exit_cut_short, _("no reply came, or it was cut short; bench: the server was lost in mid-run, or no "
                            "port was left")},
         {exit_no_listen, _("could not listen")},
-        {exit_interrupted, _("ended by a signal at the prompt: 128 and its number (Ctrl-C: 130)")},
+        {exit_interrupted,
+         _("ended by a signal at the prompt, or in bench: 128 and its number (Ctrl-C: 130)")},
     };
     page += fmt::format(".SH {}\n", _("EXIT STATUS"));
     for (const auto& [code, meaning] : codes)

@@ -4,31 +4,15 @@
 #include "cli/help.hpp"
 #include "cli/sentence.hpp"
 #include "core/log_safe.hpp"
+#include "core/nearest.hpp"
 
 #include <algorithm>
 #include <cctype>
-#include <numeric>
 #include <optional>
 
 namespace aperto::cli {
 
 namespace {
-
-/// Levenshtein's distance: how many letters to insert, drop or change.
-std::size_t distance(std::string_view from, std::string_view to) {
-    std::vector<std::size_t> row(to.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
-    for (std::size_t i = 0; i < from.size(); ++i) {
-        std::size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (std::size_t j = 0; j < to.size(); ++j) {
-            const std::size_t changed = diagonal + (from[i] == to[j] ? 0 : 1);
-            diagonal = row[j + 1];
-            row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, changed});
-        }
-    }
-    return row.back();
-}
 
 bool is_option(const std::string& word) {
     return word.size() > 1 && word[0] == '-' && !std::isdigit(static_cast<unsigned char>(word[1]));
@@ -82,21 +66,6 @@ bool has_letter(const command_description& command, const std::string& letter) {
 }
 
 }  // namespace
-
-std::string nearest(std::string_view typed, const std::vector<std::string>& names) {
-    // Two letters that changed places, or a third of them wrong, is a slip; more is another word.
-    const std::size_t slip = std::max<std::size_t>(2, typed.size() / 3);
-    std::string best;
-    std::size_t least = slip + 1;
-    for (const std::string& name : names) {
-        const std::size_t found = distance(typed, name);
-        if (found < least) {
-            least = found;
-            best = name;
-        }
-    }
-    return best;
-}
 
 std::vector<std::string> value_choices(std::string_view value) {
     std::vector<std::string> choices;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "lab/library.hpp"
 
+#include "core/nearest.hpp"
 #include "lab/bad_input.hpp"
 #include "lab/link_options.hpp"
 #include "lab/quantity.hpp"
@@ -98,7 +99,7 @@ std::string scenario_path(const std::string& name) {
     }
     const auto names = lab_names(folder);
     if (std::find(names.begin(), names.end(), name) == names.end()) {
-        const auto near = nearest_word(name, names);
+        const auto near = nearest(name, names);
         throw bad_input(near.empty() ? sentence(_("there is no lab '{}'; the labs are: {}"), name,
                                                 fmt::format("{}", fmt::join(names, ", ")))
                                      : sentence(_("there is no lab '{}'; did you mean '{}'?"), name, near));

@@ -2,13 +2,13 @@
 #include "lab/link_options.hpp"
 
 #include "core/i18n.hpp"
+#include "core/nearest.hpp"
 #include "lab/bad_input.hpp"
 #include "lab/quantity.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 
 namespace aperto::lab {
 
@@ -114,7 +114,7 @@ std::function<void(link_settings&)> link_setter(std::string_view key, std::strin
     for (const auto& option : link_options()) {
         known.emplace_back(option.key);
     }
-    const auto near = nearest_word(key, known);
+    const auto near = nearest(key, known);
     throw bad_input(
         near.empty()
             ? fmt::format(fmt::runtime(_("a link has no setting '{}'")), key)
@@ -158,29 +158,6 @@ void link_plan::set(std::string_view key, std::string_view text) {
             phases[index(one)].push_back(std::move(timed));
         }
     }
-}
-
-std::string nearest_word(std::string_view word, const std::vector<std::string>& known) {
-    std::string best;
-    std::size_t best_distance = 3;
-    for (const auto& candidate : known) {
-        std::vector<std::size_t> row(candidate.size() + 1);
-        std::iota(row.begin(), row.end(), std::size_t{0});
-        for (std::size_t i = 0; i < word.size(); ++i) {
-            auto diagonal = row[0];
-            row[0] = i + 1;
-            for (std::size_t j = 0; j < candidate.size(); ++j) {
-                const auto substitute = diagonal + (word[i] == candidate[j] ? 0U : 1U);
-                diagonal = row[j + 1];
-                row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, substitute});
-            }
-        }
-        if (row.back() < best_distance) {
-            best_distance = row.back();
-            best = candidate;
-        }
-    }
-    return best;
 }
 
 }  // namespace aperto::lab

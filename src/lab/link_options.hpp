@@ -34,7 +34,4 @@ struct link_plan {
     void set(std::string_view key, std::string_view text);
 };
 
-/// The word of `known` that `word` was probably meant to be; empty when none is close.
-std::string nearest_word(std::string_view word, const std::vector<std::string>& known);
-
 }  // namespace aperto::lab

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "lab/scenario.hpp"
 
+#include "core/nearest.hpp"
 #include "lab/bad_input.hpp"
 #include "lab/quantity.hpp"
 #include "lab/sentence.hpp"
@@ -50,7 +51,7 @@ private:
 
     [[noreturn]] void refuse_key(std::string_view key, const toml::source_region& place,
                                  const std::vector<std::string>& known) const {
-        const auto near = nearest_word(key, known);
+        const auto near = nearest(key, known);
         refuse(place, near.empty() ? sentence(_("there is no key '{}' here"), std::string(key))
                                    : sentence(_("there is no key '{}' here; did you mean '{}'?"),
                                               std::string(key), near));

@@ -176,7 +176,7 @@ std::string losses_row(const run_report& report) {
                                                 N_("in bursts"),
                                                 N_("on the list"),
                                                 N_("by name"),
-                                                N_("dead wire"),
+                                                N_("in a blackhole"),
                                                 N_("queue full"),
                                                 N_("queue full (bytes)"),
                                                 N_("too large"),

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import resource
+import signal
 import socket
 import subprocess
 import sys
@@ -275,7 +276,7 @@ class BenchCommand(unittest.TestCase):
                 seen = json.loads(told)
                 self.assertTrue(seen["interrupted"])
                 self.assertFalse(seen["clean"])
-                self.assertEqual(load.returncode, 1)
+                self.assertEqual(load.returncode, 128 + signal.SIGTERM)
 
     def test_a_server_that_never_stops_sending_does_not_hold_a_run_beyond_its_time(self):
         class Flood(Server):
@@ -387,6 +388,7 @@ class BenchCommand(unittest.TestCase):
                 load.terminate()
                 told, _ = load.communicate(timeout=30)
         self.assertTrue(json.loads(told)["interrupted"])
+        self.assertEqual(load.returncode, 128 + signal.SIGTERM)
 
 
 def fields(of, before=""):
