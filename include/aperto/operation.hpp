@@ -16,7 +16,7 @@
 
 namespace aperto {
 
-class loop;
+class backend;
 
 /// Which socket of a loop is meant: its slot in the loop's table and the generation of that slot. A
 /// completion or a call that comes late carries an old generation and touches nothing, whoever has the slot
@@ -28,7 +28,7 @@ struct socket_id {
     bool operator==(const socket_id&) const = default;
 };
 
-/// Received bytes in a buffer of the loop's. Whoever holds it gives it back with `loop::give_back`, soon: a
+/// Received bytes in a buffer of the loop's. Whoever holds it gives it back with `backend::give_back`, soon: a
 /// connection that waits should hold none.
 struct lent_bytes {
     const char* data = nullptr;
@@ -43,28 +43,28 @@ struct queue_hook : list_hook {};
 ///
 /// It lives where its awaiter lives, in the coroutine frame, and costs no allocation. From the moment a loop
 /// accepted it until its completion it must stay in place; destroying it earlier gives the operation up
-/// (`loop::abandon`) and is safe. A loop completes an operation exactly once, on its own thread, from the top
+/// (`backend::abandon`) and is safe. A loop completes an operation exactly once, on its own thread, from the top
 /// of a turn and never inside the call that started or cancelled it.
 class operation : public scope_hook, public queue_hook {
 public:
-    /// `event` is whatever completes it by `loop::notify`: a joined group, room in a send queue.
+    /// `event` is whatever completes it by `backend::notify`: a joined group, room in a send queue.
     enum class kind : std::uint8_t { event, accept, connect, receive, send, sleep, aside };
     enum class state : std::uint8_t { idle, pending, ready };
     using completion = void (*)(operation&);
 
-    explicit operation(loop& owner, kind what) noexcept : owner_(&owner), kind_(what) {}
+    explicit operation(backend& owner, kind what) noexcept : owner_(&owner), kind_(what) {}
     ~operation();
 
     /// At least 0, or a negative errno; `-ECANCELED` after a cancel that won.
     int result = 0;
 
-    loop& owner() const noexcept { return *owner_; }
+    backend& owner() const noexcept { return *owner_; }
     /// For an operation that is used again, perhaps on another loop. Not while it is in flight.
-    void move_to(loop& owner) noexcept { owner_ = &owner; }
+    void move_to(backend& owner) noexcept { owner_ = &owner; }
     kind what() const noexcept { return kind_; }
     state where() const noexcept { return state_; }
     bool in_flight() const noexcept { return state_ != state::idle; }
-    /// As `loop::cancel`, where it is in flight.
+    /// As `backend::cancel`, where it is in flight.
     void request_cancel() noexcept;
 
     /// Called when the operation is complete. Awaiters set it; the default resumes `waiter`.
@@ -72,12 +72,12 @@ public:
     std::coroutine_handle<> waiter;
     /// The scope in which it waits, null for none; it is in the scope's list while it is in flight.
     cancel_scope* scope = nullptr;
-    /// For the backend's own use while the operation is in flight.
+    /// For the engine's own use while the operation is in flight.
     socket_id socket;
 
 private:
-    friend class loop;
-    loop* owner_;
+    friend class backend;
+    backend* owner_;
     kind kind_;
     state state_ = state::idle;
 };
@@ -86,7 +86,7 @@ private:
 /// (accept(2)).
 class accept_operation : public operation {
 public:
-    explicit accept_operation(loop& owner) noexcept : operation(owner, kind::accept) {}
+    explicit accept_operation(backend& owner) noexcept : operation(owner, kind::accept) {}
     socket_id accepted;
     endpoint peer;
 };
@@ -94,7 +94,7 @@ public:
 /// Completes with `result` 0 and `connected`, or a negative errno (connect(2)).
 class connect_operation : public operation {
 public:
-    explicit connect_operation(loop& owner) noexcept : operation(owner, kind::connect) {}
+    explicit connect_operation(backend& owner) noexcept : operation(owner, kind::connect) {}
     socket_id connected;
 };
 
@@ -102,7 +102,7 @@ public:
 /// (recv(2)).
 class receive_operation : public operation {
 public:
-    explicit receive_operation(loop& owner) noexcept : operation(owner, kind::receive) {}
+    explicit receive_operation(backend& owner) noexcept : operation(owner, kind::receive) {}
     lent_bytes bytes;
 };
 
@@ -112,7 +112,7 @@ public:
 class send_operation : public operation {
 public:
     static constexpr std::size_t parts_max = 16;
-    explicit send_operation(loop& owner) noexcept : operation(owner, kind::send) {}
+    explicit send_operation(backend& owner) noexcept : operation(owner, kind::send) {}
     std::span<iovec> parts;
 };
 
@@ -124,7 +124,7 @@ public:
     explicit turn_hook(action at_end) noexcept : at_end_(at_end) {}
 
 private:
-    friend class loop;
+    friend class backend;
     action at_end_;
 };
 
@@ -137,14 +137,14 @@ struct aside_job {
 
 class aside_operation : public operation {
 public:
-    explicit aside_operation(loop& owner) noexcept : operation(owner, kind::aside) {}
+    explicit aside_operation(backend& owner) noexcept : operation(owner, kind::aside) {}
     std::shared_ptr<aside_job> job;
 };
 
 /// Completes with `result` 0 when its time has come.
 class sleep_operation : public operation {
 public:
-    explicit sleep_operation(loop& owner) noexcept : operation(owner, kind::sleep), wake(*this) {}
+    explicit sleep_operation(backend& owner) noexcept : operation(owner, kind::sleep), wake(*this) {}
 
     struct alarm : timer {
         explicit alarm(sleep_operation& of) noexcept : timer(&ring), sleeper(&of) {}

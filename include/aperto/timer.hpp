@@ -8,11 +8,11 @@
 
 namespace aperto {
 
-class loop;
+class backend;
 
 struct timer_hook : list_hook {};
 
-/// A point in time at which a function of yours is called on the loop's thread: `loop::arm`, `loop::disarm`.
+/// A point in time at which a function of yours is called on the loop's thread: `backend::arm`, `backend::disarm`.
 /// Intrusive: setting and clearing it is O(1) and allocates nothing. Destroying it disarms it.
 class timer : public timer_hook {
 public:
@@ -35,10 +35,10 @@ class deadline : public timer {
 public:
     using timer::timer;
     /// A time that has passed is now.
-    void set(loop& on, time_point when) noexcept;
+    void set(backend& on, time_point when) noexcept;
     /// To be asked by the action: true where the loop came late, and the deadline is set anew: by as much as
     /// that was, a second at most.
-    bool put_off(loop& on) noexcept;
+    bool put_off(backend& on) noexcept;
 
 private:
     std::uint8_t put_off_count_ = 0;

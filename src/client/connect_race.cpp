@@ -24,7 +24,7 @@ std::vector<endpoint> take_turns(const std::vector<endpoint>& addresses) {
 connect_race::stagger_timer::stagger_timer(connect_race& of) noexcept
     : timer([](timer& due) { static_cast<stagger_timer&>(due).race->begin_next(); }), race(&of) {}
 
-connect_race::connect_race(loop& on, attempts& log, const client_options& options)
+connect_race::connect_race(backend& on, attempts& log, const client_options& options)
     : operation_awaiter(on, kind::event), log_(log), options_(options), stagger_(*this) {
     started_.reserve(log.addresses.size());
     log.failures.reserve(log.addresses.size());
@@ -41,7 +41,7 @@ bool connect_race::await_resume() {
 }
 
 void connect_race::begin_next() {
-    loop& on = owner();
+    backend& on = owner();
     on.disarm(stagger_);
     while (!winner_ && log_.begun < log_.addresses.size()) {
         const endpoint& where = log_.addresses[log_.begun++];

@@ -31,7 +31,7 @@ std::vector<endpoint> take_turns(const std::vector<endpoint>& addresses);
 /// It owns its attempts. Destroying it, at any time, gives up and closes whatever is not the winner.
 class connect_race : public detail::operation_awaiter<operation> {
 public:
-    connect_race(loop& on, attempts& log, const client_options& options);
+    connect_race(backend& on, attempts& log, const client_options& options);
     ~connect_race();
     connect_race(const connect_race&) = delete;
     connect_race& operator=(const connect_race&) = delete;
@@ -52,7 +52,7 @@ public:
 
 private:
     struct attempt : connect_operation {
-        attempt(loop& on, connect_race& of, const endpoint& to) noexcept
+        attempt(backend& on, connect_race& of, const endpoint& to) noexcept
             : connect_operation(on), race(&of), where(to) {}
         connect_race* race;
         endpoint where;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "io/look_up.hpp"
 
-#include "aperto/loop.hpp"
+#include "aperto/backend.hpp"
+#include "aperto/error.hpp"
 #include "core/log_safe.hpp"
 
 #include <netdb.h>
@@ -71,7 +72,7 @@ std::vector<endpoint> io::look_up(const std::string& name, std::uint16_t port) {
     return addresses;
 }
 
-std::vector<endpoint> loop::look_up(const std::string& name, std::uint16_t port) {
+std::vector<endpoint> backend::look_up(const std::string& name, std::uint16_t port) {
     return io::look_up(name, port);
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "aperto/backend.hpp"
 #include "aperto/detail/errand.hpp"
-#include "aperto/loop.hpp"
 
 #include <atomic>
 #include <cstddef>
@@ -17,7 +17,7 @@ namespace aperto {
 /// drops what comes: a blocking call that ends after its loop did touches nothing.
 class mailbox {
 public:
-    explicit mailbox(loop& owner) noexcept : owner_(&owner) {}
+    explicit mailbox(backend& owner) noexcept : owner_(&owner) {}
 
     /// Any thread. One that is in the mailbox already stays where it is. False where the loop has ended: it
     /// was dropped.
@@ -89,7 +89,7 @@ private:
     std::mutex mutex_;
     list<errand> posted_;
     std::atomic<std::size_t> count_ = 0;
-    loop* owner_;
+    backend* owner_;
 };
 
 }  // namespace aperto

@@ -43,7 +43,7 @@ socket_id listener::accept_awaiter::take_socket() {
 }
 
 stream listener::accept_awaiter::await_resume() {
-    return stream::adopt(owner(), take_socket(), from_.streams_, peer);
+    return stream::adopt(from_.owner(), take_socket(), from_.streams_, peer);
 }
 
 endpoint listener::local() const { return socket_ ? loop_->local(socket_) : endpoint(); }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "aperto/loop.hpp"
+#include "aperto/backend.hpp"
 
 #include <cstddef>
 #include <new>
@@ -11,7 +11,7 @@ namespace aperto {
 
 /// Whether emptied buffers are kept on this thread for the next use. Not on a simulated loop: what ran on the
 /// thread before would reach it by their capacity.
-inline bool keeps_memory(const loop& on) noexcept { return on.which() != engine::simulated; }
+inline bool keeps_memory(const backend& on) noexcept { return on.which() != engine::simulated; }
 
 /// A buffer is much larger than what it holds: four times, so that what is copied to shrink it is little
 /// beside what has gone through it; and so large that it matters.

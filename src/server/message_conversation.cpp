@@ -144,7 +144,7 @@ void message_conversation::go_on(step next) noexcept {
     }
     try {
         task<> rest = carry_on(next);
-        owner().spawn(std::move(rest), &worker_.serving());
+        worker_.on().spawn(std::move(rest), &worker_.serving());
     } catch (...) {  // no memory for the rest
         fail();
         report_end();

@@ -90,7 +90,7 @@ public:
     }
     stream await_resume() {
         if (result < 0) throw error::from_result(result, "connect to", to_.to_string());
-        return stream::adopt(owner(), connected, options_);
+        return stream::adopt(loop::current(), connected, options_);
     }
 
 private:

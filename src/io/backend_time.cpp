@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The loop's clocks and timers, and the deadlines that are kept by them.
-#include "aperto/loop.hpp"
+// A loop's clocks and timers, and the deadlines that are kept by them.
+#include "aperto/backend.hpp"
 #include "core/timer_wheel.hpp"
 
 #include <algorithm>
@@ -8,25 +8,25 @@
 
 namespace aperto {
 
-time_point loop::read_clock() const noexcept { return clock::now(); }
+time_point backend::read_clock() const noexcept { return clock::now(); }
 
-std::uint64_t loop::tick_at(time_point when) const noexcept {
+std::uint64_t backend::tick_at(time_point when) const noexcept {
     using std::chrono::milliseconds;
     // Rounded up, so that no wait ends early.
     const auto ticks = std::chrono::ceil<milliseconds>(std::max(when, epoch_) - epoch_).count();
     return static_cast<std::uint64_t>(ticks);
 }
 
-time_point loop::next_timer() const noexcept {
+time_point backend::next_timer() const noexcept {
     const std::optional<std::uint64_t> tick = timers_->next();
     if (!tick) return time_point::max();
     return epoch_ + std::chrono::milliseconds(*tick);
 }
 
-void loop::arm(timer& alarm, time_point when) noexcept { timers_->set(alarm, tick_at(when)); }
-void loop::disarm(timer& alarm) noexcept { timers_->clear(alarm); }
+void backend::arm(timer& alarm, time_point when) noexcept { timers_->set(alarm, tick_at(when)); }
+void backend::disarm(timer& alarm) noexcept { timers_->clear(alarm); }
 
-time_point loop::read_now_coarsely() noexcept {
+time_point backend::read_now_coarsely() noexcept {
     if (which() == engine::simulated) return now_;
     timespec coarse{};
     ::clock_gettime(CLOCK_MONOTONIC_COARSE, &coarse);
@@ -35,16 +35,16 @@ time_point loop::read_now_coarsely() noexcept {
     return now_;
 }
 
-duration loop::lateness(const timer& firing) const noexcept {
+duration backend::lateness(const timer& firing) const noexcept {
     return now_ - (epoch_ + std::chrono::milliseconds(firing.tick()));
 }
 
-void deadline::set(loop& on, time_point when) noexcept {
+void deadline::set(backend& on, time_point when) noexcept {
     put_off_count_ = 0;
     on.arm(*this, std::max(when, on.now()));
 }
 
-bool deadline::put_off(loop& on) noexcept {
+bool deadline::put_off(backend& on) noexcept {
     // Less is how timers are kept: rounded up to the millisecond, and fired at the end of a turn.
     constexpr duration late_min = std::chrono::milliseconds(2);
     // By then everything that had come is read, or the loop is late again.
@@ -60,7 +60,7 @@ bool deadline::put_off(loop& on) noexcept {
 
 /// What was due when it began: a timer that is set meanwhile waits for the next turn, whatever its time, lest
 /// the turn never end.
-void loop::fire_timers() {
+void backend::fire_timers() {
     const auto elapsed = std::chrono::floor<std::chrono::milliseconds>(now_ - epoch_).count();
     timers_->advance(static_cast<std::uint64_t>(elapsed));
     while (timer* due = timers_->pop_due())
