@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# A room is a folder of src/ compiled once into an object library `room_<name>`. The library, the program and
+# A room is a folder of src/ (the library) or apps/ (the program and the lab) compiled once into an object library `room_<name>`. The library, the program and
 # the tests of one room are then put together from rooms, so a test of `net` never waits for `cli`.
 # Each list names the rooms a room may include: arrows point down only.
 
@@ -27,15 +27,16 @@ set(room_load_links PkgConfig::liburing)
 set(room_lab_links tomlplusplus::tomlplusplus nlohmann_json::nlohmann_json)
 set(room_cli_links tomlplusplus::tomlplusplus CLI11::CLI11 nlohmann_json::nlohmann_json)
 
-# aperto_room(<name>): compiles src/<name>/*.cpp, all but a main.cpp. A room without sources makes no target.
-function(aperto_room name)
-    file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/*.cpp")
+# aperto_room(<name> <folder>): compiles <folder>/<name>/**.cpp, all but a main.cpp. A room without sources makes no target.
+function(aperto_room name folder)
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${folder}/${name}/*.cpp")
     list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
     if(NOT sources)
         return()
     endif()
     add_library(room_${name} OBJECT ${sources})
-    target_include_directories(room_${name} PUBLIC "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/src")
+    target_include_directories(room_${name} PUBLIC "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/src"
+        "${PROJECT_SOURCE_DIR}/apps")
     target_link_libraries(room_${name} PRIVATE aperto_flags)
     foreach(room IN LISTS room_${name}_uses ITEMS ${name})
         target_link_libraries(room_${name} PUBLIC ${room_${room}_links})

@@ -35,7 +35,7 @@ function(aperto_room_tests room)
     add_dependencies(tests test_${room})
     add_dependencies(test_${room} catalogues)  # some hold what is said in another language too
     target_include_directories(test_${room} PRIVATE "${PROJECT_SOURCE_DIR}/tests" "${PROJECT_SOURCE_DIR}/src"
-        "${PROJECT_SOURCE_DIR}/include")
+        "${PROJECT_SOURCE_DIR}/apps" "${PROJECT_SOURCE_DIR}/include")
     aperto_link_rooms(test_${room} ${room_${room}_uses} ${room} ${room_${room}_tests_use})
     target_link_libraries(test_${room} PRIVATE GTest::gtest GTest::gmock)
     # In the folder where it was compiled: __FILE__, by which tests find their data, may be relative to it (ccache).

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Any bytes as packets of a connection: the decode and the flow tracker must take whatever crosses the wire.
-#include "lab/flow.hpp"
-#include "lab/json_lines.hpp"
-#include "lab/ladder.hpp"
+#include "lab/analysis/flow.hpp"
+#include "lab/view/json_lines.hpp"
+#include "lab/view/ladder.hpp"
 
 #include <cstddef>
 #include <cstdint>

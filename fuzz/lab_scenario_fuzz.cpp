@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Any text as a scenario file: it is a plan that a run could follow, or it is refused with line and column.
-#include "lab/bad_input.hpp"
-#include "lab/scenario.hpp"
+#include "lab/input/bad_input.hpp"
+#include "lab/scenario/scenario.hpp"
 
 #include <cstddef>
 #include <cstdint>

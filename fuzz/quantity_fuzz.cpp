@@ -2,7 +2,7 @@
 //
 // Any text as a time, a size and a number, as the command line and a configuration file take them: it is
 // refused, or the value is in its range, and what the program writes of a value reads back as that value.
-#include "cli/quantity.hpp"
+#include "cli/options/quantity.hpp"
 #include "require.hpp"
 
 #include <cstddef>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "io/socket_calls.hpp"
 
+#include "core/descriptor.hpp"
+
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -18,21 +20,6 @@ namespace {
 /// Keepalive probes that go unanswered before the connection is given up, where TCP_USER_TIMEOUT does not
 /// say.
 constexpr int keepalive_probes = 4;
-
-class owned_descriptor {
-public:
-    explicit owned_descriptor(int descriptor) noexcept : descriptor_(descriptor) {}
-    owned_descriptor(const owned_descriptor&) = delete;
-    owned_descriptor& operator=(const owned_descriptor&) = delete;
-    ~owned_descriptor() {
-        if (descriptor_ >= 0) ::close(descriptor_);
-    }
-    int get() const noexcept { return descriptor_; }
-    int release() noexcept { return std::exchange(descriptor_, -1); }
-
-private:
-    int descriptor_;
-};
 
 bool set(int descriptor, int level, int name, int value) noexcept {
     return ::setsockopt(descriptor, level, name, &value, sizeof value) == 0;
@@ -86,7 +73,7 @@ std::string_view remedy(int code) noexcept {
 
 /// A listening socket, or a negative errno.
 int try_to_listen(const endpoint& where, const listen_options& options) noexcept {
-    owned_descriptor socket(::socket(where.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    descriptor socket(::socket(where.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (socket.get() < 0) return -errno;
     if (!set(socket.get(), SOL_SOCKET, SO_REUSEADDR, 1)) return -errno;
     const auto let_others_join = [&] { return set(socket.get(), SOL_SOCKET, SO_REUSEPORT, 1); };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "cli/command_line.hpp"
-#include "cli/command_table.hpp"
-#include "cli/description.hpp"
+#include "cli/options/command_line.hpp"
+#include "cli/options/command_table.hpp"
+#include "cli/options/description.hpp"
 #include "core/log_safe.hpp"
 
 #include <gtest/gtest.h>

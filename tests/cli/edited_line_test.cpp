@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cli/edited_line.hpp"
+#include "cli/send/edited_line.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cli/log_writer.hpp"
+#include "cli/serve/log_writer.hpp"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>

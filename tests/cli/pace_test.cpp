@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cli/pace.hpp"
+#include "cli/serve/pace.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cli/quantity.hpp"
+#include "cli/options/quantity.hpp"
 
 #include <gtest/gtest.h>
 

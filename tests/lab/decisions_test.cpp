@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "lab/decisions.hpp"
+#include "lab/wire/decisions.hpp"
 
-#include "lab/bad_input.hpp"
+#include "lab/input/bad_input.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "lab/expectation.hpp"
+#include "lab/verdict/expectation.hpp"
 
-#include "lab/bad_input.hpp"
+#include "lab/input/bad_input.hpp"
 #include "lab/packets.hpp"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "lab/flow.hpp"
+#include "lab/analysis/flow.hpp"
 
 #include "lab/packets.hpp"
 

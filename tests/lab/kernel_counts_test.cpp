@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "lab/kernel_counts.hpp"
+#include "lab/verdict/kernel_counts.hpp"
 
-#include "lab/page.hpp"
-#include "lab/summary.hpp"
+#include "lab/view/page.hpp"
+#include "lab/view/summary.hpp"
 
 #include <gtest/gtest.h>
 

@@ -194,7 +194,7 @@ class Mistakes(unittest.TestCase):
         self.complain("--rto-min", "500us", text="1 ms to 120 s, not 500us")
         self.complain("--hold", "client data#1", text="a packet and a time")
         self.complain("--los", "5%", text="there is no option --los; did you mean --loss?")
-        self.complain("run", "handshake", "--junti", "x", text="did you mean '--junit'?")
+        self.complain("run", "handshake", "--junti", "x", text="did you mean --junit?")
         self.complain("--frobnicate", text="'--frobnicate' is no option")
         for option in ("--json", "--pcap", "--html", "--save-decisions"):
             self.complain(option, "/nonexistent/file", text="cannot write /nonexistent/file: No such file or directory")

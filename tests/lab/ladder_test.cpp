@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "lab/ladder.hpp"
+#include "lab/view/ladder.hpp"
 
 #include "core/display.hpp"
-#include "lab/json_lines.hpp"
 #include "lab/packets.hpp"
+#include "lab/view/json_lines.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "lab/link.hpp"
+#include "lab/wire/link.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "lab/bad_input.hpp"
-#include "lab/link_options.hpp"
-#include "lab/quantity.hpp"
-#include "lab/tcp_settings.hpp"
+#include "lab/hosts/tcp_settings.hpp"
+#include "lab/input/bad_input.hpp"
+#include "lab/input/quantity.hpp"
+#include "lab/wire/link_options.hpp"
 
 #include <gtest/gtest.h>
 

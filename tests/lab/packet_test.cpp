@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "lab/packet.hpp"
+#include "lab/analysis/packet.hpp"
 
 #include "lab/packets.hpp"
 

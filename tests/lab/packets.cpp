@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "lab/packets.hpp"
 
-#include "lab/rtnetlink.hpp"
+#include "lab/hosts/rtnetlink.hpp"
 
 #include <algorithm>
 

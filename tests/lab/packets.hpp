@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "lab/flow.hpp"
-#include "lab/packet.hpp"
+#include "lab/analysis/flow.hpp"
+#include "lab/analysis/packet.hpp"
 
 #include <string_view>
 #include <vector>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "lab/report.hpp"
+#include "lab/verdict/report.hpp"
 
 #include <gtest/gtest.h>
 

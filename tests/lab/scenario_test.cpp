@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "lab/scenario.hpp"
+#include "lab/scenario/scenario.hpp"
 
-#include "lab/bad_input.hpp"
+#include "lab/input/bad_input.hpp"
 
 #include <gtest/gtest.h>
 

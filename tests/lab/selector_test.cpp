@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "lab/selector.hpp"
+#include "lab/analysis/selector.hpp"
 
-#include "lab/bad_input.hpp"
+#include "lab/input/bad_input.hpp"
 #include "lab/packets.hpp"
 
 #include <gtest/gtest.h>

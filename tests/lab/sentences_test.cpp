@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "core/i18n.hpp"
-#include "lab/narrator.hpp"
 #include "lab/packets.hpp"
-#include "lab/summary.hpp"
+#include "lab/view/narrator.hpp"
+#include "lab/view/summary.hpp"
 
 #include <gtest/gtest.h>
 

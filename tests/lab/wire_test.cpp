@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The wire between two descriptors that keep packets apart as a TUN device does, watched by another thread.
-#include "lab/wire.hpp"
+#include "lab/wire/wire.hpp"
 
 #include "lab/packets.hpp"
 

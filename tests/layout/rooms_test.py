@@ -19,6 +19,16 @@ BELOW = {
     "load": {"core"},
     "cli": {"core", "io", "text", "net", "client", "server", "lab", "load"},
 }
+FOLDER = {room: "apps" if room in ("lab", "load", "cli") else "src" for room in BELOW}
+BELOW_IN_LAB = {
+    "input": set(),
+    "analysis": {"input"},
+    "wire": {"input", "analysis"},
+    "hosts": {"input", "analysis"},
+    "verdict": {"input", "analysis", "wire", "hosts"},
+    "view": {"input", "analysis", "wire", "hosts", "verdict"},
+    "scenario": {"input", "analysis", "wire", "hosts", "verdict", "view"},
+}
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 
 
@@ -29,9 +39,17 @@ def sources(folder):
 class Rooms(unittest.TestCase):
     def test_a_room_includes_only_rooms_below_it(self):
         for room, below in BELOW.items():
-            for path in sources(f"src/{room}"):
+            for path in sources(f"{FOLDER[room]}/{room}"):
                 used = {include.split("/")[0] for include in INCLUDE.findall(path.read_text())}
                 self.assertLessEqual(used & BELOW.keys(), below | {room}, path.relative_to(ROOT))
+
+    def test_so_does_a_folder_of_the_lab(self):
+        self.assertEqual({path.name for path in (ROOT / "apps" / "lab").iterdir()}, BELOW_IN_LAB.keys())
+        for folder, below in BELOW_IN_LAB.items():
+            for path in sources(f"apps/lab/{folder}"):
+                used = {include.split("/")[1] for include in INCLUDE.findall(path.read_text())
+                        if include.startswith("lab/")}
+                self.assertLessEqual(used, below | {folder}, path.relative_to(ROOT))
 
     def test_a_public_header_includes_no_private_one(self):
         for path in sources("include"):
@@ -39,7 +57,7 @@ class Rooms(unittest.TestCase):
             self.assertEqual(used & BELOW.keys(), set(), path.relative_to(ROOT))
 
     def test_every_source_names_its_licence_first(self):
-        for folder in ("include", "src", "tests", "benchmarks", "fuzz"):
+        for folder in ("include", "src", "apps", "tests", "benchmarks", "fuzz"):
             for path in sources(folder):
                 self.assertTrue(path.read_text().startswith("// SPDX-License-Identifier: MIT\n"), path.relative_to(ROOT))
 

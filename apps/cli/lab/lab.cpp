@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: MIT
+#include "cli/lab/lab.hpp"
+
+#include "cli/failure.hpp"
+#include "cli/lab/lab_arguments.hpp"
+#include "cli/lab/lab_files.hpp"
+#include "core/display.hpp"
+#include "core/log_safe.hpp"
+#include "core/sentence.hpp"
+#include "lab/hosts/doctor.hpp"
+#include "lab/hosts/peer.hpp"
+#include "lab/input/bad_input.hpp"
+#include "lab/scenario/junit.hpp"
+#include "lab/scenario/library.hpp"
+#include "lab/scenario/outcome.hpp"
+#include "lab/scenario/scenario.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <fstream>
+#include <sstream>
+#include <system_error>
+
+namespace aperto::cli {
+
+namespace {
+
+constexpr int exit_not_seen = 1;
+constexpr int exit_bad_input = 2;
+constexpr int exit_wire = 70;
+constexpr int exit_cannot_here = 77;
+constexpr int exit_timeout = 124;
+
+void print(const std::string& text) { std::fputs(text.c_str(), stdout); }
+
+/// What does not fit into a line of the terminal goes on behind so many blanks.
+void tell(const std::string& text) {
+    constexpr std::size_t indent = 7;
+    std::fputs(wrap(text + "\n", terminal_columns(STDERR_FILENO), indent).c_str(), stderr);
+}
+
+void complain(const std::string& text) { tell(sentence("{} {}", _("error:"), text)); }
+
+/// Each of its lines by itself: what does not fit into one goes on below its own text.
+void print_lesson(const lab::ladder_style& style, const std::string& text) {
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+        const auto blanks = std::min(line.find_first_not_of(' '), line.size());
+        print(style.fitted(line + "\n", line.starts_with("- ") ? 2 : blanks));
+    }
+}
+
+void save_decisions(const std::string& path, const lab::run_report& report) {
+    std::ofstream file(path, std::ios::trunc);
+    report.decisions.write(file);
+    if (!file.flush()) {
+        throw std::system_error(errno, std::system_category(), path);
+    }
+}
+
+void write_junit(const std::string& path, const std::vector<lab::scenario_result>& results) {
+    if (path.empty()) {
+        return;
+    }
+    std::ofstream file(path, std::ios::trunc);
+    file << lab::junit_xml(results);
+    if (!file.flush()) {
+        throw std::system_error(errno, std::system_category(), path);
+    }
+}
+
+/// What the request says about every run, put into one run's plan.
+void apply(const lab_request& request, lab::run_plan& plan, const std::vector<lab::expectation>& expected) {
+    if (request.seed) {
+        plan.wire.seed = *request.seed;
+    }
+    if (request.timeout) {
+        plan.timeout = *request.timeout;
+    }
+    plan.wire.replay = request.replay;
+    plan.wire.keep_decisions = !request.save_path.empty();
+    plan.wire.keep_events = lab::show::wants_events(request.show, expected);
+    plan.wire.keep_bytes = !request.show.capture_path.empty();
+}
+
+std::optional<lab::decision_log> read_decisions(const std::string& path) {
+    if (path.empty()) {
+        return std::nullopt;
+    }
+    std::ifstream file(path);
+    if (!file) {
+        throw lab::bad_input(sentence(_("cannot read the decision log {}"), path));
+    }
+    try {
+        return lab::decision_log::read(file);
+    } catch (const lab::bad_input& wrong) {
+        throw lab::bad_input(path + ": " + wrong.what());
+    }
+}
+
+/// The code a run ends with, its expectations aside.
+int run_code(const lab::run_report& report) {
+    if (report.interrupted != 0) {
+        return exit_by_signal + report.interrupted;
+    }
+    if (report.timed_out) {
+        complain(_("the time was up (--timeout) and the run was ended"));
+        return exit_timeout;
+    }
+    if (report.wire_failed()) {
+        return exit_wire;
+    }
+    if (!report.programs[lab::index(lab::side::client)].started) {
+        complain(sentence(_("the server ended with {} before it was ready"),
+                          report.programs[lab::index(lab::side::server)].code));
+        return exit_not_seen;
+    }
+    return report.programs[lab::index(lab::side::client)].code;
+}
+
+int run_once(lab_request& request) {
+    apply(request, request.plan, {});
+    request.show.title = sentence(_("aperto lab, seed {}"), request.plan.wire.seed);
+    lab::show view(request.show, request.plan, {});
+    auto watcher = view.watcher();
+    watcher.notice = tell;
+    const auto ready = watcher.ready;
+    watcher.ready = [&](const std::vector<std::string>& missing) {
+        ready(missing);
+        if (request.show.detail == lab::ladder_detail::all) {
+            view.print(_("how TCP is set on both hosts:"));
+            view.print("\n" + request.show.style.fitted(
+                                  lab::settings_text(request.plan.server.settings, missing), 4));
+        }
+    };
+    const auto report = lab::run_lab_once(request.plan, watcher);
+    view.finish(report);
+    if (!request.save_path.empty()) {
+        save_decisions(request.save_path, report);
+    }
+    const int code = run_code(report);
+    const int client = report.programs[lab::index(lab::side::client)].code;
+    if (code == client && client != 0) {
+        tell(sentence(_("the client ended with {}"), client));
+    }
+    return code;
+}
+
+std::string replay_hint(const std::string& saved, const lab::scenario& one) {
+    auto out = fmt::format("  {}  aperto lab run {} --seed {}", _("replay:"), one.path, one.plan.wire.seed);
+    if (!saved.empty()) {
+        out += " --decisions " + saved;
+    }
+    return out + "\n";
+}
+
+lab::scenario_result run_scenario(const lab_request& request, const std::string& path, int& code) {
+    auto one = lab::load_scenario(path);
+    apply(request, one.plan, one.expected);
+    const auto lesson = lab::lesson_for(path);
+    auto show_plan = files_of(request, one.name);
+    const auto saved = decisions_file(request, one.name);
+    show_plan.style.v6 = one.plan.client.v6;
+    show_plan.title = lesson ? lesson->title : one.name;
+    const bool to_person = request.show.json_path != "-";
+    if (lesson && to_person) {
+        print_lesson(show_plan.style, lesson->title + "\n\n" + lesson->before + "\n\n");
+        std::fflush(stdout);
+    }
+    lab::show view(show_plan, one.plan, one.expected);
+    auto watcher = view.watcher();
+    watcher.notice = tell;
+    const auto report = lab::run_lab_once(one.plan, watcher);
+    const lab::scenario_result result{one.name, path, static_cast<double>(report.took.count()) / 1e9,
+                                      lab::why_void(report, one.expected), view.finish(report)};
+    if (!saved.empty()) {
+        save_decisions(saved, report);
+    }
+    if (report.timed_out || report.wire_failed() || report.interrupted != 0) {
+        code = run_code(report);
+    }
+    if (to_person) {
+        const bool passed = result.passed();
+        print(result.error.empty() ? "" : "\n  " + result.error + "\n");
+        print(fmt::format("\n  {}  {}\n", passed ? _("PASSED") : _("FAILED"), one.name));
+        print(passed ? "" : replay_hint(saved, one));
+        if (lesson && !lesson->after.empty()) {
+            print_lesson(show_plan.style, "\n" + lesson->after + "\n");
+        }
+    }
+    return result;
+}
+
+/// Adds to `results` as it goes, so that what was run before something went wrong is kept.
+int run_scenarios(const lab_request& request, std::vector<lab::scenario_result>& results) {
+    int code = 0;
+    std::vector<std::string> paths;
+    std::vector<std::string> names;
+    for (const auto& name : request.names) {
+        paths.push_back(lab::scenario_path(name));
+        names.push_back(lab::load_scenario(paths.back()).name);  // every mistake is told before the first run
+    }
+    empty_files(request, names);
+    for (std::size_t i = 0; i < paths.size(); ++i) {
+        if (code > exit_by_signal) {
+            results.push_back({names[i], paths[i], 0, _("it did not run"), {}});
+            continue;
+        }
+        results.push_back(run_scenario(request, paths[i], code));
+        if (code == 0 && !results.back().passed()) {
+            code = exit_not_seen;
+        }
+    }
+    write_junit(request.junit_path, results);
+    return code;
+}
+
+int list_labs(const lab_request& request) {
+    const auto folder = lab::labs_folder();
+    for (const auto& name : lab::lab_names(folder)) {
+        const auto lesson = lab::lesson_for(fmt::format("{}/{}.toml", folder, name));
+        print(request.show.style.fitted(fmt::format("  {:<16}{}\n", name, lesson ? lesson->title : ""), 18));
+    }
+    print(fmt::format("{}  aperto lab run handshake\n", _("run one:")));
+    return folder.empty() ? exit_bad_input : 0;
+}
+
+int show_labs(const lab_request& request) {
+    for (const auto& name : request.names) {
+        const auto lesson = lab::lesson_for(lab::scenario_path(name));
+        if (!lesson) {
+            throw lab::bad_input(sentence(_("there is no text for {}"), name));
+        }
+        print_lesson(request.show.style,
+                     lesson->title + "\n\n" + lesson->before + "\n\n" + lesson->after + "\n");
+    }
+    return 0;
+}
+
+int examine(const lab_request& request) {
+    bool good = true;
+    const auto parts = lab::examine_machine();
+    std::size_t widest = 0;
+    for (const auto& one : parts) {
+        widest = std::max(widest, display_width(one.what));
+    }
+    for (const auto& one : parts) {
+        const auto& style = request.show.style;
+        const auto room = std::string(widest - display_width(one.what) + 2, ' ');
+        print(style.fitted(fmt::format("  {} {}{}{}\n", one.good ? "✓" : "✗", one.what, room, one.seen), 6));
+        if (!one.remedy.empty()) {
+            print(style.fitted("      " + one.remedy + "\n", 6));
+        }
+        good = good && one.good;
+    }
+    print(good ? _("the lab works here\n") : _("the lab cannot work here yet\n"));
+    return good ? 0 : exit_cannot_here;
+}
+
+int dispatch(lab_request& request, std::vector<lab::scenario_result>& results) {
+    if (request.exit_now) {
+        return *request.exit_now;
+    }
+    request.replay = read_decisions(request.replay_path);
+    switch (request.what) {
+    case lab_request::verb::run:
+        return run_scenarios(request, results);
+    case lab_request::verb::list:
+        return list_labs(request);
+    case lab_request::verb::show:
+        return show_labs(request);
+    case lab_request::verb::doctor:
+        return examine(request);
+    case lab_request::verb::once:
+        break;
+    }
+    empty_files(request, {});
+    return run_once(request);
+}
+
+/// Nothing ran, or not to the end: the files say so too, rather than tell of an older run.
+void record_failure(const lab_request& request, std::vector<lab::scenario_result>& results,
+                    const std::string& why) {
+    try {
+        forget_older_results(request);
+        results.push_back({"aperto lab run", {}, 0, why, {}});
+        write_junit(request.junit_path, results);
+    } catch (const std::exception& failed) {
+        complain(log_safe(failed.what()));
+    }
+}
+
+}  // namespace
+
+int run_lab(std::vector<std::string> args) {
+    if (!args.empty() && args[0] == "peer") {
+        return lab::run_peer({args.begin() + 1, args.end()});
+    }
+    lab_request request;
+    std::vector<lab::scenario_result> results;
+    bool understood = false;
+    try {
+        read_lab_arguments(args, request);
+        understood = true;
+        return dispatch(request, results);
+    } catch (const lab::bad_input& wrong) {
+        complain(wrong.what());
+        if (!understood) {
+            tell("       " + sentence(_("See  {}"), "aperto lab --help"));
+        }
+        record_failure(request, results, wrong.what());
+        return exit_bad_input;
+    } catch (const lab::cannot_here& refused) {
+        complain(sentence(_("the lab cannot work here: {}"), refused.what()));
+        tell("       " + refused.remedy());
+        record_failure(request, results, refused.what());
+        return exit_cannot_here;
+    } catch (const std::exception& failed) {
+        complain(log_safe(failed.what()));
+        record_failure(request, results, failed.what());
+        return exit_not_seen;
+    }
+}
+
+}  // namespace aperto::cli

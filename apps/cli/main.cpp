@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#include "cli/failure.hpp"
+#include "cli/language.hpp"
+#include "cli/options/command_line.hpp"
+#include "cli/options/foreign_commands.hpp"
+#include "core/sentence.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+namespace aperto::cli {
+
+namespace {
+
+/// A standard descriptor that the caller has closed would be the number of the first thing that is opened, a
+/// socket for example, and read and written as if it were the caller's. Such a one is taken here, so that its
+/// use fails as before.
+void keep_standard_descriptors() {
+    for (const int each : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+        if (::fcntl(each, F_GETFD) < 0) ::open("/dev/null", each == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
+/// What is still to be written goes out; a failure of any write so far is told of.
+int flush_output() {
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return exit_done;
+    return tell({exit_failed,
+                 sentence(_("could not write: {}"), system_reason({errno, std::system_category()})),
+                 {}});
+}
+
+int print(const std::string& text) {
+    std::fputs(text.c_str(), stdout);
+    return flush_output();
+}
+
+int run(const invocation& asked) {
+    switch (asked.what) {
+    case invocation::verb::serve:
+        return run_serve(asked.serve);
+    case invocation::verb::send:
+        return run_send(asked.send);
+    case invocation::verb::demo:
+        return run_demo();
+    case invocation::verb::bench:
+        return run_bench(asked.bench);
+    case invocation::verb::print:
+        break;
+    }
+    return print(asked.text);
+}
+
+int run_arguments(const std::vector<std::string>& arguments) {
+    for (const foreign_command& other : foreign_commands)
+        if (!arguments.empty() && arguments[0] == other.name) {
+            const int code = other.run({arguments.begin() + 1, arguments.end()});
+            const int flushed = flush_output();
+            return code == exit_done ? flushed : code;
+        }
+    try {
+        return run(parse_command_line(arguments));
+    } catch (const usage_error& wrong) {
+        const std::string help =
+            wrong.command.empty() ? "aperto --help" : "aperto " + wrong.command + " --help";
+        return tell({exit_usage, wrong.what(), sentence(_("See  {}"), help)});
+    }
+}
+
+}  // namespace
+
+}  // namespace aperto::cli
+
+int main(int count, char** words) {
+    using namespace aperto::cli;
+    try {
+        keep_standard_descriptors();
+        std::vector<std::string> arguments(words + 1, words + count);
+        if (const auto wrong = choose_language(arguments)) return tell(*wrong);
+        return run_arguments(arguments);
+    } catch (const std::exception& failed) {
+        return tell({exit_failed, failed.what(), {}});
+    }
+}

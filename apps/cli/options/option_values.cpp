@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+#include "cli/options/option_values.hpp"
+
+#include "cli/options/command_line.hpp"
+#include "cli/options/quantity.hpp"
+#include "core/log_safe.hpp"
+#include "core/option_ranges.hpp"
+#include "core/option_text.hpp"
+#include "core/sentence.hpp"
+
+#include <limits>
+#include <utility>
+
+namespace aperto::cli {
+namespace {
+
+/// A time, however `take` reads it; `target` has what it is otherwise.
+option_description time_option(std::string name, std::string help, const duration& target,
+                               std::function<void(const std::string&)> take) {
+    return {.name = std::move(name),
+            .value = "TIME",
+            .help = std::move(help),
+            .fallback = duration_option_text(target),
+            .set = std::move(take)};
+}
+
+}  // namespace
+
+option_description flag_option(std::string name, std::string help, bool& target) {
+    return {.name = std::move(name), .help = std::move(help), .set = [&target](const std::string&) {
+                target = true;
+            }};
+}
+
+option_description text_option(std::string name, std::string value, std::string help, std::string fallback,
+                               std::string& target) {
+    auto take = [name, &target](const std::string& text) {
+        if (text.find('\0') != std::string::npos) throw usage_error(takes_no_nul(name, text));
+        target = text;
+    };
+    return {.name = std::move(name),
+            .value = std::move(value),
+            .help = std::move(help),
+            .fallback = std::move(fallback),
+            .set = std::move(take)};
+}
+
+option_description number_option(std::string name, std::string help, std::string fallback,
+                                 std::uint64_t least, std::uint64_t most,
+                                 std::function<void(std::uint64_t)> set) {
+    auto take = [name, least, most, set = std::move(set)](const std::string& text) {
+        const auto number = parse_number(text, least, most);
+        if (!number) throw usage_error(takes_number(name, least, most, text));
+        set(*number);
+    };
+    return {.name = std::move(name),
+            .value = "N",
+            .help = std::move(help),
+            .fallback = std::move(fallback),
+            .set = std::move(take)};
+}
+
+option_description port_option(std::string help, std::uint16_t& target, std::uint16_t least) {
+    auto option = number_option(
+        "--port", std::move(help), std::to_string(target), least, std::numeric_limits<std::uint16_t>::max(),
+        [&target](std::uint64_t number) { target = static_cast<std::uint16_t>(number); });
+    option.value = "PORT";
+    option.letter = "-p";
+    return option;
+}
+
+void split_host_and_port(std::string& host, std::uint16_t& port) {
+    const std::string given = host;
+    try {
+        const host_port where = host_port::parse(given, port);
+        host = where.host;
+        port = where.port;
+    } catch (const error&) {
+        throw usage_error(sentence(
+            _("--host takes a name, an address, name:port or [address]:port, not \"{}\""), log_safe(given)));
+    }
+    if (port == 0)
+        throw usage_error(takes_number("--port", 1, std::numeric_limits<std::uint16_t>::max(), "0"));
+}
+
+option_description framing_option(std::string help, framing& target) {
+    return {
+        .name = "--framing",
+        .value = "stream|line|length|raw",
+        .help = std::move(help),
+        .fallback = std::string(to_string(target)),
+        .set = [&target](const std::string& text) { target = framing_from_string(text).value_or(target); }};
+}
+
+option_description engine_option(engine& target) {
+    return {
+        .name = "--engine",
+        .value = "auto|uring|epoll",
+        .help = _("how to talk to the kernel: io_uring where it is allowed, or epoll"),
+        .fallback = "auto",
+        .set = [&target](const std::string& text) {
+            target = text == "uring" ? engine::uring : text == "epoll" ? engine::epoll : engine::automatic;
+        }};
+}
+
+option_description duration_option(std::string name, std::string help, duration& target, bool zero_allowed) {
+    auto take = [name, zero_allowed, &target](const std::string& text) {
+        const auto length = parse_duration(text);
+        if (!length || (*length < ranges::time_least && !(zero_allowed && *length == duration::zero())))
+            throw usage_error(takes_time(name, zero_allowed, text));
+        target = *length;
+    };
+    return time_option(std::move(name), std::move(help), target, std::move(take));
+}
+
+option_description limited_duration_option(std::string name, std::string help, duration& target,
+                                           duration least, duration most) {
+    auto take = [name, &target, least, most](const std::string& text) {
+        const auto length = parse_duration(text);
+        if (!length || *length < least || *length > most)
+            throw usage_error(
+                takes_time_within(name, duration_option_text(least), duration_option_text(most), text));
+        target = *length;
+    };
+    return time_option(std::move(name), std::move(help), target, std::move(take));
+}
+
+option_description decimal_option(std::string name, std::string help, std::string fallback, double least,
+                                  double most, double& target) {
+    auto take = [name, least, most, &target](const std::string& text) {
+        const auto number = parse_decimal(text, least, most);
+        if (!number) throw usage_error(takes_decimal(name, least, most, text));
+        target = *number;
+    };
+    return {.name = std::move(name),
+            .value = "N",
+            .help = std::move(help),
+            .fallback = std::move(fallback),
+            .set = std::move(take)};
+}
+
+option_description size_option(std::string name, std::string help, std::size_t& target, std::size_t least,
+                               std::size_t most) {
+    auto take = [name, &target, least, most](const std::string& text) {
+        const auto size = parse_size(text);
+        if (!size || *size < least || *size > most) throw usage_error(takes_size(name, least, most, text));
+        target = *size;
+    };
+    return {.name = std::move(name),
+            .value = "SIZE",
+            .help = std::move(help),
+            .fallback = size_option_text(target),
+            .set = std::move(take)};
+}
+
+}  // namespace aperto::cli

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+#include "cli/serve/report.hpp"
+
+#include "aperto/error.hpp"
+#include "cli/options/quantity.hpp"
+#include "core/display.hpp"
+#include "core/sentence.hpp"
+
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+namespace aperto::cli {
+
+std::unique_ptr<report> report::create(const options& settings) {
+    return settings.format == log_format::json ? make_json_report(settings) : make_text_report(settings);
+}
+
+tcp_facts facts_of(const connection_view& who) {
+    try {
+        return who.facts();
+    } catch (const error&) {
+        return {};
+    }
+}
+
+report::report(const options& settings) : messages_(settings.messages), descriptor_(settings.descriptor) {
+    writer_ = std::make_unique<log_writer>(log_writer::options{
+        .descriptor = settings.descriptor,
+        .dropped_line = [this](std::uint64_t lines) { return dropped_line(lines); },
+        .tick = [this] { tick_due(); },
+    });
+}
+
+std::string report::fitted(const std::string& line, std::size_t indent) const {
+    return wrap(line, terminal_columns(descriptor_), indent);
+}
+
+void report::started(const server& which) {
+    serving_ = true;
+    tell_started(which);
+}
+
+void report::stopping() {
+    if (serving_.exchange(false)) tell_stopping();
+}
+
+std::string signal_name(int signal) {
+    const char* const name = ::sigabbrev_np(signal);
+    return name ? std::string("SIG") + name : std::to_string(signal);
+}
+
+bool report::admit_for_program() {
+    if (messages_ == message_detail::all) return true;
+    return !program_pace_.thinning() && program_pace_.admit(clock::now());
+}
+
+bool report::admit() { return !pace_.thinning() && pace_.admit(clock::now()); }
+
+void report::hold(std::atomic<std::uint64_t>& counter, std::uint64_t by) {
+    counter.fetch_add(by, std::memory_order_relaxed);
+    // The writer's lock is taken by the first line held back in a second, not by each.
+    if (!summary_due_.load(std::memory_order_relaxed) && !summary_due_.exchange(true)) writer_->tick_later();
+}
+
+void report::tick_due() {
+    summary_due_ = false;
+    const tally held{.messages = held_messages_.exchange(0),
+                     .message_bytes = held_message_bytes_.exchange(0),
+                     .accepted = held_accepted_.exchange(0),
+                     .closed = held_closed_.exchange(0),
+                     .limits = held_limits_.exchange(0),
+                     .invalid = held_invalid_.exchange(0)};
+    const bool clients_calm = program_pace_.settle(held.of_clients());
+    const bool calm = pace_.settle(held.total()) && clients_calm;
+    if (held.total() != 0) summary(held, calm);
+    // Calm is only known a second after the last line held back.
+    if (!calm && !summary_due_.exchange(true)) writer_->tick_later();
+}
+
+void report::close() {
+    if (std::exchange(closed_, true)) return;
+    writer_->close();
+    const std::uint64_t lost = writer_->dropped();
+    if (lost == 0) return;
+    std::string text = counted("warning: {} log line was lost", "warning: {} log lines were lost", lost);
+    if (const int code = writer_->last_error()) text += std::string(": ") + std::strerror(code);
+    std::fprintf(stderr, "%s\n", text.c_str());
+}
+
+}  // namespace aperto::cli

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "aperto/events.hpp"
+#include "cli/serve/log_writer.hpp"
+#include "cli/serve/pace.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace aperto {
+class server;
+}
+
+namespace aperto::cli {
+
+enum class log_format : std::uint8_t { text, json };
+/// Which messages are shown: `automatic` gives way to a summary a second when they come too fast to read.
+enum class message_detail : std::uint8_t { automatic, all, none };
+
+/// What happened since the last summary.
+struct tally {
+    std::uint64_t messages = 0;
+    std::uint64_t message_bytes = 0;
+    std::uint64_t accepted = 0;
+    std::uint64_t closed = 0;
+    std::uint64_t limits = 0;
+    std::uint64_t invalid = 0;  ///< connections whose first byte that is not UTF-8 was not told of
+    std::uint64_t of_clients() const noexcept { return accepted + closed + invalid; }
+    std::uint64_t total() const noexcept { return messages + limits + of_clients(); }
+};
+
+/// Tells what a server does, line by line, through a `log_writer`, in one of two formats. Thread safe, never
+/// blocks.
+class report : public server_events {
+public:
+    struct options {
+        log_format format = log_format::text;
+        message_detail messages = message_detail::automatic;
+        int descriptor = 1;
+        /// Text only: what each line begins with, and whether the time of day follows it.
+        std::string prefix = {};
+        bool times = true;
+    };
+    static std::unique_ptr<report> create(const options& settings);
+
+    /// Called by the program, around the server's own events.
+    void started(const server& which);
+    virtual void invalid_utf8(const connection_view& who, std::uint64_t offset) = 0;
+    /// Adds to the bytes that were not UTF-8, told of at the end.
+    void count_invalid(std::uint64_t bytes) noexcept {
+        invalid_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+    }
+    /// A signal has come that does nothing.
+    virtual void noted(int signal) = 0;
+    virtual void stopped() = 0;
+    /// Counts a connection that somebody else tells of.
+    void count_accepted() { connections_.fetch_add(1, std::memory_order_relaxed); }
+    /// A line of the program's own; on a terminal too narrow for it, the rest stands behind `indent` blanks.
+    void plain(const std::string& line, std::size_t indent = 0) { write(fitted(line, indent) + "\n"); }
+
+    /// Writes what is left. Lines that could not be written are told of on standard error. Once; later calls
+    /// do nothing. Before the report goes: the writer's thread calls it.
+    void close();
+    /// Closes at the end of a scope, however that is left.
+    class closer {
+    public:
+        explicit closer(report& of) noexcept : of_(of) {}
+        ~closer() { of_.close(); }
+        closer(const closer&) = delete;
+        closer& operator=(const closer&) = delete;
+
+    private:
+        report& of_;
+    };
+
+    /// Told once, and only of a server that had started.
+    void stopping() final;
+
+protected:
+    explicit report(const options& settings);
+
+    /// True where a line on one connection or message is to be shown now; the line is counted otherwise by
+    /// adding to `held`, and `summary` tells of it.
+    bool admit();
+    /// As `admit`, for a line on a client in a log that programs read: at their pace, and each one where all
+    /// messages are asked for.
+    bool admit_for_program();
+    void hold(std::atomic<std::uint64_t>& counter, std::uint64_t by = 1);
+    virtual void tell_started(const server& which) = 0;
+    virtual void tell_stopping() = 0;
+    virtual void summary(const tally& held_back, bool calm) = 0;
+    virtual std::string dropped_line(std::uint64_t lines) const = 0;
+    void write(std::string_view line) { writer_->write(line); }
+    /// Broken between words for a terminal; as it is for a file or a pipe.
+    std::string fitted(const std::string& line, std::size_t indent) const;
+
+    const message_detail messages_;
+    std::atomic<std::uint64_t> held_messages_ = 0;
+    std::atomic<std::uint64_t> held_message_bytes_ = 0;
+    std::atomic<std::uint64_t> held_accepted_ = 0;
+    std::atomic<std::uint64_t> held_closed_ = 0;
+    std::atomic<std::uint64_t> held_limits_ = 0;
+    std::atomic<std::uint64_t> held_invalid_ = 0;
+    std::atomic<std::uint64_t> connections_ = 0;
+    std::atomic<std::uint64_t> invalid_bytes_ = 0;
+
+private:
+    void tick_due();
+    const int descriptor_;
+    pace pace_;
+    pace program_pace_{pace::per_second_of_program, pace::burst_of_program};
+    std::atomic<bool> summary_due_ = false;
+    std::atomic<bool> serving_ = false;
+    bool closed_ = false;
+    std::unique_ptr<log_writer> writer_;
+};
+
+/// "SIGHUP".
+std::string signal_name(int signal);
+/// What the kernel knows of a connection; nothing where it is gone.
+tcp_facts facts_of(const connection_view& who);
+
+std::unique_ptr<report> make_text_report(const report::options& settings);
+std::unique_ptr<report> make_json_report(const report::options& settings);
+
+}  // namespace aperto::cli

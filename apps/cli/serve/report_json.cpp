@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+#include "aperto/server.hpp"
+#include "cli/serve/json_line.hpp"
+#include "cli/serve/report.hpp"
+#include "core/log_safe.hpp"
+
+#include <algorithm>
+#include <vector>
+
+namespace aperto::cli {
+
+namespace {
+
+std::optional<std::int64_t> microseconds(const std::optional<std::chrono::microseconds>& time) {
+    return time ? std::optional<std::int64_t>(time->count()) : std::nullopt;
+}
+
+/// The handshake: what each side announced and what the kernel measured of it.
+void add_handshake(json_line& line, const tcp_facts& facts) {
+    if (facts.client_syn) {
+        line.add("client_mss", facts.client_syn->mss)
+            .add("client_window", facts.client_syn->window)
+            .add("client_window_scale", facts.client_syn->window_scale);
+    }
+    line.add("server_mss", facts.advertised_mss)
+        .add("server_window_scale", facts.receive_window_scale)
+        .add("send_mss", facts.send_mss)
+        .add("send_window", facts.send_window)
+        .add("receive_window", facts.receive_window)
+        .add("sack", facts.sack)
+        .add("timestamps", facts.timestamps)
+        .add("ecn", facts.ecn)
+        .add("rtt_us", microseconds(facts.rtt))
+        .add("rto_us", microseconds(facts.rto));
+    if (!facts.congestion_control.empty()) line.add("congestion_control", facts.congestion_control);
+}
+
+/// One object a line. Messages give way to the event `messages` when they come faster than a person reads;
+/// lines on clients give way to the event `clients` when they come faster than a program should have to read.
+/// Unless all are asked for.
+class json_report final : public report {
+public:
+    explicit json_report(const options& settings) : report(settings) {}
+
+    void tell_started(const server& which) override {
+        for (const endpoint& where : which.endpoints()) {
+            json_line line("listening");
+            line.add("address", where.address()).add("port", where.port()).add("why", which.why());
+            line.add("engine", engine_name(which)).add("workers", which.workers());
+            line.add("engines", engine_names(which));
+            write(line.finish());
+        }
+    }
+
+    void accepted(const connection_view& who) override {
+        count_accepted();
+        if (!shown(held_accepted_)) return;
+        json_line line = about("accepted", who.id(), who.remote());
+        line.add("local", who.local().to_string());
+        add_handshake(line, facts_of(who));
+        write(line.finish());
+    }
+
+    void message(const connection_view& who, std::string_view message, std::uint64_t offset) override {
+        if (messages_ == message_detail::none) return;
+        if (messages_ == message_detail::automatic && !admit()) {
+            held_message_bytes_.fetch_add(message.size(), std::memory_order_relaxed);
+            hold(held_messages_);
+            return;
+        }
+        json_line line = about("message", who.id(), who.remote());
+        line.add("offset", offset).add("bytes", message.size()).add_cut("text", message, log_safe_size_max);
+        if (message.size() > log_safe_size_max) line.add("cut", true);
+        write(line.finish());
+    }
+
+    void closed(const connection_view& who, const closing& how) override {
+        if (!shown(held_closed_)) return;
+        json_line line = about("closed", who.id(), who.remote());
+        line.add("reason", to_string(how.reason))
+            .add("bytes_in", who.bytes_received())
+            .add("bytes_out", who.bytes_sent())
+            .add("duration_ms", std::chrono::duration<double, std::milli>(how.lifetime).count());
+        const tcp_facts facts = facts_of(who);
+        line.add("retransmissions", facts.retransmissions).add("rtt_us", microseconds(facts.rtt));
+        if (how.error) line.add("error", how.error.message());
+        if (!how.tried.empty()) line.add("tried", how.tried);
+        if (!how.thrown.empty()) line.add("thrown", how.thrown);
+        write(line.finish());
+    }
+
+    void limit(std::string_view name, const endpoint& who, const std::error_code& why) override {
+        if (!admit()) {
+            hold(held_limits_);
+            return;
+        }
+        json_line line("limit");
+        line.add("name", name);
+        if (who) line.add("peer", who.to_string());
+        if (why) line.add("error", why.message());
+        write(line.finish());
+    }
+
+    void invalid_utf8(const connection_view& who, std::uint64_t offset) override {
+        if (!shown(held_invalid_)) return;
+        json_line line = about("invalid_utf8", who.id(), who.remote());
+        line.add("offset", offset);
+        write(line.finish());
+    }
+
+    void tell_stopping() override {
+        json_line line("stopping");
+        write(line.finish());
+    }
+
+    void noted(int signal) override {
+        json_line line("signal");
+        line.add("name", signal_name(signal)).add("effect", "none");
+        write(line.finish());
+    }
+
+    void stopped() override {
+        json_line line("stopped");
+        line.add("connections", connections_.load()).add("invalid_utf8_bytes", invalid_bytes_.load());
+        write(line.finish());
+    }
+
+protected:
+    void summary(const tally& held_back, bool /*calm*/) override {
+        if (held_back.messages != 0) {
+            json_line line("messages");
+            line.add("count", held_back.messages).add("bytes", held_back.message_bytes);
+            write(line.finish());
+        }
+        if (held_back.of_clients() != 0) {
+            json_line line("clients");
+            line.add("accepted", held_back.accepted).add("closed", held_back.closed);
+            line.add("invalid_utf8", held_back.invalid);
+            write(line.finish());
+        }
+        if (held_back.limits != 0) {
+            json_line line("limits");
+            line.add("count", held_back.limits);
+            write(line.finish());
+        }
+    }
+
+    std::string dropped_line(std::uint64_t lines) const override {
+        json_line line("log_dropped");
+        line.add("lines", lines);
+        return line.finish();
+    }
+
+private:
+    static json_line about(std::string_view event, std::uint64_t connection, const endpoint& who) {
+        json_line line(event);
+        line.add("connection", connection).add("peer", who.to_string());
+        return line;
+    }
+
+    bool shown(std::atomic<std::uint64_t>& counter) {
+        if (admit_for_program()) return true;
+        hold(counter);
+        return false;
+    }
+
+    /// Each worker's, in their order.
+    static std::vector<std::string_view> engine_names(const server& which) {
+        std::vector<std::string_view> names;
+        for (const engine each : which.engines())
+            names.push_back(to_string(each));
+        return names;
+    }
+
+    static std::string_view engine_name(const server& which) {
+        const std::vector<std::string_view> names = engine_names(which);
+        const bool same = std::all_of(names.begin(), names.end(),
+                                      [&](std::string_view each) { return each == names.front(); });
+        return same ? names.front() : "mixed";
+    }
+};
+
+}  // namespace
+
+std::unique_ptr<report> make_json_report(const report::options& settings) {
+    return std::make_unique<json_report>(settings);
+}
+
+}  // namespace aperto::cli

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+#include "cli/commands.hpp"
+#include "cli/failure.hpp"
+#include "cli/serve/ignored_signals.hpp"
+#include "cli/serve/port_owner.hpp"
+#include "cli/serve/report.hpp"
+#include "core/signal_watch.hpp"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <memory>
+#include <thread>
+
+namespace aperto::cli {
+
+namespace {
+
+/// The kernel lets go of what an io_uring had open a moment after its process is gone: a server that was
+/// killed holds its port for that long.
+constexpr duration orphan_patience = std::chrono::seconds(1);
+
+bool is_held_by_nobody(std::uint16_t port) {
+    const auto owner = find_port_owner(port);
+    return !owner || owner->process == 0;
+}
+
+std::unique_ptr<server> start_server(const aperto::options& options, service what, report& told) {
+    const time_point until = clock::now() + orphan_patience;
+    for (;;) {
+        auto serving = std::make_unique<server>(options, make_service(what, told));
+        try {
+            serving->start();
+            return serving;
+        } catch (const error& cause) {
+            const bool in_use = cause.code() == std::errc::address_in_use;
+            if (!in_use || clock::now() >= until || !is_held_by_nobody(options.port)) throw;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+}
+
+}  // namespace
+
+int run_serve(const serve_request& request) {
+    ignore_signals_of_writes();
+    // Before anything is said: who reads "listening" may send one.
+    signal_set signals(
+        {.ending = {SIGINT, SIGTERM}, .noted = {SIGHUP, SIGUSR1, SIGUSR2}, .exit_code = exit_interrupted});
+    const auto told =
+        report::create({.format = request.log, .messages = request.messages, .descriptor = STDOUT_FILENO});
+    const report::closer at_last(*told);
+    aperto::options options = request.options;
+    options.events = told.get();
+    options.framing =
+        request.framing.value_or(request.what == service::upper ? framing::stream : framing::raw);
+    std::unique_ptr<server> serving;
+    try {
+        serving = start_server(options, request.what, *told);
+    } catch (const error& cause) {
+        told->close();
+        return tell(explain_listen(cause, options.host, options.port));
+    }
+    const signal_watch watch(signals, [&](int signal) {
+        if (signal == SIGINT || signal == SIGTERM)
+            serving->stop();
+        else
+            told->noted(signal);
+    });
+    told->started(*serving);
+    serving->wait();
+    told->stopped();
+    return exit_done;
+}
+
+}  // namespace aperto::cli

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#include "cli/serve/services.hpp"
+
+#include "aperto/text.hpp"
+#include "cli/serve/report.hpp"
+
+namespace aperto::cli {
+
+namespace {
+
+/// A message never ends inside a character, but where the client itself ended or paused there: so each is a
+/// text of its own, and a connection that sends clean text costs no state.
+void answer_upper(std::string_view message, exchange& with, report& told) {
+    upper_stream upper;
+    upper.feed(message, with.out());
+    upper.finish(with.out());
+    if (upper.invalid_bytes() == 0) return;
+    told.count_invalid(upper.invalid_bytes());
+    std::shared_ptr<void>& told_before = with.state();
+    if (told_before) return;
+    told_before = std::make_shared<bool>(true);
+    told.invalid_utf8(with.who(), with.offset() + *upper.first_invalid_offset());
+}
+
+}  // namespace
+
+handler make_service(service which, report& told) {
+    switch (which) {
+    case service::upper:
+        return [&told](std::string_view message, exchange& with) { answer_upper(message, with, told); };
+    case service::echo:
+        return [](std::string_view message, exchange& with) { with.reply(message); };
+    case service::discard:
+        break;
+    }
+    return [](std::string_view, exchange& with) { with.no_reply(); };
+}
+
+}  // namespace aperto::cli

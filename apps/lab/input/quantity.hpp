@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "core/number_text.hpp"
+#include "lab/input/time.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace aperto::lab {
+
+/// Numbers with units as people write them. Each throws `bad_input` that repeats the text and says what fits.
+
+duration parse_duration(std::string_view text);   ///< "50ms", "1.5 s", "20us", "2min"; not negative, <= 1 day
+double parse_fraction(std::string_view text);     ///< "5%", "0.05": 0 to 1
+std::uint64_t parse_rate(std::string_view text);  ///< "10mbit", "1.5gbit", "512kbit": bits a second
+std::uint64_t parse_size(std::string_view text);  ///< "1500", "64k", "50MB", "1MiB": bytes
+std::uint64_t parse_count(std::string_view text, std::uint64_t least, std::uint64_t most);
+bool parse_switch(std::string_view text);  ///< "true", "yes", "on", "false", "no", "off"
+
+/// For people, in their language's notation: "205 ms", "1.5 MB", "12.5 Mbit/s".
+std::string duration_text(duration value);
+std::string size_text(std::uint64_t bytes);
+std::string rate_text(double bits_per_second);
+std::string seconds_text(duration value);  ///< "0.412"
+/// A duration in milliseconds with `places` digits after the mark.
+std::string milliseconds_text(duration value, int places);
+
+std::string_view trimmed(std::string_view text);
+
+}  // namespace aperto::lab

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: MIT
+#include "lab/scenario/show.hpp"
+
+#include "core/display.hpp"
+#include "core/log_safe.hpp"
+#include "core/sentence.hpp"
+#include "lab/input/quantity.hpp"
+#include "lab/view/json_lines.hpp"
+#include "lab/view/summary.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+namespace aperto::lab {
+
+namespace {
+
+constexpr std::uint64_t first_rungs = 120;  ///< of a run that are all drawn
+constexpr std::uint64_t rungs_max = 1000;   ///< and of what is out of the ordinary
+
+/// The sign at the beginning of a verdict's line in green or red.
+std::string coloured_sign(const std::string& line, bool holds) {
+    const auto begin = line.find_first_not_of(' ');
+    const auto end = line.find(' ', begin);
+    return fmt::format("{}{}{}\033[0m{}", line.substr(0, begin), holds ? "\033[32m" : "\033[31m",
+                       line.substr(begin, end - begin), line.substr(end));
+}
+
+/// What is shown and kept of a program's output; expectations see all of it.
+constexpr std::uint64_t lines_shown_max = 100'000;
+constexpr std::uint64_t bytes_shown_max = 16'777'216;
+
+}  // namespace
+
+bool notable(const event& one) {
+    constexpr std::uint32_t ordinary = mark::window_full;
+    return one.end == fate::lost || one.faults != 0 || (one.marks & ~ordinary) != 0 || !one.seen.is_tcp ||
+           one.seen.has(tcp_flag::syn | tcp_flag::fin | tcp_flag::rst);
+}
+
+show::show(show_plan plan, const run_plan& run, std::vector<expectation> expected)
+    : plan_(std::move(plan)), run_(run), ladder_(plan_.style, run.wire.named) {
+    for (auto& one : expected) {
+        judges_.emplace_back(std::move(one));
+    }
+    if (!plan_.capture_path.empty()) {
+        capture_.emplace(plan_.capture_path, plan_.view, run.client.v6, run.wire.named);
+    }
+    if (has_json() && plan_.json_path != "-") {
+        json_file_.open(plan_.json_path, std::ios::trunc);
+        if (!json_file_) {
+            throw std::system_error(errno, std::system_category(), plan_.json_path);
+        }
+    }
+    if (!plan_.page_path.empty()) {
+        page_.emplace(plan_.title, run.wire.named);
+    }
+}
+
+bool show::wants_events(const show_plan& plan, const std::vector<expectation>& expected) {
+    return plan.detail != ladder_detail::none || !plan.json_path.empty() || !plan.capture_path.empty() ||
+           !plan.page_path.empty() || !expected.empty();
+}
+
+run_watcher show::watcher() {
+    run_watcher out;
+    out.packet = [this](const seen_packet& one) { see(one); };
+    out.began = [this](std::chrono::nanoseconds when) {
+        if (capture_) {
+            capture_->begin(when);
+        }
+    };
+    out.output = [this](side whose, const std::string& line) { hear(whose, line); };
+    out.turn = [this] { out_.offer(); };
+    out.ready = [this](const std::vector<std::string>& missing) { begin(missing); };
+    return out;
+}
+
+void show::hear(side whose, const std::string& line) {
+    for (auto& each : judges_) {
+        each.hear(whose, line);
+    }
+    auto& shown = shown_[index(whose)];
+    if (shown.lines >= lines_shown_max || shown.bytes >= bytes_shown_max) {
+        ++shown.lines_cut;
+        shown.bytes_cut += line.size() + 1;
+        return;
+    }
+    ++shown.lines;
+    shown.bytes += line.size() + 1;
+    print_output(whose, log_safe(line));
+    if (has_json()) {
+        write_json(fmt::format(R"({{"event":"output","from":"{}","text":{}}})", side_name(whose),
+                               json_string(line)));
+    }
+}
+
+void show::tell_what_was_cut() {
+    for (const auto whose : {side::client, side::server}) {
+        const auto& shown = shown_[index(whose)];
+        if (shown.lines_cut == 0) {
+            continue;
+        }
+        print_output(whose, counted("… and {} more line that is not shown ({})",
+                                    "… and {} more lines that are not shown ({})", shown.lines_cut,
+                                    size_text(shown.bytes_cut)));
+        if (has_json()) {
+            write_json(fmt::format(R"({{"event":"output","from":"{}","lines_cut":{},"bytes_cut":{}}})",
+                                   side_name(whose), shown.lines_cut, shown.bytes_cut));
+        }
+    }
+}
+
+void show::begin(const std::vector<std::string>& missing) {
+    if (has_json()) {
+        std::string settings;
+        for (const auto& one : run_.server.settings) {
+            if (std::find(missing.begin(), missing.end(), one.name) == missing.end()) {
+                settings +=
+                    (settings.empty() ? "" : ",") + json_string(one.name) + ":" + json_string(one.value);
+            }
+        }
+        write_json(
+            fmt::format(R"({{"event":"run","schema":1,"seed":{},"server":{},"client":{},"settings":{{{}}}}})",
+                        run_.wire.seed, json_string(run_.server_program.text),
+                        json_string(run_.client_program.text), settings));
+    }
+    say(sentence(_("server: {}"), log_safe(run_.server_program.text)) + "\n" +
+            sentence(_("client: {}"), log_safe(run_.client_program.text)) + "\n" +
+            sentence(_("seed {}"), run_.wire.seed) + "\n",
+        2);
+    if (plan_.detail != ladder_detail::none) {
+        say(ladder_.heading());
+    }
+}
+
+/// A line of a program behind its name; both names take the room of the longer one.
+void show::print_output(side whose, const std::string& text) {
+    const auto name = side_text(whose);
+    const auto room = std::max(display_width(name), display_width(side_text(other(whose)))) + 1;
+    const auto head = name + std::string(room - display_width(name), ' ') + "│ ";
+    say(plan_.style.squeezed(head + text) + "\n", display_width(head));
+}
+
+void show::say(const std::string& text, std::size_t indent) { print(plan_.style.fitted(text, indent)); }
+
+void show::print(const std::string& text) {
+    if (plan_.json_path != "-") {
+        out_.write(text);
+    }
+}
+
+void show::write_json(const std::string& object) {
+    if (plan_.json_path == "-") {
+        out_.write(object + "\n");
+    } else {
+        json_file_ << object << "\n";
+    }
+}
+
+void show::see(const seen_packet& one) {
+    for (auto& each : judges_) {
+        each.see(one.what);
+    }
+    if (has_json()) {
+        write_json(event_json(one.what, run_.wire.named));
+    }
+    if (capture_) {
+        capture_->add(one);
+    }
+    if (page_) {
+        page_->add(one.what);
+    }
+    if (plan_.detail != ladder_detail::none) {
+        draw(one.what);
+    }
+}
+
+void show::draw(const event& one) {
+    const bool wanted =
+        plan_.detail == ladder_detail::all || drawn_ < first_rungs || (notable(one) && drawn_ < rungs_max);
+    if (!wanted) {
+        ++folded_;
+        return;
+    }
+    if (folded_ > 0) {
+        say(ladder_.gap(folded_));
+        folded_ = 0;
+    }
+    print(ladder_.rung(one));
+    ++drawn_;
+}
+
+/// The evidence beside each sentence or, where some line would be too wide for that, below it.
+void show::print_verdicts(const std::vector<verdict>& verdicts) {
+    constexpr std::size_t sign_columns = 4;
+    std::size_t width = 0;
+    std::size_t widest = 0;
+    for (const auto& one : verdicts) {
+        width = std::max(width, display_width(one.text));
+        widest = std::max(widest, display_width(log_safe(one.evidence)));
+    }
+    const bool beside = !plan_.style.wraps || sign_columns + width + 3 + widest <= plan_.style.columns;
+    for (const auto& one : verdicts) {
+        const auto evidence = beside ? std::string(width - display_width(one.text) + 3, ' ') : "\n      ";
+        const auto line = plan_.style.fitted(
+            fmt::format("  {} {}{}{}\n", one.holds ? "✓" : "✗", one.text, evidence, log_safe(one.evidence)),
+            sign_columns + 2);
+        print(plan_.style.colour ? coloured_sign(line, one.holds) : line);
+    }
+}
+
+std::vector<verdict> show::finish(const run_report& report) {
+    std::vector<verdict> verdicts;
+    for (const auto& one : judges_) {
+        verdicts.push_back(one.decide(report));
+    }
+    tell_what_was_cut();
+    if (folded_ > 0 && plan_.detail != ladder_detail::none) {
+        say(ladder_.gap(folded_));
+    }
+    say("\n" + summary_text(report), summary_indent);
+    if (run_.ask_kernel) {
+        say("\n" + timer_table(report));
+    }
+    if (!verdicts.empty()) {
+        print("\n");
+        print_verdicts(verdicts);
+    }
+    if (has_json()) {
+        for (const auto& one : verdicts) {
+            write_json(fmt::format(R"({{"event":"verdict","holds":{},"expected":{},"evidence":{}}})",
+                                   one.holds, json_string(one.text), json_string(one.evidence)));
+        }
+        write_json(summary_json(report));
+        if (json_file_.is_open() && !json_file_.flush()) {
+            throw std::system_error(EIO, std::system_category(), plan_.json_path);
+        }
+    }
+    if (capture_ && !capture_->finish()) {
+        throw std::system_error(EIO, std::system_category(), plan_.capture_path);
+    }
+    if (page_) {
+        page_->write(plan_.page_path, report, verdicts);
+    }
+    if (!out_.finish() && plan_.json_path == "-") {
+        throw std::system_error(EIO, std::system_category(), plan_.json_path);
+    }
+    return verdicts;
+}
+
+std::string settings_text(const std::vector<host_setting>& settings,
+                          const std::vector<std::string>& missing) {
+    std::string out;
+    for (const auto& one : settings) {
+        const bool absent = std::find(missing.begin(), missing.end(), one.name) != missing.end();
+        const auto words = absent                 ? std::string(_("this kernel does not have it"))
+                           : one.in_words.empty() ? std::string(_("as asked"))
+                                                  : std::string(_(one.in_words.c_str()));
+        out += fmt::format("  {:<36}{:<24}{}\n", one.name, one.value, words);
+    }
+    return out;
+}
+
+}  // namespace aperto::lab

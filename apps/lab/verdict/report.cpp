@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include "lab/verdict/report.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace aperto::lab {
+
+std::uint64_t run_report::lost() const {
+    return std::accumulate(lost_by.begin(), lost_by.end(), std::uint64_t{0});
+}
+
+bool run_report::payload_intact() const {
+    return std::all_of(flows.begin(), flows.end(), [](const flow& one) {
+        return std::all_of(one.halves.begin(), one.halves.end(), [](const flow_half& half) {
+            return half.written.digest() == half.arrived.digest() && half.arrived.waiting() == 0;
+        });
+    });
+}
+
+duration quantile(std::vector<duration> values, double share) {
+    if (values.empty()) {
+        return {};
+    }
+    const auto place = static_cast<std::size_t>(std::lround(share * static_cast<double>(values.size() - 1)));
+    std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(place), values.end());
+    return values[place];
+}
+
+namespace {
+
+double rate_of(std::uint64_t bytes, duration took) {
+    return bytes >= 2 && took.count() > 0
+               ? static_cast<double>(bytes) * 8e9 / static_cast<double>(took.count())
+               : 0;
+}
+
+}  // namespace
+
+double goodput(const flow_half& half) {
+    if (!half.first_data_sent || !half.last_data_arrived) {
+        return 0;
+    }
+    return rate_of(half.arrived.bytes(), *half.last_data_arrived - *half.first_data_sent);
+}
+
+double goodput(const run_report& report, side from) {
+    auto first = instant::max();
+    instant last{};
+    std::uint64_t bytes = 0;
+    for (const auto& one : report.flows) {
+        const auto& half = one.half(from);
+        if (half.first_data_sent && half.last_data_arrived) {
+            first = std::min(first, *half.first_data_sent);
+            last = std::max(last, *half.last_data_arrived);
+            bytes += half.arrived.bytes();
+        }
+    }
+    return bytes == 0 ? 0 : rate_of(bytes, last - first);
+}
+
+void end_windows(flow& connection, instant run_end) {
+    const auto& halves = connection.halves;
+    const bool over = halves[0].rst_sent || halves[1].rst_sent || (halves[0].fin_sent && halves[1].fin_sent);
+    const auto end = over ? connection.last_seen : std::max(run_end, connection.last_seen);
+    for (auto& half : connection.halves) {
+        if (half.window_closed) {
+            half.window_closed = false;
+            half.time_closed += end - half.window_closed_at;
+        }
+    }
+}
+
+}  // namespace aperto::lab

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "lab/analysis/flow.hpp"
+#include "lab/hosts/kernel_view.hpp"
+#include "lab/wire/decisions.hpp"
+
+#include <array>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace aperto::lab {
+
+/// How a program of the run ended.
+struct program_end {
+    bool started = false;
+    bool ended = false;  ///< by itself; otherwise the lab stopped it
+    int code = 0;        ///< its exit code, or 128 + the signal that ended it
+};
+
+/// A host's counters of /proc/net/snmp and /proc/net/netstat by name, read three times.
+struct kernel_readings {
+    std::map<std::string, std::uint64_t> at_start;   ///< before any program of the run
+    std::map<std::string, std::uint64_t> at_end;     ///< before the wire was stopped
+    std::map<std::string, std::uint64_t> after_end;  ///< after it
+};
+
+/// Everything a run is judged and summed up by, once it is over.
+struct run_report {
+    std::uint64_t seed = 0;
+    std::deque<flow> flows;
+    std::array<program_end, 2> programs;  ///< by `side`
+    bool timed_out = false;
+    int interrupted = 0;  ///< by which signal
+    duration took{};
+
+    std::uint64_t packets = 0;
+    std::uint64_t datagrams = 0;              ///< of UDP, that arrived
+    std::array<std::uint64_t, 12> lost_by{};  ///< by `loss_cause`
+    std::array<std::uint64_t, 8> struck{};    ///< by the number of the `fault` bit
+    duration added_median{};
+    duration added_p99{};
+    std::array<std::uint64_t, 2> dropped_at_tun{};
+    std::uint64_t refused = 0;
+    std::array<kernel_readings, 2> kernel;  ///< by `side`
+    std::vector<kernel_sample> kernel_samples;
+    decision_log decisions;  ///< when they were to be kept
+
+    std::uint64_t lost() const;
+    /// Every byte that entered the wire left it in order and once, in both directions of every connection.
+    bool payload_intact() const;
+    /// The wire lost something nobody asked it to lose.
+    bool wire_failed() const { return dropped_at_tun[0] + dropped_at_tun[1] + refused > 0; }
+};
+
+/// The value at `share` (0 to 1) of the sorted values; zero when there are none.
+duration quantile(std::vector<duration> values, double share);
+
+/// Bits a second of payload that arrived in order, from a side's first byte sent to its last arrived; 0:
+/// unknown.
+double goodput(const flow_half& half);
+/// The same of all connections together: from the first byte sent in any to the last that arrived in any.
+double goodput(const run_report& report, side from);
+
+/// Counts windows that are still shut: until the connection's last packet, or until the run's end while it is
+/// open.
+void end_windows(flow& connection, instant run_end);
+
+}  // namespace aperto::lab

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "lab/verdict/report.hpp"
+
+#include <string>
+
+namespace aperto::lab {
+
+/// What a run showed, for a person, several lines. Only what was measured.
+std::string summary_text(const run_report& report);
+
+/// The column at which the text of each of its rows begins.
+inline constexpr std::size_t summary_indent = 15;
+
+/// The same as one JSON object on one line, `"event":"summary"`.
+std::string summary_json(const run_report& report);
+
+/// The retransmission timer as RFC 6298 computes it from the wire's round trips beside the kernel's own, step
+/// by step, at most `rows_max` rows; empty when the kernel was not asked.
+std::string timer_table(const run_report& report, std::size_t rows_max = 24);
+
+}  // namespace aperto::lab
