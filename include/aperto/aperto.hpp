@@ -3,6 +3,8 @@
 
 /// Everything of aperto: servers, clients and what they stand on.
 
+#include "aperto/broadcast.hpp"
+#include "aperto/choice.hpp"
 #include "aperto/cidr.hpp"
 #include "aperto/client.hpp"
 #include "aperto/endpoint.hpp"

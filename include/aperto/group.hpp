@@ -41,27 +41,4 @@ private:
     std::shared_ptr<shared_state> state_;  ///< of the group and of each task in it
 };
 
-namespace detail {
-/// Runs `work` to its end in a scope of its own that is cancelled after `limit`, or with the caller's. True
-/// when the limit ended it; what it threw otherwise is thrown.
-task<bool> run_limited(task<> work, duration limit);
-}  // namespace detail
-
-/// Runs `work` for at most `limit`: past it, its waits are cancelled and this throws `errc::deadline`.
-/// The work is always over when this returns.
-template <class T>
-task<T> with_timeout(duration limit, task<T> work) {
-    detail::main_result<T> result;
-    auto kept = [](task<T> inner, detail::main_result<T>& into) -> task<> {
-        if constexpr (std::is_void_v<T>)
-            co_await inner;
-        else
-            into.value.emplace(co_await inner);
-    };
-    task<> wrapped = kept(std::move(work), result);
-    const bool late = co_await detail::run_limited(std::move(wrapped), limit);
-    if (late) throw error(errc::deadline, "finish in time");
-    if constexpr (!std::is_void_v<T>) co_return std::move(*result.value);
-}
-
 }  // namespace aperto

@@ -7,12 +7,14 @@
 
 #include <sys/uio.h>
 
+#include <cassert>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
+#include <utility>
 
 namespace aperto {
 
@@ -53,6 +55,16 @@ public:
     using completion = void (*)(operation&);
 
     explicit operation(backend& owner, kind what) noexcept : owner_(&owner), kind_(what) {}
+    /// Moved only before it is awaited: into the frame of who is going to wait.
+    operation(operation&& unused) noexcept
+        : scope_hook(),
+          queue_hook(),
+          on_complete(unused.on_complete),
+          owner_(unused.owner_),
+          kind_(unused.kind_) {
+        assert(!unused.in_flight());
+    }
+    operation& operator=(operation&&) = delete;
     ~operation();
 
     /// At least 0, or a negative errno; `-ECANCELED` after a cancel that won.
@@ -145,6 +157,7 @@ public:
 class sleep_operation : public operation {
 public:
     explicit sleep_operation(backend& owner) noexcept : operation(owner, kind::sleep), wake(*this) {}
+    sleep_operation(sleep_operation&& unused) noexcept : operation(std::move(unused)), wake(*this) {}
 
     struct alarm : timer {
         explicit alarm(sleep_operation& of) noexcept : timer(&ring), sleeper(&of) {}

@@ -52,6 +52,8 @@ public:
     /// `until`: instead of the options' deadlines.
     read_awaiter(connection& from, want what, std::size_t count = 0,
                  time_point until = time_point::max()) noexcept;
+    read_awaiter(read_awaiter&& unused) noexcept
+        : read_awaiter(unused.from_, unused.want_, unused.count_, unused.until_) {}
     ~read_awaiter();
     bool await_ready();
     template <class Promise>
@@ -96,6 +98,7 @@ class write_awaiter : public operation_awaiter<operation> {
 public:
     enum class until : std::uint8_t { accepted, sent, shut_down };
     write_awaiter(connection& to, std::string_view data, until when) noexcept;
+    write_awaiter(write_awaiter&& unused) noexcept : write_awaiter(unused.to_, unused.data_, unused.until_) {}
     ~write_awaiter();
     bool await_ready();
     template <class Promise>

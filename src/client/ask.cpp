@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/client.hpp"
+#include "aperto/detail/choice_state.hpp"
 #include "aperto/group.hpp"
 #include "client/check_client_options.hpp"
 #include "client/reply_quiet.hpp"

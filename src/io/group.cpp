@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/group.hpp"
 
+#include "aperto/detail/choice_state.hpp"
+
 #include <exception>
 #include <utility>
 

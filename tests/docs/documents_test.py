@@ -127,9 +127,16 @@ class Documents(unittest.TestCase):
 
     def test_snippets_compile(self):
         for block in all_blocks("cpp"):
-            if not block.directive.startswith("file "):
+            if not block.directive.startswith(("file ", "from ")):
                 with self.subTest(snippet=block.where):
                     self.compile(block)
+
+    def test_what_is_from_a_file_stands_there(self):
+        found = [block for block in all_blocks() if block.directive.startswith("from ")]
+        self.assertTrue(found)
+        for block in found:
+            with self.subTest(snippet=block.where):
+                self.assertIn(block.text, (ROOT / block.directive.removeprefix("from ")).read_text())
 
     def run_commands(self, block, folder, environment):
         for command in markdown.commands(block):

@@ -7,6 +7,7 @@ A code block may be preceded, on the line before, by a comment that says how to 
     <!-- test: where COMMAND -->         sh: run only where COMMAND succeeds
     <!-- test: fragment -->              cpp: declarations, compiled at file scope after the usual includes
     <!-- test: statements -->            cpp: statements, compiled inside a coroutine that has a stream `peer`
+    <!-- test: from PATH -->             any: stands word for word in that file of the repository
     <!-- test: file NAME -->             any: written to NAME in the folder that the document's commands run in
     <!-- test: background until TEXT --> sh: started, waited for until TEXT is printed, left running for the
                                          blocks after it

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/group.hpp"
 
+#include "aperto/choice.hpp"
+
 #include <gtest/gtest.h>
 
 #include <stdexcept>
@@ -130,7 +132,7 @@ TEST_F(Group, EndsWithTheOneWhoJoinsIt) {
     std::string ended;
     try {
         task<> inner = joiner(ended);
-        on->run(with_timeout<void>(2ms, std::move(inner)));
+        on->run(with_timeout(2ms, std::move(inner)));
         FAIL();
     } catch (const error& why) {
         EXPECT_EQ(why.code(), std::errc::timed_out);
@@ -164,7 +166,7 @@ TEST_F(Group, WorkInTimeGivesItsResult) {
 
 TEST_F(Group, WorkThatFailsInTimeThrowsItsOwnError) {
     try {
-        on->run(with_timeout<void>(10s, fail("broke")));
+        on->run(with_timeout(10s, fail("broke")));
         FAIL();
     } catch (const std::runtime_error& why) {
         EXPECT_STREQ(why.what(), "broke");
@@ -177,7 +179,7 @@ TEST_F(Group, WorkThatIsCancelledOfItselfIsNotLate) {
         throw error(errc::cancelled, "go on");
     };
     try {
-        on->run(with_timeout<void>(10s, give_up()));
+        on->run(with_timeout(10s, give_up()));
         FAIL();
     } catch (const error& why) {
         EXPECT_EQ(why.code(), errc::cancelled);
@@ -189,7 +191,7 @@ TEST_F(Group, AnInnerLimitDoesNotPassForTheOuterOne) {
     const auto inner = [](std::string& ended) -> task<> {
         try {
             task<> slow = wait_for_ever(ended);
-            co_await with_timeout<void>(10s, std::move(slow));
+            co_await with_timeout(10s, std::move(slow));
         } catch (const error& why) {
             ended += why.code() == errc::cancelled ? "told " : "?";
             throw;
@@ -197,7 +199,7 @@ TEST_F(Group, AnInnerLimitDoesNotPassForTheOuterOne) {
     };
     std::string ended;
     task<> work = inner(ended);
-    EXPECT_THROW(on->run(with_timeout<void>(2ms, std::move(work))), error);
+    EXPECT_THROW(on->run(with_timeout(2ms, std::move(work))), error);
     EXPECT_EQ(ended, "cancelled told ");
 }
 

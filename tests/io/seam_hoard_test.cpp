@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Bytes that nobody reads, on every engine: they are the connection's own matter, not everyone's.
+#include "aperto/choice.hpp"
 #include "aperto/group.hpp"
 #include "io/seam.hpp"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A reset right behind the last bytes: both are told, in whatever moment they come.
+#include "aperto/choice.hpp"
 #include "aperto/group.hpp"
 #include "io/seam.hpp"
 

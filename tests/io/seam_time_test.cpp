@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Time and threads, on every engine: sleeps, timers, posts from elsewhere, stopping, blocking calls aside.
+#include "aperto/choice.hpp"
 #include "aperto/group.hpp"
 #include "io/seam.hpp"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/listener.hpp"
 
+#include "aperto/choice.hpp"
 #include "aperto/resolve.hpp"
 #include "net/duet.hpp"
 
@@ -74,7 +75,7 @@ TEST_P(Listener, AcceptsOnAfterAWaitThatWasCancelled) {
     const auto story = []() -> task<> {
         listener door(endpoint::parse("127.0.0.1:0"));
         const auto accept_one = [](listener& from) -> task<> { co_await from.accept(); };
-        task<std::error_code> waiting = failure_of(with_timeout<void>(5ms, accept_one(door)));
+        task<std::error_code> waiting = failure_of(with_timeout(5ms, accept_one(door)));
         EXPECT_EQ(co_await waiting, std::errc::timed_out);
         plain_socket client(door.local());
         client.send("still there?");

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "aperto/choice.hpp"
 #include "aperto/stream.hpp"
 #include "net/duet.hpp"
 
@@ -204,7 +205,7 @@ task<> wait_to_flush() {
         for (;;)
             co_await to.write(with.substr(0, 10'000));
     };
-    task<std::error_code> flooding = failure_of(with_timeout<void>(5ms, fill(both.ours, bytes)));
+    task<std::error_code> flooding = failure_of(with_timeout(5ms, fill(both.ours, bytes)));
     co_await flooding;
     co_await both.ours.shutdown_write();
 }
@@ -265,7 +266,7 @@ TEST_P(StreamEnd, MayBeDestroyedAtEveryWait) {
 
 TEST_P(StreamEnd, MayBeCancelledAtEveryWait) {
     const auto story = [](task<> waiting) -> task<> {
-        task<std::error_code> cancelled = failure_of(with_timeout<void>(15ms, std::move(waiting)));
+        task<std::error_code> cancelled = failure_of(with_timeout(15ms, std::move(waiting)));
         EXPECT_EQ(co_await cancelled, std::errc::timed_out);
     };
     for (const wait& each : waits) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "aperto/choice.hpp"
 #include "aperto/stream.hpp"
 #include "core/utf8.hpp"
 #include "net/duet.hpp"
@@ -129,8 +130,8 @@ TEST_P(StreamRead, HasUrgentBytesInTheirPlace) {
         both.peer.send("a");
         both.peer.send_urgent('b');
         both.peer.send("c");
-        task<std::optional<std::string_view>> reading = with_timeout<std::optional<std::string_view>>(
-            5s, [](stream& from) -> task<std::optional<std::string_view>> {
+        task<std::optional<std::string_view>> reading =
+            with_timeout(5s, [](stream& from) -> task<std::optional<std::string_view>> {
                 co_return co_await from.read_exactly(3);
             }(both.ours));
         EXPECT_EQ(co_await reading, "abc");
@@ -301,7 +302,7 @@ TEST_P(StreamRead, LosesNothingToACancelledWait) {
         task<pair> meeting = meet();
         pair both = co_await meeting;
         both.peer.send("begun");
-        task<std::error_code> waiting = failure_of(with_timeout<void>(5ms, read_line(both.ours)));
+        task<std::error_code> waiting = failure_of(with_timeout(5ms, read_line(both.ours)));
         EXPECT_EQ(co_await waiting, std::errc::timed_out);
         both.peer.send(" and ended\n");
         EXPECT_EQ(co_await both.ours.read_line(), "begun and ended");

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "aperto/choice.hpp"
 #include "aperto/stream.hpp"
 #include "net/duet.hpp"
 
@@ -121,8 +122,7 @@ TEST_P(StreamWrite, WaitsForAPeerThatDoesNotRead) {
             }
         };
         std::size_t written = 0;
-        task<std::error_code> flooding =
-            failure_of(with_timeout<void>(50ms, flood(both.ours, small, written)));
+        task<std::error_code> flooding = failure_of(with_timeout(50ms, flood(both.ours, small, written)));
         EXPECT_EQ(co_await flooding, std::errc::timed_out) << "it waited";
         const std::size_t held = written - both.ours.bytes_sent();
         EXPECT_LE(held, both.ours.options().high_water);
@@ -296,7 +296,7 @@ TEST_P(StreamWrite, CancelledInTheMiddleLetsNothingFollow) {
         task<pair> meeting = meet();
         pair both = co_await meeting;
         const std::string large = pattern(32 * 1024 * 1024);
-        task<std::error_code> writing = failure_of(with_timeout<void>(10ms, write(both.ours, large)));
+        task<std::error_code> writing = failure_of(with_timeout(10ms, write(both.ours, large)));
         EXPECT_EQ(co_await writing, std::errc::timed_out);
         // Part of it is sent; what would follow could not be told from it.
         task<std::error_code> more = failure_of(write(both.ours, "more"));

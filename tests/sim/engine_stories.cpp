@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Stories that press on the engines: more submissions in a turn than a ring has places, listeners that move,
 // handlers that do not read what their clients send.
+#include "aperto/choice.hpp"
 #include "aperto/group.hpp"
 #include "aperto/listener.hpp"
 #include "sim/story.hpp"

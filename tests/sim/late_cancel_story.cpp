@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A server that ends many conversations at the moment at which they are cancelled, and takes the next client
 // into the place of the last: what was meant for one must not reach another.
+#include "aperto/choice.hpp"
 #include "aperto/group.hpp"
 #include "aperto/listener.hpp"
 #include "sim/story.hpp"

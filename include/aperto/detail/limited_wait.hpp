@@ -19,6 +19,9 @@ public:
         : operation_awaiter(loop::current(), kind::event), until_(until), alarm_(*this) {}
     explicit limited_wait(duration limit) : limited_wait(time_after(loop::current().read_now(), limit)) {}
 
+    limited_wait(limited_wait&& unused) noexcept
+        : operation_awaiter(std::move(unused)), wait_hook(), until_(unused.until_), alarm_(*this) {}
+
     bool await_ready() const noexcept { return false; }
 
 protected:
