@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace aperto {
@@ -43,6 +44,10 @@ struct options {
     /// From being accepted to the first byte: who connects and says nothing goes sooner than who pauses.
     duration handshake_deadline = std::chrono::seconds(30);
     std::size_t high_water = 256 * 1024;  ///< bytes, at least 1
+    /// For handlers that are coroutines called with a message: messages of one connection that may be in
+    /// their hands at once, 1 to 65,536; the answers go out in the order of the messages. More than one waits
+    /// in memory (counted) rather than in the connection.
+    unsigned max_in_flight = 1;
     /// Bytes in buffers of incomplete messages and of replies not yet taken, over all connections, and in the
     /// kernel for clients that take nothing; each worker has its share. Past it those are ended that hold
     /// much and have long made no progress: no message completed, no reply taken. At least 64 KiB; 0: a
@@ -92,7 +97,7 @@ struct options {
 ///
 ///     void handle(std::string_view message, aperto::exchange& with) { with.reply(message); }
 ///
-/// Lives for the call only.
+/// Lives for the call only; for a coroutine, until it ends.
 class exchange {
 public:
     /// Appends to the answer. All that a call appends is one message in the server's framing; nothing
@@ -116,6 +121,7 @@ public:
 
 private:
     friend class message_conversation;
+    friend class answering;
     exchange(const connection_view& who, std::shared_ptr<void>& state, std::string& out,
              std::uint64_t offset) noexcept
         : who_(&who), state_(&state), out_(&out), offset_(offset) {}
@@ -127,7 +133,27 @@ private:
     bool close_ = false;
 };
 
+namespace detail {
+template <class T>
+T result_of(const task<T>&);  // for concepts; has no body
+
+/// A reference to a stream that its caller has: the coroutine would outlive it.
+template <class F>
+struct takes_stream_reference : std::false_type {};
+template <class R>
+struct takes_stream_reference<R (*)(stream&&)> : std::true_type {};
+template <class R, class F>
+struct takes_stream_reference<R (F::*)(stream&&)> : std::true_type {};
+template <class R, class F>
+struct takes_stream_reference<R (F::*)(stream&&) const> : std::true_type {};
+template <class F>
+    requires requires { &F::operator(); }
+struct takes_stream_reference<F> : takes_stream_reference<decltype(&F::operator())> {};
+}  // namespace detail
+
 using message_handler = std::function<void(std::string_view message, exchange& with)>;
+/// The same as a coroutine, which may wait before it answers. `message` and `with` are good until it ends.
+using answer_handler = std::function<task<>(std::string_view message, exchange& with)>;
 using session_handler = std::function<task<>(stream peer)>;
 
 /// Message in, message out: returns what is sent back.
@@ -139,14 +165,29 @@ template <class F>
 concept handles_exchange = requires(F& f, std::string_view message, exchange& with) {
     { f(message, with) } -> std::same_as<void>;
 };
+/// The same as coroutines: one that asks somebody else before it answers.
+///
+///     aperto::task<std::string> answer(std::string_view message) { … co_await …; co_return reply; }
+template <class F>
+concept replies_later = requires(F& f, std::string_view message) {
+    { detail::result_of(f(message)) } -> std::convertible_to<std::string_view>;
+};
+template <class F>
+concept handles_exchange_later = requires(F& f, std::string_view message, exchange& with) {
+    { f(message, with) } -> std::same_as<task<>>;
+};
 /// A coroutine that owns the conversation. The server counts and limits the connection until the coroutine
 /// ends; a stream that it gave away by then is its new owner's alone.
 template <class F>
 concept owns_conversation = requires(F& f, stream peer) {
     { f(std::move(peer)) } -> std::same_as<task<>>;
-};
+} && !detail::takes_stream_reference<F>::value;
 
-/// What a server does with a connection. Converts from either form of handler. The same handler serves every
+template <class F>
+concept handles_in_some_form = replies_to_message<F> || handles_exchange<F> || replies_later<F> ||
+                               handles_exchange_later<F> || owns_conversation<F>;
+
+/// What a server does with a connection. Converts from each form of handler. The same handler serves every
 /// worker, from its thread: what it shares it must guard.
 class handler {
 public:
@@ -157,14 +198,34 @@ public:
           }) {}
     template <handles_exchange F>
     handler(F f) : message_(std::move(f)) {}  // NOLINT(google-explicit-constructor)
+    template <replies_later F>
+    handler(F f)  // NOLINT(google-explicit-constructor)
+        : answer_([f = std::move(f)](std::string_view message, exchange& with) mutable -> task<> {
+              auto replying = f(message);
+              with.reply(co_await replying);
+          }) {}
+    template <handles_exchange_later F>
+    handler(F f) : answer_(std::move(f)) {}  // NOLINT(google-explicit-constructor)
     template <owns_conversation F>
     handler(F f) : session_(std::move(f)) {}  // NOLINT(google-explicit-constructor)
 
+    template <class F>
+        requires(!handles_in_some_form<F> && !std::same_as<F, handler>)
+    handler(F /*unknown*/) {  // NOLINT(google-explicit-constructor)
+        static_assert(
+            handles_in_some_form<F>,
+            "a handler is called with a std::string_view, alone (and gives the answer: text, or a "
+            "task of text) or with an exchange& (void or task<>); or with a stream by value, not by "
+            "reference, and gives a task<>");
+    }
+
     const message_handler& on_message() const noexcept { return message_; }
+    const answer_handler& on_answer() const noexcept { return answer_; }
     const session_handler& on_session() const noexcept { return session_; }
 
 private:
     message_handler message_;
+    answer_handler answer_;
     session_handler session_;
 };
 

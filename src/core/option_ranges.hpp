@@ -17,6 +17,7 @@ inline constexpr int backlog_least = 1;
 inline constexpr int backlog_most = std::numeric_limits<int>::max();
 inline constexpr std::size_t max_message_least = 1;
 inline constexpr std::size_t high_water_least = 1;  ///< with none, nothing would ever be sent
+inline constexpr unsigned in_flight_most = 65'536;
 inline constexpr std::size_t memory_budget_least = std::size_t{64} * 1024;
 /// Past 2^53 bytes a number with decimals, as "1.5MiB", no longer tells one byte from the next.
 inline constexpr std::size_t size_most = std::size_t{1} << 53;

@@ -52,6 +52,7 @@ void check_options(const options& chosen) {
     check_number("workers", chosen.workers, 0, ranges::workers_most);
     check_size("max_message", chosen.max_message, ranges::max_message_least);
     check_size("high_water", chosen.high_water, ranges::high_water_least);
+    check_number("max_in_flight", chosen.max_in_flight, 1, ranges::in_flight_most);
     if (chosen.memory_budget != 0)
         check_size("memory_budget", chosen.memory_budget, ranges::memory_budget_least);
     check_count("max_connections", chosen.max_connections);

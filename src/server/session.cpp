@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "server/session.hpp"
 
+#include "server/answering.hpp"
 #include "server/worker.hpp"
 
 namespace aperto {
@@ -20,10 +21,18 @@ task<> session::run(worker& at, stream peer, admission::place counted) {
     const admission::place held = std::move(counted);
     session self(at, *peer.connection_);
     try {
-        task<> handling = at.shared().what.on_session()(std::move(peer));
-        handling.in(self.scope_);
-        co_await handling;
-        self.ended_by_us_ = !self.peer_.ended();
+        if (at.shared().what.on_answer()) {
+            answering messages(at, self.peer_, self.view(), std::move(peer));
+            task<> handling = messages.run();
+            handling.in(self.scope_);
+            co_await handling;
+            self.ended_by_us_ = messages.ended_by_us();
+        } else {
+            task<> handling = at.shared().what.on_session()(std::move(peer));
+            handling.in(self.scope_);
+            co_await handling;
+            self.ended_by_us_ = !self.peer_.ended();
+        }
     } catch (...) {
         self.fail();
     }

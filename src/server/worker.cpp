@@ -284,7 +284,7 @@ void worker::admit(arrival& client) {
 }
 
 void worker::serve(arrival& client, admission::place counted) {
-    if (shared_.what.on_session()) {
+    if (!shared_.what.on_message()) {
         task<> conversation = session::run(*this, client.open(streams_), std::move(counted));
         loop_.spawn(std::move(conversation), &serving_);
     } else {

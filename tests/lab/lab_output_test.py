@@ -49,7 +49,11 @@ class EndlessOutput(unittest.TestCase):
                                             "2s" if which is None else "100s", "--html", page, *more], stdout=subprocess.PIPE,
                                            bufsize=0, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
                 self.addCleanup(program.kill)
-                read = program.stdout.read(20_000)  # the client prints; and not a byte more is read
+                read = b""
+                while len(read) < 20_000:  # by then the client prints; and not a byte more is read
+                    part = program.stdout.read(20_000 - len(read))
+                    self.assertTrue(part, read)
+                    read += part
                 if which is not None:
                     program.send_signal(which)
                 end = time.monotonic() + 30

@@ -49,6 +49,7 @@ TEST(CheckOptions, CountsAndSizes) {
     expect_range<unsigned>("workers", &options::workers, {0, 1, 1024}, {1025, ~0U});
     expect_range<std::size_t>("max_message", &options::max_message, {1, no_limit}, {0});
     expect_range<std::size_t>("high_water", &options::high_water, {1, no_limit}, {0});
+    expect_range<unsigned>("max_in_flight", &options::max_in_flight, {1, 65'536}, {0, 65'537});
     expect_range<std::size_t>("memory_budget", &options::memory_budget, {0, 65'536, no_limit}, {1, 65'535});
     expect_range<std::size_t>("max_connections", &options::max_connections,
                               {0, 1, connections_most, no_limit}, {connections_most + 1, no_limit - 1});

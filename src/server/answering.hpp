@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "aperto/event.hpp"
+#include "aperto/group.hpp"
+#include "aperto/server.hpp"
+
+#include <cstddef>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <string>
+
+namespace aperto {
+
+class worker;
+
+/// The messages of one connection in the hands of a coroutine: so many at a time as `options::max_in_flight`
+/// allows, and their answers in the order in which they came. Lives in the frame of the session.
+class answering {
+public:
+    answering(worker& at, connection& of, const connection_view& who, stream peer);
+    ~answering();
+    /// Until the client, an answer or the server ends it. Throws what a handler threw, after the answers to
+    /// what came before.
+    task<> run();
+    bool ended_by_us() const noexcept { return ended_by_us_; }
+
+private:
+    struct job;
+    task<> read();
+    task<> answer_one(job& each);
+    task<> write();
+    task<> call(job& each);
+
+    worker& worker_;
+    connection& connection_;
+    const connection_view who_;
+    stream peer_;
+    std::shared_ptr<void> state_;  ///< the handler's, one a connection
+    std::deque<std::unique_ptr<job>> jobs_;
+    event changed_;
+    bool read_all_ = false;
+    std::exception_ptr read_failure_;
+    bool ended_by_us_ = false;
+    task_group group_;
+};
+
+}  // namespace aperto

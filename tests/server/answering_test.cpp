@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+// Handlers that are coroutines called with a message, in simulated time.
+#include "aperto/client.hpp"
+#include "aperto/queue.hpp"
+#include "aperto/server.hpp"
+#include "aperto/sim.hpp"
+#include "aperto/text.hpp"
+#include "server/recorder.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace aperto {
+namespace {
+
+using namespace std::chrono_literals;
+
+class answering_messages : public testing::Test {
+public:
+    answering_messages() {
+        chosen.host = "office";
+        chosen.framing = framing::line;
+        chosen.events = &seen;
+    }
+
+    /// Says all of `words` at once, then the end, and gives what comes back; and when, in `took`.
+    task<> call(std::string words, std::string& replies, server& then_stop) {
+        client_options patient;
+        patient.stream.idle_timeout = patient.stream.message_deadline = forever;
+        task<stream> connecting = connect("office:9999", patient);
+        stream peer = co_await connecting;
+        const time_point began = loop::current().now();
+        co_await peer.write(words);
+        co_await peer.shutdown_write();
+        try {
+            while (auto some = co_await peer.read_some())
+                replies += *some;
+        } catch (const error&) {
+            replies += "(broken)";
+        }
+        took = loop::current().now() - began;
+        then_stop.stop();
+    }
+
+    std::string ask(handler what, const std::string& words) {
+        server serving(chosen, std::move(what));
+        office.spawn(serving.run_on(office.loop()));
+        std::string replies;
+        laptop.spawn(call(words, replies, serving));
+        world.run();
+        counted = serving.counters();
+        return replies;
+    }
+
+    sim::world world;
+    sim::host& office = world.add_host("office");
+    sim::host& laptop = world.add_host("laptop");
+    recorder seen;
+    options chosen;
+    duration took{};
+    server_counters counted;
+};
+
+/// "300 a" waits for 300 ms before it answers "A".
+task<std::string> after_a_while(std::string_view message) {
+    const std::size_t blank = message.find(' ');
+    co_await sleep(std::chrono::milliseconds(std::stoi(std::string(message.substr(0, blank)))));
+    co_return to_upper(message.substr(blank + 1));
+}
+
+TEST_F(answering_messages, one_after_the_other_where_nothing_else_is_said) {
+    EXPECT_EQ(ask(after_a_while, "300 a\r\n200 b\n100 c\n"), "A\r\nB\nC\n");
+    EXPECT_GE(took, 600ms);
+    EXPECT_LT(took, 900ms);
+}
+
+TEST_F(answering_messages, so_many_at_a_time_as_may_be_in_flight_and_the_answers_in_order) {
+    chosen.max_in_flight = 3;
+    EXPECT_EQ(ask(after_a_while, "300 a\n200 b\n100 c\n50 d\n"), "A\nB\nC\nD\n");
+    EXPECT_GE(took, 350ms) << "the fourth waits for the first: its answer is to go out before";
+    EXPECT_LT(took, 600ms);
+}
+
+TEST_F(answering_messages, what_a_handler_throws_ends_the_conversation_after_the_answers_before_it) {
+    chosen.max_in_flight = 10;
+    const auto picky = [](std::string_view message) -> task<std::string> {
+        auto waiting = after_a_while(message);
+        const std::string text = co_await waiting;
+        if (text == "NO") throw std::runtime_error("not this");
+        co_return text;
+    };
+    EXPECT_EQ(ask(picky, "300 a\n100 no\n50 c\n").substr(0, 2), "A\n");
+    EXPECT_LT(took, 10s);
+    EXPECT_EQ(seen.wait_for_ends(1).front().reason, close_reason::failure);
+}
+
+TEST_F(answering_messages, the_other_form_may_be_silent_keep_state_and_end) {
+    const auto counting = [](std::string_view message, exchange& with) -> task<> {
+        if (!with.state()) with.state() = std::make_shared<int>(0);
+        co_await sleep(1ms);
+        int& count = *std::static_pointer_cast<int>(with.state());
+        ++count;
+        if (message == "quiet") with.no_reply();
+        if (message == "bye") with.close();
+        with.reply(std::to_string(count));
+    };
+    EXPECT_EQ(ask(counting, "a\nquiet\nb\nbye\nnever\n"), "1\n3\n4\n");
+    EXPECT_EQ(seen.wait_for_ends(1).front().reason, close_reason::server);
+}
+
+TEST_F(answering_messages, a_server_that_stops_lets_them_end) {
+    chosen.max_in_flight = 4;
+    server serving(chosen, after_a_while);
+    office.spawn(serving.run_on(office.loop()));
+    std::string replies;
+    laptop.spawn([](server& of, std::string& into) -> task<> {
+        task<stream> connecting = connect("office:9999");
+        stream peer = co_await connecting;
+        co_await peer.write("3000 a\n2000 b\n");
+        co_await sleep(100ms);
+        of.stop();
+        while (auto some = co_await peer.read_some())
+            into += *some;
+    }(serving, replies));
+    world.run();
+    EXPECT_EQ(replies, "A\nB\n");
+}
+
+TEST_F(answering_messages, past_the_drain_deadline_they_are_cut) {
+    chosen.drain_deadline = 1s;
+    server serving(chosen, after_a_while);
+    office.spawn(serving.run_on(office.loop()));
+    duration ended{};
+    laptop.spawn([](server& of, duration& when) -> task<> {
+        task<stream> connecting = connect("office:9999");
+        stream peer = co_await connecting;
+        co_await peer.write("1000000 a\n");
+        co_await sleep(100ms);
+        const time_point began = loop::current().now();
+        of.stop();
+        try {
+            co_await peer.read_some();
+        } catch (const error&) {  // NOLINT(bugprone-empty-catch)
+            // However it is cut.
+        }
+        when = loop::current().now() - began;
+    }(serving, ended));
+    world.run();
+    EXPECT_GE(ended, 1s);
+    EXPECT_LT(ended, 5s);
+}
+
+}  // namespace
+}  // namespace aperto
