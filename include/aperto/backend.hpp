@@ -85,6 +85,10 @@ public:
 
     /// A socket that listens on `where`; port 0 takes any free port (see `local`). Throws `error`.
     virtual socket_id listen(const endpoint& where, const listen_options& options) = 0;
+    /// Takes over a stream socket that somebody else opened, of any family: one that listens, or one that is
+    /// connected. It is made non-blocking, and closed with what is given here. Throws `error` where it is no
+    /// such socket, or in a simulation; the descriptor then stays the caller's.
+    virtual socket_id adopt(int descriptor, bool listening) = 0;
     virtual bool start_accept(socket_id listener, accept_operation& accept) = 0;
     /// Takes a client that the kernel has completed, whatever share of the turn was used; false where there
     /// is none. For who is about to close the listener.

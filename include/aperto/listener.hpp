@@ -4,6 +4,7 @@
 #include "aperto/stream.hpp"
 
 #include <memory>
+#include <utility>
 
 namespace aperto {
 
@@ -19,6 +20,10 @@ public:
                       const stream_options& streams = {});
     listener(loop& on, const endpoint& where, const listen_options& options,
              std::shared_ptr<const stream_options> streams);
+    /// On a socket that listens already, of any family: inherited (systemd.socket(5)), or a Unix socket. It is
+    /// the listener's from then on. Throws `error` where it does not listen; it then stays the caller's.
+    static listener from_fd(int descriptor, const stream_options& streams = {});
+    static listener from_fd(loop& on, int descriptor, std::shared_ptr<const stream_options> streams);
     listener(listener&& other) noexcept;
     listener& operator=(listener&& other) noexcept;
     ~listener();
@@ -55,6 +60,8 @@ public:
     void close() noexcept;
 
 private:
+    listener(loop& on, socket_id socket, std::shared_ptr<const stream_options> streams) noexcept
+        : loop_(&on), socket_(socket), streams_(std::move(streams)) {}
     loop* loop_;
     socket_id socket_;
     std::shared_ptr<const stream_options> streams_;

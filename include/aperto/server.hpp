@@ -31,6 +31,10 @@ struct options {
     std::string host{};
     /// 0 takes any free port.
     std::uint16_t port = 9999;
+    /// Sockets that listen already, instead of `host` and `port`: inherited (systemd.socket(5)), or of
+    /// another family (a Unix socket). They stay yours, and must stay open until the server has started. A
+    /// client without an IP address is held to no limit per address. Not in a simulation.
+    std::vector<int> listen_fds{};
     /// Loops, a thread each, sharing the port (SO_REUSEPORT), 1 to 1024; 0: one for each core that this
     /// process may use (sched_setaffinity(2), and the quota of its control group, rounded up).
     unsigned workers = 0;

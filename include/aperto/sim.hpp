@@ -269,6 +269,9 @@ struct check_options {
     /// before it.
     std::function<std::string(std::uint64_t seed)> replay_command{};
     bool print = true;  ///< the report of a failure, to standard error
+    /// How long one run may take of the machine's own time; then the program is aborted, as for a run that
+    /// crashes, with the seed and the command on standard error. `forever`: as long as it likes.
+    duration real_time_max = std::chrono::minutes(5);
 };
 
 /// What `check` saw. True when every seed passed.
@@ -277,14 +280,17 @@ struct check_result {
     std::optional<std::uint64_t> failing_seed;
     std::string
         report;  ///< the seed, what went wrong, the last events as a ladder, the command that replays it
+    /// Of the faults of the failing seed those without which it does not fail: "lost_packet,reset".
+    std::string needed_faults;
     duration simulated{};
     std::uint64_t events = 0;
     explicit operator bool() const noexcept { return !failing_seed; }
 };
 
 /// Runs `scenario` once a seed, up to the first that fails: that throws, or leaves something behind (see
-/// `world::expect_nothing_left`). With APERTO_SIM_SEED in the environment it runs that seed alone and prints
-/// its log; APERTO_SIM_SEEDS overrides how many.
+/// `world::expect_nothing_left`). That seed is then run again with fewer and fewer faults, and told with the
+/// fewest that still make it fail; not where `has_failed` says so, whose memory is long. With APERTO_SIM_SEED in the environment it runs that seed alone and prints
+/// its log, with APERTO_SIM_FAULTS with those of its faults alone ("none"); APERTO_SIM_SEEDS overrides how many.
 check_result check(const check_options& options, const std::function<void(world&)>& scenario);
 
 }  // namespace aperto::sim

@@ -222,6 +222,11 @@ public:
     static stream adopt(loop& on, socket_id socket, std::shared_ptr<const stream_options> options,
                         const endpoint& remote = {});
 
+    /// A stream on a connected socket that somebody else opened, of any family (AF_UNIX too), on the current
+    /// loop. It is the stream's from then on. Throws `error` where it is no connected stream socket; it then
+    /// stays the caller's. Not in a simulation.
+    static stream from_fd(int descriptor, const stream_options& options = {});
+
 private:
     friend class connection;
     friend class session;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "aperto/group.hpp"
 #include "aperto/detail/choice_state.hpp"
+#include "aperto/group.hpp"
 #include "aperto/resolve.hpp"
 #include "client/check_client_options.hpp"
 #include "client/connect_race.hpp"

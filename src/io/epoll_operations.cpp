@@ -33,6 +33,15 @@ socket_id epoll_loop::listen(const endpoint& where, const listen_options& option
     return id;
 }
 
+socket_id epoll_loop::adopt(int descriptor, bool listening) {
+    kernel_.adopt(descriptor, listening);
+    const socket_id id = sockets_.take();
+    socket_slot& socket = *sockets_.find(id);
+    socket.descriptor = descriptor;
+    socket.readable = listening;
+    return id;
+}
+
 bool epoll_loop::start_accept(socket_id listener, accept_operation& accept) {
     accept.accepted = {};
     socket_slot* socket = sockets_.find(listener);

@@ -25,6 +25,7 @@ public:
     int listen(const endpoint& where, const listen_options& options) override {
         return open_listener(where, options);
     }
+    void adopt(int socket, bool listening) override { adopt_socket(socket, listening); }
     int open(const endpoint& to, const connect_options& options) noexcept override {
         return open_client(to, options);
     }

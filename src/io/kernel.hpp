@@ -27,6 +27,9 @@ public:
 
     /// A bound, listening socket (socket(2), bind(2), listen(2)). Throws `error` that names the address.
     virtual int listen(const endpoint& where, const listen_options& options) = 0;
+    /// Makes a stream socket that was opened elsewhere ready for an engine. Throws `error` where it does not
+    /// listen, or is not connected, as is expected of it.
+    virtual void adopt(int socket, bool listening) = 0;
     /// A socket for a connection to `to`, not yet connected.
     virtual int open(const endpoint& to, const connect_options& options) noexcept = 0;
     /// connect(2): 0, or -EINPROGRESS and the outcome comes with the socket's writability.

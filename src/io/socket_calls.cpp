@@ -3,6 +3,7 @@
 
 #include "core/descriptor.hpp"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -102,6 +103,31 @@ int open_listener(const endpoint& where, const listen_options& options) {
         result = try_to_listen(endpoint::any(where.port(), false), options);
     if (result < 0) throw error::from_result(result, "listen on", where.to_string(), remedy(-result));
     return result;
+}
+
+void adopt_socket(int socket, bool listening) {
+    const auto ask = [socket](int name) {
+        int value = 0;
+        socklen_t length = sizeof value;
+        if (::getsockopt(socket, SOL_SOCKET, name, &value, &length) < 0)
+            throw error::from_result(-errno, "take over a socket");
+        return value;
+    };
+    if (ask(SO_TYPE) != SOCK_STREAM)
+        throw error(std::make_error_code(std::errc::wrong_protocol_type),
+                    "take over a socket that is no stream");
+    if ((ask(SO_ACCEPTCONN) != 0) != listening)
+        throw error(
+            std::make_error_code(std::errc::invalid_argument),
+            listening ? "take over a socket that does not listen" : "take over a socket that listens");
+    sockaddr_storage peer{};
+    socklen_t length = sizeof peer;
+    if (!listening && ::getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &length) < 0)
+        throw error::from_result(-errno, "take over a socket");
+    const int flags = ::fcntl(socket, F_GETFL);
+    if (flags < 0 || ::fcntl(socket, F_SETFL, flags | O_NONBLOCK) < 0 ||
+        ::fcntl(socket, F_SETFD, FD_CLOEXEC) < 0)
+        throw error::from_result(-errno, "take over a socket");
 }
 
 int open_client(const endpoint& to, const connect_options& options) noexcept {

@@ -23,6 +23,10 @@ int open_listener(const endpoint& where, const listen_options& options);
 /// A TCP socket for a connection to `to`, not yet connected. A negative errno where there is none.
 int open_client(const endpoint& to, const connect_options& options) noexcept;
 
+/// Makes a stream socket that somebody else opened non-blocking and close-on-exec. Throws `error` where it
+/// does not listen, or is not connected, as is expected of it.
+void adopt_socket(int socket, bool listening);
+
 /// Whether this errno of accept(2) is about one client, gone before it was accepted, or its network: the next
 /// one may be there.
 bool concerns_one_client(int code) noexcept;

@@ -107,6 +107,15 @@ socket_id uring_loop::listen(const endpoint& where, const listen_options& option
     return which;
 }
 
+socket_id uring_loop::adopt(int descriptor, bool listening) {
+    kernel_.adopt(descriptor, listening);
+    const socket_id which = sockets_.take();
+    socket& at = *sockets_.find(which);
+    at.descriptor = descriptor;
+    if (listening) at.is = role::listener;
+    return which;
+}
+
 bool uring_loop::may_call_now(socket& at) noexcept {
     const auto this_turn = static_cast<std::uint16_t>(turn());
     if (std::exchange(at.budget_turn, this_turn) != this_turn) at.calls_now = 0;

@@ -65,6 +65,7 @@ public:
     std::uint64_t random() override { return random_(); }
 
     socket_id listen(const endpoint& where, const listen_options& options) override;
+    socket_id adopt(int descriptor, bool listening) override;
     bool start_accept(socket_id listener, accept_operation& accept) override;
     bool accept_queued(socket_id listener, accept_operation& accept) override;
     bool start_connect(const endpoint& to, const connect_options& options,

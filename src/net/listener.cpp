@@ -22,6 +22,14 @@ listener::listener(loop& on, const endpoint& where, const listen_options& option
                    std::shared_ptr<const stream_options> streams)
     : loop_(&on), socket_(on.listen(where, options)), streams_(std::move(streams)) {}
 
+listener listener::from_fd(int descriptor, const stream_options& streams) {
+    return from_fd(loop::current(), descriptor, checked(streams));
+}
+
+listener listener::from_fd(loop& on, int descriptor, std::shared_ptr<const stream_options> streams) {
+    return {on, on.adopt(descriptor, true), std::move(streams)};
+}
+
 listener::listener(listener&& other) noexcept
     : loop_(other.loop_), socket_(std::exchange(other.socket_, {})), streams_(std::move(other.streams_)) {}
 

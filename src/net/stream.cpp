@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/stream.hpp"
 
+#include "net/check_stream_options.hpp"
 #include "net/connection.hpp"
 
 #include <algorithm>
@@ -191,6 +192,13 @@ stream& stream::operator=(stream&& other) noexcept {
 
 stream::~stream() {
     if (connection_) connection_->let_go();
+}
+
+stream stream::from_fd(int descriptor, const stream_options& options) {
+    check_stream_options("", options);
+    loop& on = loop::current();
+    const auto shared = std::make_shared<const stream_options>(options);
+    return adopt(on, on.adopt(descriptor, false), shared);
 }
 
 stream stream::adopt(loop& on, socket_id socket, std::shared_ptr<const stream_options> options,

@@ -29,6 +29,7 @@ bool admission::is_denied(const endpoint& who) const noexcept {
 }
 
 admission::answer admission::ask(const endpoint& who, time_point now) {
+    if (!who) return {};  // no address, so no limit of addresses: a Unix socket has its permissions
     if (is_denied(who)) return {.refused = limit::deny};
     const bool counted = per_address_max_ < no_limit && !(loopback_is_free_ && who.is_loopback());
     if ((!counted && !pace_) || exempt_.contains(who)) return {};

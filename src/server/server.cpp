@@ -12,6 +12,7 @@ namespace aperto {
 namespace {
 
 std::vector<endpoint> addresses(loop& on, const options& chosen) {
+    if (!chosen.listen_fds.empty()) return {};
     if (chosen.host.empty()) return {endpoint::any(chosen.port)};
     return on.look_up(chosen.host, chosen.port);
 }

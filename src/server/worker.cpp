@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "server/worker.hpp"
 
+#include "core/descriptor.hpp"
 #include "server/check_options.hpp"
+
+#include <fcntl.h>
 
 #include <algorithm>
 #include <new>
@@ -138,6 +141,14 @@ worker::~worker() {
 }
 
 void worker::listen(const std::vector<endpoint>& where, port_sharing sharing) {
+    // Each worker has a descriptor of its own for the one queue of clients.
+    for (const int each : shared_.options.listen_fds) {
+        descriptor mine(::fcntl(each, F_DUPFD_CLOEXEC, 0));
+        if (!mine) throw error::from_result(-errno, "listen on a socket that was handed over");
+        doors_.push_back(std::make_unique<door>(listener::from_fd(loop_, mine.get(), streams_)));
+        static_cast<void>(mine.release());
+    }
+    if (!doors_.empty()) return;
     listen_options socket = shared_.options.socket;
     socket.sharing = sharing;
     for (endpoint each : where) {

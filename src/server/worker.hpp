@@ -99,6 +99,7 @@ private:
         door(loop& on, const endpoint& where, const listen_options& options,
              std::shared_ptr<const stream_options> streams)
             : socket(on, where, options, std::move(streams)) {}
+        explicit door(listener open) noexcept : socket(std::move(open)) {}
         listener socket;
         event room;  ///< announced when the server has room for a connection again
     };

@@ -58,7 +58,7 @@ void network::on_syn(connection& which, plan what) {
     if (met == fate::lost) return send_again(which, what);
     machine& there = at(which.ends[1].host);
     bool full = false;
-    const bool refused = met == fate::broken || happens(options.faults.refused) || !there.up ||
+    const bool refused = met == fate::broken || happens(&faults::refused) || !there.up ||
                          !there.os->listener_for(which.ends[1].address, full);
     if (full) return send_again(which, what);
     const duration back = flight(which.ends[1].host, which.ends[0].host, 0);

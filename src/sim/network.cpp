@@ -12,6 +12,9 @@
 namespace aperto::sim {
 
 network::network(const world_options& chosen) : options(chosen), chance_(chosen.seed) {
+    split_mix seeds(~chosen.seed);
+    for (std::size_t i = 0; i < fault_count; ++i)
+        dice_.emplace_back(seeds());
     events_.reserve(256);
 }
 

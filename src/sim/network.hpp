@@ -4,6 +4,7 @@
 #include "aperto/sim.hpp"
 #include "core/split_mix.hpp"
 #include "sim/connection.hpp"
+#include "sim/faults.hpp"
 #include "sim/planner.hpp"
 #include "sim/program.hpp"
 #include "sim/sim_kernel.hpp"
@@ -59,8 +60,11 @@ public:
     /// Any time far enough from zero for a program that subtracts.
     static constexpr time_point epoch{std::chrono::hours(1000)};
     split_mix& chance() noexcept { return chance_; }
-    bool happens(double probability) noexcept {
-        return probability > 0 && static_cast<double>(chance_() >> 11) * 0x1p-53 < probability;
+    /// Each fault has dice of its own, so that one without which a seed fails as well may be left out and the
+    /// others befall as they did.
+    bool happens(double faults::* which) noexcept {
+        const double share = options.faults.*which;
+        return share > 0 && static_cast<double>(dice_[place_of(which)]() >> 11) * 0x1p-53 < share;
     }
     /// 0 to `bound` - 1; 0 where `bound` is 0.
     std::uint64_t below(std::uint64_t bound) noexcept { return bound == 0 ? 0 : chance_() % bound; }
@@ -161,6 +165,7 @@ private:
     void free_if_done(connection& which) noexcept;
 
     split_mix chance_;
+    std::vector<split_mix> dice_;  ///< by `place_of` the fault
     planner plans_;
     duration elapsed_{};
     std::vector<std::unique_ptr<machine>> machines_;

@@ -131,7 +131,7 @@ network::fate network::fate_of(connection& which, happening packet, std::uint8_t
         return fate::later;
     }
     if (said.what == verdict::kind::reset) return fate::broken;
-    const bool unlucky = attempt < losses_max && happens(options.faults.lost_packet);
+    const bool unlucky = attempt < losses_max && happens(&faults::lost_packet);
     if (blocked(which, from) || said.what == verdict::kind::drop || unlucky) {
         event gone = seen;
         gone.what = happening::lost;
@@ -143,7 +143,7 @@ network::fate network::fate_of(connection& which, happening packet, std::uint8_t
 }
 
 void network::misfortune(connection& which, std::uint8_t from) {
-    if (happens(options.faults.silent_death)) {
+    if (happens(&faults::silent_death)) {
         which.dead = true;
         plan_keepalive(which);
         record({.what = happening::died,
@@ -153,7 +153,7 @@ void network::misfortune(connection& which, std::uint8_t from) {
     }
     const std::uint16_t one = which.ends[0].host;
     const std::uint16_t other = which.ends[1].host;
-    if (one != other && !between(one, other).cut && happens(options.faults.partition)) {
+    if (one != other && !between(one, other).cut && happens(&faults::partition)) {
         cut(one, other);
         plans_.add({.at = elapsed_ + up_to(partition_longest),
                     .which = one,
@@ -172,7 +172,7 @@ void network::pump(connection& which, std::uint8_t side) {
     while (out.sent < out.taken && out.sent < out.edge) {
         std::size_t size = std::min({static_cast<std::size_t>(out.taken - out.sent),
                                      static_cast<std::size_t>(out.edge - out.sent), packet_max});
-        if (happens(options.faults.small_packet))
+        if (happens(&faults::small_packet))
             size = 1 + below(below(2) == 0 ? std::min<std::size_t>(size, 8) : size);
         out.sent += size;
         out.last_arrival = std::max(out.last_arrival, flight(from, to, size));
@@ -197,7 +197,7 @@ void network::on_packet(connection& which, plan what) {
     const pipe::packet first = in.first();
     if (!what.judged && first.attempts == 0) {
         misfortune(which, from);
-        if (happens(options.faults.reset)) return reset_both(which);
+        if (happens(&faults::reset)) return reset_both(which);
     }
     const auto size = static_cast<std::uint32_t>(first.end - in.arrived);
     const fate met = fate_of(which, first.fin ? happening::fin : happening::data, from, what, in.arrived,

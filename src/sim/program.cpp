@@ -161,8 +161,8 @@ void program::plan_aside(std::shared_ptr<aside_job> job) {
     const verdict said = net_.rules.empty() ? verdict{} : net_.judge(asked);
     duration takes = std::chrono::microseconds(200);
     if (said.what == verdict::kind::late) takes = said.by;
-    if (net_.happens(net_.options.faults.resolver_stall)) takes = net_.up_to(std::chrono::seconds(1));
-    if (net_.happens(net_.options.faults.resolver_hang)) takes = net_.up_to(std::chrono::seconds(60));
+    if (net_.happens(&faults::resolver_stall)) takes = net_.up_to(std::chrono::seconds(1));
+    if (net_.happens(&faults::resolver_hang)) takes = net_.up_to(std::chrono::seconds(60));
     net_.record(asked);
     net_.add_plan({.at = net_.elapsed() + takes,
                    .first = asides_.size() - 1,

@@ -20,7 +20,7 @@ connection* sim_kernel::connection_of(const file& of) const noexcept {
     return of.is == file::kind::connection ? net_.find(of.connection) : nullptr;
 }
 
-bool sim_kernel::interrupted() noexcept { return net_.happens(net_.options.faults.interrupted); }
+bool sim_kernel::interrupted() noexcept { return net_.happens(&faults::interrupted); }
 
 /// What a rule says of a call: 0 or a negative errno.
 int sim_kernel::fails(happening what, const sim::connection* on) const {
@@ -36,7 +36,7 @@ int sim_kernel::open(const endpoint&, const connect_options&) noexcept {
     const machine_work working;
     int result = fails(happening::connect, nullptr);
     if (result == 0 && used_ >= net_.at(host_).options.descriptors_max) result = -EMFILE;
-    if (result == 0 && net_.happens(net_.options.faults.connect_fails))
+    if (result == 0 && net_.happens(&faults::connect_fails))
         result = -connect_errors[net_.below(connect_errors.size())];
     if (result == 0) return add(make(file::kind::connection));
     net_.record({.what = happening::connect, .host = host_, .peer = host_, .result = result});
@@ -98,8 +98,7 @@ ssize_t sim_kernel::receive(file& from, char* into, std::size_t size) {
         result = -std::exchange(end.error, 0);
     } else {
         std::size_t count = std::min<std::size_t>(in.unread(), size);
-        if (net_.happens(net_.options.faults.partial_receive))
-            count = net_.below(3) == 0 ? 1 : 1 + net_.below(count);
+        if (net_.happens(&faults::partial_receive)) count = net_.below(3) == 0 ? 1 : 1 + net_.below(count);
         // Less than there was room for, and more is there: as if that had come just after, and was told of.
         if (count < size && count < in.unread()) changed(from);
         std::memcpy(into, in.bytes.data() + in.gone, count);
@@ -146,7 +145,7 @@ ssize_t sim_kernel::send(file& to, std::span<const iovec> parts) {
     int result = fails(happening::send, &on);
     if (result == 0 && (end.broken || out.fin_queued))
         result = end.error ? -std::exchange(end.error, 0) : -EPIPE;
-    if (result == 0 && net_.happens(net_.options.faults.send_fails)) result = -ENOBUFS;
+    if (result == 0 && net_.happens(&faults::send_fails)) result = -ENOBUFS;
     if (result == 0) {
         const std::uint64_t under_way = out.taken - out.acked;
         const std::uint32_t room_max = net_.at(host_).options.send_buffer;
@@ -155,7 +154,7 @@ ssize_t sim_kernel::send(file& to, std::span<const iovec> parts) {
         for (const iovec& part : parts)
             offered += part.iov_len;
         std::size_t count = std::min<std::size_t>(offered, room_max - under_way);
-        if (count > 1 && net_.happens(net_.options.faults.short_send)) count = 1 + net_.below(count);
+        if (count > 1 && net_.happens(&faults::short_send)) count = 1 + net_.below(count);
         result = static_cast<int>(count);
         for (const iovec& part : parts) {
             const std::size_t taken = std::min(count, part.iov_len);

@@ -91,7 +91,7 @@ void sim_kernel::close_all() noexcept {
 
 void sim_kernel::changed(file& which) {
     if (which.notice_planned) return;
-    if (!net_.happens(net_.options.faults.late_completion)) return give_notice(which.serial);
+    if (!net_.happens(&faults::late_completion)) return give_notice(which.serial);
     which.notice_planned = true;
     net_.add_plan({.at = net_.elapsed() + net_.up_to(lateness_max),
                    .first = which.serial,
@@ -124,6 +124,11 @@ std::uint32_t sim_kernel::events(const file& of) const noexcept {
 }
 
 // ---- listeners and wake-ups
+
+void sim_kernel::adopt(int /*socket*/, bool /*listening*/) {
+    throw error(std::make_error_code(std::errc::operation_not_supported),
+                "take over a socket in a simulation: it has none but its own");
+}
 
 int sim_kernel::listen(const endpoint& where, const listen_options& options) {
     const machine_work working;
@@ -174,7 +179,7 @@ int sim_kernel::accept(int listener, endpoint& who) noexcept {
     if (at->backlog.empty()) return -EAGAIN;
     int result = fails(happening::accept, nullptr);
     if (result == 0 && used_ >= net_.at(host_).options.descriptors_max) result = -EMFILE;
-    if (result == 0 && net_.happens(net_.options.faults.accept_fails))
+    if (result == 0 && net_.happens(&faults::accept_fails))
         result = -accept_errors[net_.below(accept_errors.size())];
     const std::uint32_t number = at->backlog.front();
     net_.record(

@@ -62,6 +62,7 @@ public:
 
     std::string release() const override { return "simulated"; }
     int listen(const endpoint& where, const listen_options& options) override;
+    void adopt(int socket, bool listening) override;
     int open(const endpoint& to, const connect_options& options) noexcept override;
     int connect(int socket, const endpoint& to) noexcept override;
     int take_error(int socket) noexcept override;

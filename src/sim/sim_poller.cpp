@@ -52,7 +52,7 @@ int sim_poller::modify(int descriptor, std::uint32_t events, std::uint64_t data)
 int sim_poller::wait(std::span<epoll_event> into, std::int64_t nanoseconds) noexcept {
     const machine_work working;
     if (os().is_dead()) return 0;
-    if (net_.happens(net_.options.faults.interrupted)) return -EINTR;
+    if (net_.happens(&faults::interrupted)) return -EINTR;
     if (!has_something()) net_.wait(host_, nanoseconds);
     std::size_t count = 0;
     std::size_t left = ready_.size();

@@ -58,7 +58,7 @@ void sim_ring::begin(request& fresh) {
         return;
     }
     // The kernel tries at once, as a rule.
-    if (happens(net_.options.faults.not_at_once))
+    if (happens(&faults::not_at_once))
         to_do(fresh);
     else
         run(fresh);
@@ -86,7 +86,7 @@ void sim_ring::run_poll(request& which) {
     const std::uint32_t now = os().events(*which.on) & wanted;
     if (now == 0) return;
     const bool many = (which.entry->len & IORING_POLL_ADD_MULTI) != 0;
-    if (!many || happens(net_.options.faults.multishot_ends)) return finish(which, static_cast<int>(now));
+    if (!many || happens(&faults::multishot_ends)) return finish(which, static_cast<int>(now));
     post(which.entry->user_data, static_cast<int>(now), IORING_CQE_F_MORE);
 }
 
@@ -108,8 +108,7 @@ void sim_ring::run_receive(request& which) {
         buffers_.pop_front();
         const std::uint32_t flags = IORING_CQE_F_BUFFER | static_cast<std::uint32_t>(into.id)
                                                               << IORING_CQE_BUFFER_SHIFT;
-        if (!many || happens(net_.options.faults.multishot_ends))
-            return finish(which, static_cast<int>(result), flags);
+        if (!many || happens(&faults::multishot_ends)) return finish(which, static_cast<int>(result), flags);
         post(entry.user_data, static_cast<int>(result), flags | IORING_CQE_F_MORE);
         if (tells_nothing_more(which)) return;
     }
@@ -119,7 +118,7 @@ void sim_ring::run_receive(request& which) {
 bool sim_ring::tells_nothing_more(const request& which) const noexcept {
     const connection* const on = net_.find(which.on->connection);
     if (!on || on->pipes[1 - which.on->side].unread() > 0) return false;
-    return on->ends[which.on->side].broken && happens(net_.options.faults.merged_wake);
+    return on->ends[which.on->side].broken && happens(&faults::merged_wake);
 }
 
 void sim_ring::run_send(request& which) {
@@ -142,8 +141,7 @@ void sim_ring::run_send(request& which) {
             if (first.iov_len == 0) which.parts.erase(which.parts.begin());
         }
         // Interrupted, MSG_WAITALL ends short as well.
-        if (which.parts.empty() || !whole || happens(net_.options.faults.interrupted))
-            return finish(which, told(0));
+        if (which.parts.empty() || !whole || happens(&faults::interrupted)) return finish(which, told(0));
     }
 }
 
@@ -156,7 +154,7 @@ void sim_ring::finish(request& which, int result, std::uint32_t flags) {
     const std::uint64_t user_data = which.entry->user_data;
     const std::uint64_t number = which.number;
     post(user_data, result, flags);
-    if (happens(net_.options.faults.double_completion))
+    if (happens(&faults::double_completion))
         post(user_data, flags & IORING_CQE_F_BUFFER ? -ENOBUFS : result, 0);
     const auto numbered = numbered_.find(user_data);
     if (numbered != numbered_.end() && numbered->second == number) numbered_.erase(numbered);

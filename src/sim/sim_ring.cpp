@@ -28,16 +28,16 @@ constexpr std::int64_t look_only = std::numeric_limits<std::int64_t>::min();
 
 sim_ring::sim_ring(network& net, std::uint16_t host) : net_(net), host_(host) {
     net_.at(host).ring = this;
-    const bool is_small = happens(net_.options.faults.small_ring);
+    const bool is_small = happens(&faults::small_ring);
     entries_.resize(is_small ? few_entries : 256);
     completions_max_ = is_small ? few_completions : 2048;
-    knows_caps_ = !happens(net_.options.faults.old_kernel);
+    knows_caps_ = !happens(&faults::old_kernel);
 }
 
 sim_ring::~sim_ring() { net_.at(host_).ring = nullptr; }
 
 sim_kernel& sim_ring::os() const noexcept { return *net_.at(host_).os; }
-bool sim_ring::happens(double probability) const noexcept { return net_.happens(probability); }
+bool sim_ring::happens(double faults::* which) const noexcept { return net_.happens(which); }
 
 // ---- submissions
 
@@ -60,7 +60,7 @@ bool sim_ring::withdraw(std::uint64_t user_data) noexcept {
 int sim_ring::submit() noexcept {
     const machine_work working;
     std::size_t count = queued_;
-    if (count > 0 && happens(net_.options.faults.short_submit)) {
+    if (count > 0 && happens(&faults::short_submit)) {
         if (net_.below(3) == 0) return net_.below(2) == 0 ? -EAGAIN : -EBUSY;
         count = net_.below(count + 1);
     }
@@ -85,7 +85,7 @@ int sim_ring::wait(std::int64_t nanoseconds) noexcept {
     const machine_work working;
     run_task_work();
     if (os().is_dead()) return 0;
-    if (happens(net_.options.faults.interrupted)) return -EINTR;
+    if (happens(&faults::interrupted)) return -EINTR;
     if (!completions_.empty() || nanoseconds == look_only) return 0;
     net_.wait(host_, nanoseconds);
     run_task_work();
@@ -142,7 +142,7 @@ void sim_ring::cancel(const io_uring_sqe& entry) {
                  .peer = host_,
                  .connection = found && found->on ? found->on->connection : 0});
     if (!found) return post(entry.user_data, -ENOENT, 0);
-    if (found->cancels_lost < cancels_lost_max && happens(net_.options.faults.lost_cancel)) {
+    if (found->cancels_lost < cancels_lost_max && happens(&faults::lost_cancel)) {
         ++found->cancels_lost;
         const bool many = (found->entry->ioprio & IORING_RECV_MULTISHOT) != 0;
         if (found->entry->opcode == IORING_OP_RECV && many) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "io/ring.hpp"
+#include "sim/faults.hpp"
 #include "sim/sim_kernel.hpp"
 
 #include <cstdint>
@@ -63,7 +64,7 @@ private:
     };
 
     sim_kernel& os() const noexcept;
-    bool happens(double probability) const noexcept;
+    bool happens(double faults::* which) const noexcept;
     void issue(const io_uring_sqe& entry);
     void begin(request& fresh);
     void cancel(const io_uring_sqe& entry);

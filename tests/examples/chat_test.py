@@ -1,19 +1,10 @@
 # SPDX-License-Identifier: MIT
 """examples/chat, as it is built, and people who talk."""
 
-import os
-import pathlib
 import socket
-import subprocess
 import unittest
 
-EXAMPLES = pathlib.Path(os.environ["APERTO_BUILD_DIR"]) / "examples"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from example_programs import serve_on_port
 
 
 class Person:
@@ -35,20 +26,7 @@ class Person:
 
 class Chat(unittest.TestCase):
     def setUp(self):
-        self.port = free_port()
-        self.server = subprocess.Popen([EXAMPLES / "chat", str(self.port)], stderr=subprocess.PIPE, text=True)
-        self.addCleanup(self.end)
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port)).close()
-                return
-            except ConnectionRefusedError:
-                self.assertIsNone(self.server.poll())
-
-    def end(self):
-        self.server.terminate()
-        _, told = self.server.communicate(timeout=30)
-        self.assertEqual(self.server.returncode, 0, told)
+        self.port = serve_on_port(self, "chat")
 
     def test_what_one_says_all_read(self):
         ana = Person(self.port, "Ana")

@@ -10,7 +10,10 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <csignal>
+#include <cstdlib>
 #include <string>
+#include <thread>
 
 namespace aperto::sim {
 namespace {
@@ -277,9 +280,74 @@ TEST(Sim, CheckReportsTheSeedTheLadderAndTheCommand) {
     EXPECT_FALSE(seen);
     EXPECT_EQ(seen.seeds, 7u);
     std::cout << seen.report;
-    for (const char* part :
-         {"seed 7 failed", "seven is unlucky", "laptop", "close", "replay:  APERTO_SIM_SEED=7 "})
+    for (const char* part : {"seed 7 failed", "seven is unlucky", "It fails without any fault.", "laptop",
+                             "close", "replay:  APERTO_SIM_FAULTS=none APERTO_SIM_SEED=7 "})
         EXPECT_NE(seen.report.find(part), std::string::npos) << part;
+}
+
+/// Fails where a packet of the story was lost; in spite of everything else that befalls it.
+void fear_losses(world& in) {
+    tell(in);
+    for (const event& each : in.events())
+        in.expect(each.what != happening::lost, "a packet was lost");
+}
+
+TEST(Sim, CheckFindsTheFaultsWithoutWhichASeedDoesNotFail) {
+    check_options options;
+    options.seeds = 200;
+    options.print = false;
+    const check_result seen = check(options, fear_losses);
+    ASSERT_TRUE(seen.failing_seed);
+    EXPECT_EQ(seen.needed_faults, "lost_packet");
+    EXPECT_NE(seen.report.find("It fails with no other faults than lost_packet."), std::string::npos);
+    EXPECT_NE(seen.report.find("replay:  APERTO_SIM_FAULTS=lost_packet APERTO_SIM_SEED="), std::string::npos);
+    const std::string seed = std::to_string(*seen.failing_seed);
+    ::setenv("APERTO_SIM_SEED", seed.c_str(), 1);
+    ::setenv("APERTO_SIM_FAULTS", "lost_packet", 1);
+    EXPECT_FALSE(check(options, fear_losses)) << "as its command says";
+    ::setenv("APERTO_SIM_FAULTS", "short_send", 1);
+    EXPECT_TRUE(check(options, fear_losses));
+    ::unsetenv("APERTO_SIM_FAULTS");
+    ::unsetenv("APERTO_SIM_SEED");
+    const check_result always =
+        check(options, [](world& in) { in.expect(in.seed() != 3, "three is unlucky too"); });
+    EXPECT_EQ(always.needed_faults, "");
+    EXPECT_NE(always.report.find("It fails without any fault."), std::string::npos);
+}
+
+using SimDeathTest = testing::Test;
+
+TEST(SimDeathTest, ASeedThatCrashesOrHangsIsTold) {
+    check_options options;
+    options.replay_command = [](std::uint64_t seed) { return "again " + std::to_string(seed); };
+    const auto in_the_third = [](void (*fault)()) {
+        return [fault](world& in) {
+            if (in.seed() == 3) fault();
+        };
+    };
+    EXPECT_EXIT(check(options, in_the_third([] { std::abort(); })), testing::KilledBySignal(SIGABRT),
+                "seed 3 did not come to its end\nreplay:  again 3");
+    EXPECT_DEATH(check(options, in_the_third([] { ::raise(SIGSEGV); })),
+                 "seed 3 did not come to its end\nreplay:  again 3");
+    options.real_time_max = std::chrono::milliseconds(200);
+    EXPECT_EXIT(
+        check(options, in_the_third([] {
+                  while (true)
+                      std::this_thread::yield();
+              })),
+        testing::KilledBySignal(SIGABRT),
+        "not over after 0.2 s of this machine's time\n\nseed 3 did not come to its end\nreplay:  again 3");
+}
+
+TEST(Sim, AfterItTheSignalsAreWhatTheyWere) {
+    struct sigaction before{};
+    ::sigaction(SIGABRT, nullptr, &before);
+    check_options options;
+    options.seeds = 1;
+    EXPECT_TRUE(check(options, [](world&) {}));
+    struct sigaction after{};
+    ::sigaction(SIGABRT, nullptr, &after);
+    EXPECT_EQ(before.sa_handler, after.sa_handler);
 }
 
 TEST(Sim, StoriesOfTheWholeStackComeOutRight) {
