@@ -157,7 +157,8 @@ public:
 class sleep_operation : public operation {
 public:
     explicit sleep_operation(backend& owner) noexcept : operation(owner, kind::sleep), wake(*this) {}
-    sleep_operation(sleep_operation&& unused) noexcept : operation(std::move(unused)), wake(*this) {}
+    sleep_operation(sleep_operation&& unused) noexcept
+        : operation(static_cast<operation&&>(unused)), wake(*this) {}
 
     struct alarm : timer {
         explicit alarm(sleep_operation& of) noexcept : timer(&ring), sleeper(&of) {}

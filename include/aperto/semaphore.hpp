@@ -68,7 +68,7 @@ private:
 class [[nodiscard]] semaphore::waiter : public detail::limited_wait {
 public:
     waiter(semaphore& of, duration limit) : limited_wait(limit), of_(of) {}
-    waiter(waiter&& unused) noexcept : limited_wait(std::move(unused)), of_(unused.of_) {}
+    waiter(waiter&& unused) noexcept : limited_wait(static_cast<limited_wait&&>(unused)), of_(unused.of_) {}
     ~waiter() {
         if (!has_permit_) return;
         // It had its permit and did not live to use it.

@@ -191,6 +191,13 @@ template <class F>
 concept handles_in_some_form = replies_to_message<F> || handles_exchange<F> || replies_later<F> ||
                                handles_exchange_later<F> || owns_conversation<F>;
 
+namespace detail {
+template <class Text>
+task<> reply_later(task<Text> replying, exchange& with) {
+    with.reply(co_await replying);
+}
+}  // namespace detail
+
 /// What a server does with a connection. Converts from each form of handler. The same handler serves every
 /// worker, from its thread: what it shares it must guard.
 class handler {
@@ -204,9 +211,8 @@ public:
     handler(F f) : message_(std::move(f)) {}  // NOLINT(google-explicit-constructor)
     template <replies_later F>
     handler(F f)  // NOLINT(google-explicit-constructor)
-        : answer_([f = std::move(f)](std::string_view message, exchange& with) mutable -> task<> {
-              auto replying = f(message);
-              with.reply(co_await replying);
+        : answer_([f = std::move(f)](std::string_view message, exchange& with) mutable {
+              return detail::reply_later(f(message), with);
           }) {}
     template <handles_exchange_later F>
     handler(F f) : answer_(std::move(f)) {}  // NOLINT(google-explicit-constructor)

@@ -53,7 +53,9 @@ TEST_P(Choice, ALimitOnWhateverCanBeAwaited) {
         event never;
         semaphore none(0);
         queue<int> empty(1);
-        const auto is_late = [](auto& make) -> task<> { co_await with_timeout(1ms, make()); };
+        const auto is_late = [](auto& make) -> task<> {
+            static_cast<void>(co_await with_timeout(1ms, make()));
+        };
         auto on_event = [&never] { return never.wait(); };
         auto on_permit = [&none] { return none.acquire(); };
         auto on_value = [&empty] { return empty.pop(); };

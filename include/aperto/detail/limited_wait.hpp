@@ -20,7 +20,10 @@ public:
     explicit limited_wait(duration limit) : limited_wait(time_after(loop::current().read_now(), limit)) {}
 
     limited_wait(limited_wait&& unused) noexcept
-        : operation_awaiter(std::move(unused)), wait_hook(), until_(unused.until_), alarm_(*this) {}
+        : operation_awaiter(static_cast<operation_awaiter&&>(unused)),
+          wait_hook(),
+          until_(unused.until_),
+          alarm_(*this) {}
 
     bool await_ready() const noexcept { return false; }
 

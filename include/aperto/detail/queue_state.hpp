@@ -18,7 +18,8 @@ namespace aperto::detail {
 class queue_waiter : public limited_wait {
 public:
     explicit queue_waiter(duration limit) : limited_wait(limit), wake_(*this) {}
-    queue_waiter(queue_waiter&& unused) noexcept : limited_wait(std::move(unused)), wake_(*this) {}
+    queue_waiter(queue_waiter&& unused) noexcept
+        : limited_wait(static_cast<limited_wait&&>(unused)), wake_(*this) {}
     /// Out of the queue's list already, so that nobody wakes it any more.
     ~queue_waiter() {
         if (was_posted_) owner().withdraw(wake_);
@@ -52,7 +53,8 @@ template <class T>
 class [[nodiscard]] queue_pop : public queue_waiter {
 public:
     queue_pop(std::shared_ptr<queue_state<T>> of, duration limit) : queue_waiter(limit), of_(std::move(of)) {}
-    queue_pop(queue_pop&& unused) noexcept : queue_waiter(std::move(unused)), of_(unused.of_) {}
+    queue_pop(queue_pop&& unused) noexcept
+        : queue_waiter(static_cast<queue_waiter&&>(unused)), of_(unused.of_) {}
     ~queue_pop() { of_->forget(*this); }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> awaiting) {
@@ -77,7 +79,9 @@ public:
     queue_push(std::shared_ptr<queue_state<T>> of, T value, duration limit)
         : queue_waiter(limit), of_(std::move(of)), value_(std::move(value)) {}
     queue_push(queue_push&& unused) noexcept(std::is_nothrow_move_constructible_v<T>)
-        : queue_waiter(std::move(unused)), of_(unused.of_), value_(std::move(unused.value_)) {}
+        : queue_waiter(static_cast<queue_waiter&&>(unused)),
+          of_(unused.of_),
+          value_(std::move(unused.value_)) {}
     ~queue_push() { of_->leave(*this); }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> awaiting) {
