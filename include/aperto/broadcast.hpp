@@ -53,7 +53,9 @@ public:
     /// To everybody at once. Throws what copying a value throws; some may have it then.
     void publish(const T& value) {
         const std::lock_guard lock(shared_->guard);
-        std::erase_if(shared_->seats, [&](const auto& each) { return !each->put(value, policy_); });
+        for (const auto& each : shared_->seats)
+            each->put(value, policy_);
+        std::erase_if(shared_->seats, [](const auto& each) { return each->values.closed(); });
     }
     /// co_await it: waits for room where somebody is slow, one after the other, at most `limit` for each, and
     /// then does as `publish`. Throws `errc::cancelled`. For one publisher: the order of two is each
@@ -77,17 +79,14 @@ private:
     /// Of one subscriber.
     struct seat {
         explicit seat(std::size_t capacity) : values(capacity) {}
-        /// False where it is to be taken away.
-        bool put(const T& value, when_slow policy) {
-            if (T copy(value); values.try_push(copy)) return true;
-            if (values.closed()) return false;
+        void put(const T& value, when_slow policy) {
+            T copy(value);
+            if (values.try_push(copy) || values.closed()) return;
             ++missed;
-            if (policy == when_slow::drop_oldest) {
-                values.push_over_oldest(T(value));
-                return true;
-            }
-            values.close();
-            return false;
+            if (policy == when_slow::drop_oldest)
+                values.push_over_oldest(std::move(copy));
+            else
+                values.close();
         }
         detail::queue_state<T> values;
         std::atomic<std::uint64_t> missed = 0;
@@ -167,7 +166,8 @@ task<> broadcast<T>::publish_patiently(T value, duration limit) {
         }
         if (!late) continue;
         const std::lock_guard lock(shared_->guard);
-        if (!each->put(value, policy_)) std::erase(shared_->seats, each);
+        each->put(value, policy_);
+        if (each->values.closed()) std::erase(shared_->seats, each);
     }
 }
 

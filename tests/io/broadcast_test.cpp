@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <new>
 #include <string>
 #include <thread>
 #include <vector>
@@ -108,6 +109,33 @@ TEST(broadcast, goes_before_its_subscriptions_or_after_them) {
     const auto end =
         on->run([](auto& from) -> task<std::optional<std::string>> { co_return co_await from.pop(); }(moved));
     EXPECT_FALSE(end);
+}
+
+TEST(broadcast, a_copy_that_fails_takes_nobody_s_subscription) {
+    struct fragile {
+        explicit fragile(int of) : number(of) {}
+        fragile(const fragile& other) : number(other.number) {
+            if (number == 13) throw std::bad_alloc();
+        }
+        fragile(fragile&&) = default;
+        fragile& operator=(const fragile&) = default;
+        fragile& operator=(fragile&&) = default;
+        int number;
+    };
+    broadcast<fragile> news(10, when_slow::disconnect);
+    auto one = news.subscribe();
+    {
+        const auto gone = news.subscribe();
+    }
+    auto two = news.subscribe();
+    EXPECT_THROW(news.publish(fragile(13)), std::bad_alloc);
+    EXPECT_EQ(news.subscribers(), 2U);
+    news.publish(fragile(1));
+    for (auto* each : {&one, &two}) {
+        const auto value = each->try_pop();
+        ASSERT_TRUE(value);
+        EXPECT_EQ(value->number, 1);
+    }
 }
 
 /// Every thread sees the values of every publisher, all in the same order.
