@@ -54,11 +54,10 @@ task<std::tuple<detail::kept<Awaitable>...>> all(Awaitable... what) {
 template <class... Awaitable>
 task<std::tuple<std::optional<detail::kept<Awaitable>>...>> first(Awaitable... what) {
     const auto shared = std::make_shared<detail::choice_state<Awaitable...>>();
-    shared->ends_with_first = true;
     const detail::choice_guard guard(shared->group);
     detail::start_all(shared, std::index_sequence_for<Awaitable...>(), what...);
     // Not before all have begun: one that always ends at once would let no other have its turn.
-    shared->all_began();
+    shared->end_with_first();
     task<> joining = shared->group.join();
     co_await joining;
     co_return std::move(shared->results);

@@ -20,7 +20,7 @@ listener::listener(const endpoint& where, const listen_options& options, const s
 
 listener::listener(loop& on, const endpoint& where, const listen_options& options,
                    std::shared_ptr<const stream_options> streams)
-    : loop_(&on), socket_(on.listen(where, options)), streams_(std::move(streams)) {}
+    : listener(on, on.listen(where, options), std::move(streams)) {}
 
 listener listener::from_fd(int descriptor, const stream_options& streams) {
     return from_fd(loop::current(), descriptor, checked(streams));

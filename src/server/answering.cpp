@@ -51,6 +51,13 @@ answering::answering(worker& at, connection& of, const connection_view& who, str
 
 answering::~answering() = default;
 
+task<> answering::serve(worker& at, connection& of, connection_view who, stream peer, bool& ended_by_us) {
+    answering messages(at, of, who, std::move(peer));
+    task<> running = messages.run();
+    co_await running;
+    ended_by_us = messages.ended_by_us_;
+}
+
 task<> answering::run() {
     group_.spawn(read());
     std::exception_ptr thrown;

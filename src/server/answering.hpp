@@ -16,17 +16,20 @@ namespace aperto {
 class worker;
 
 /// The messages of one connection in the hands of a coroutine: so many at a time as `options::max_in_flight`
-/// allows, and their answers in the order in which they came. Lives in the frame of the session.
+/// allows, and their answers in the order in which they came.
 class answering {
 public:
+    /// Lives in a frame of its own, so that a session without it costs no byte of it. `ended_by_us`: whether
+    /// an answer ended the conversation.
+    static task<> serve(worker& at, connection& of, connection_view who, stream peer, bool& ended_by_us);
+
+private:
     answering(worker& at, connection& of, const connection_view& who, stream peer);
     ~answering();
     /// Until the client, an answer or the server ends it. Throws what a handler threw, after the answers to
     /// what came before.
     task<> run();
-    bool ended_by_us() const noexcept { return ended_by_us_; }
 
-private:
     struct job;
     task<> read();
     task<> answer_one(job& each);

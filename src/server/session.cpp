@@ -21,18 +21,15 @@ task<> session::run(worker& at, stream peer, admission::place counted) {
     const admission::place held = std::move(counted);
     session self(at, *peer.connection_);
     try {
-        if (at.shared().what.on_answer()) {
-            answering messages(at, self.peer_, self.view(), std::move(peer));
-            task<> handling = messages.run();
-            handling.in(self.scope_);
-            co_await handling;
-            self.ended_by_us_ = messages.ended_by_us();
-        } else {
-            task<> handling = at.shared().what.on_session()(std::move(peer));
-            handling.in(self.scope_);
-            co_await handling;
-            self.ended_by_us_ = !self.peer_.ended();
-        }
+        const handler& what = at.shared().what;
+        task<> handling;
+        if (what.on_answer())
+            handling = answering::serve(at, self.peer_, self.view(), std::move(peer), self.ended_by_us_);
+        else
+            handling = what.on_session()(std::move(peer));
+        handling.in(self.scope_);
+        co_await handling;
+        if (!what.on_answer()) self.ended_by_us_ = !self.peer_.ended();
     } catch (...) {
         self.fail();
     }

@@ -148,7 +148,7 @@ void worker::listen(const std::vector<endpoint>& where, port_sharing sharing) {
         doors_.push_back(std::make_unique<door>(listener::from_fd(loop_, mine.get(), streams_)));
         static_cast<void>(mine.release());
     }
-    if (!doors_.empty()) return;
+    if (!shared_.options.listen_fds.empty()) return;
     listen_options socket = shared_.options.socket;
     socket.sharing = sharing;
     for (endpoint each : where) {

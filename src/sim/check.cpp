@@ -50,8 +50,9 @@ world_options options_for(const check_options& options, std::uint64_t seed) {
 std::string replay_of(const check_options& options, std::uint64_t seed,
                       const std::optional<std::string>& faults) {
     if (options.replay_command) return options.replay_command(seed);
+    static const std::string command = command_line();  // asked for with each seed
     return (faults ? fmt::format("APERTO_SIM_FAULTS={} ", faults->empty() ? "none" : *faults) : "") +
-           fmt::format("APERTO_SIM_SEED={} {}", seed, command_line());
+           fmt::format("APERTO_SIM_SEED={} {}", seed, command);
 }
 
 /// Empty when the seed passed.

@@ -3,6 +3,8 @@
 
 #include "core/split_mix.hpp"
 
+#include <algorithm>
+
 namespace aperto::sim {
 
 const std::array<fault_kind, fault_count>& fault_kinds() noexcept {

@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <csignal>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
@@ -19,7 +21,8 @@ constexpr std::size_t stack_size = 64 * 1024;
 std::atomic<bool> taken = false;
 std::array<char, text_max> text;
 std::atomic<std::size_t> text_size = 0;
-std::array<struct sigaction, 5> before;
+constexpr std::array signals{SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+std::array<struct sigaction, signals.size()> before;
 
 }  // namespace
 
@@ -27,9 +30,8 @@ extern "C" {
 static void say_and_go_on(int signal) {
     static_cast<void>(!::write(STDERR_FILENO, text.data(), text_size.exchange(0)));
     // Whoever had it before takes over, as soon as this returns.
-    constexpr std::array all{SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
-    for (std::size_t i = 0; i < all.size(); ++i)
-        if (all[i] == signal) ::sigaction(signal, &before[i], nullptr);
+    for (std::size_t i = 0; i < signals.size(); ++i)
+        if (signals[i] == signal) ::sigaction(signal, &before[i], nullptr);
     ::raise(signal);
 }
 }

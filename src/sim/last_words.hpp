@@ -3,9 +3,7 @@
 
 #include "aperto/time.hpp"
 
-#include <array>
 #include <condition_variable>
-#include <csignal>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -31,7 +29,6 @@ public:
 private:
     void watch();
 
-    static constexpr std::array signals{SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
     const duration limit_;
     bool mine_ = false;  ///< no other says so already
     std::unique_ptr<char[]> stack_;

@@ -57,6 +57,21 @@ public:
         co_await closing;
     }
 
+    /// Writes a part of a line, and waits for its own end.
+    static task<> hold(std::size_t part) {
+        client_options patient;
+        patient.stream.idle_timeout = forever;
+        task<stream> connecting = connect("office:9999", patient);
+        stream peer = co_await connecting;
+        const std::string text(part, 'x');
+        try {
+            co_await peer.write(text);
+            co_await peer.read_some();
+        } catch (const error&) {  // NOLINT(bugprone-empty-catch)
+            // It has been ended.
+        }
+    }
+
     static void expect_about(duration seen_after, duration deadline) {
         EXPECT_GE(seen_after, deadline);
         EXPECT_LE(seen_after, deadline + network_delay);
@@ -110,28 +125,15 @@ TEST_F(deadlines, past_the_memory_budget_an_eighth_of_it_becomes_free_and_no_mor
     office.spawn(serving.run_on(office.loop()));
     std::size_t came = 0;
     std::size_t ended = 0;
-    const auto hold = [](std::size_t size) -> task<> {
-        client_options patient;
-        patient.stream.idle_timeout = forever;
-        task<stream> connecting = connect("office:9999", patient);
-        stream peer = co_await connecting;
-        const std::string text(size, 'x');
-        try {
-            co_await peer.write(text);
-            co_await peer.read_some();
-        } catch (const error&) {  // NOLINT(bugprone-empty-catch)
-            // It has been ended.
-        }
-    };
-    laptop.spawn([](sim::host& from, auto one, server& of, std::size_t& count, std::size_t& shed) -> task<> {
+    laptop.spawn([](sim::host& from, server& of, std::size_t& count, std::size_t& shed) -> task<> {
         while (shed == 0 && count < clients_max) {
-            from.spawn(one(part));
+            from.spawn(hold(part));
             ++count;
             co_await sleep(50ms);
             shed = of.counters().of(limit::memory_budget);
         }
         of.stop();
-    }(laptop, hold, serving, came, ended));
+    }(laptop, serving, came, ended));
     world.run();
     const double share = static_cast<double>(ended) / static_cast<double>(came);
     std::cout << "    " << came << " clients with " << part << " bytes each, " << ended << " ended\n";
@@ -167,21 +169,8 @@ TEST_F(deadlines, the_memory_budget_spares_whose_messages_come_to_an_end) {
         of.stop();
     }(serving, spoke_to_the_end));
     laptop.spawn([](sim::host& from, server& of) -> task<> {
-        const auto hold = []() -> task<> {
-            client_options patient;
-            patient.stream.idle_timeout = forever;
-            task<stream> connecting = connect("office:9999", patient);
-            stream peer = co_await connecting;
-            const std::string text(part, 'x');
-            try {
-                co_await peer.write(text);
-                co_await peer.read_some();
-            } catch (const error&) {  // NOLINT(bugprone-empty-catch)
-                // It has been ended.
-            }
-        };
         for (int count = 0; count < 400 && of.counters().of(limit::memory_budget) == 0; ++count) {
-            from.spawn(hold());
+            from.spawn(hold(part));
             co_await sleep(50ms);
         }
     }(laptop, serving));

@@ -51,17 +51,17 @@ task<bool> run_limited(task<> work, duration limit);
 template <class... Awaitable>
 struct choice_state {
     std::tuple<std::optional<kept<Awaitable>>...> results;
-    bool ends_with_first = false;
-    bool began = false;
+    bool first_ends_all = false;
     bool ended = false;
     task_group group;
 
     void one_ended() noexcept {
         ended = true;
-        if (ends_with_first && began) group.cancel();
+        if (first_ends_all) group.cancel();
     }
-    void all_began() noexcept {
-        began = true;
+    /// From now on one that ends, or has ended, ends the others.
+    void end_with_first() noexcept {
+        first_ends_all = true;
         if (ended) group.cancel();
     }
     std::tuple<kept<Awaitable>...> take() {
