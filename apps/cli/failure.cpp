@@ -159,6 +159,11 @@ failure explain_broken(const error& cause) {
     return {exit_cut_short, sentence(_("the reply was cut short: {}"), system_reason(cause.code())), {}};
 }
 
+failure last_line_cut_short() {
+    return {exit_cut_short, _("the reply was cut short: its last line has no end"),
+            _("Do both sides use the same --framing?")};
+}
+
 string port_in_use(std::uint16_t port) {
     const auto owner = find_port_owner(port);
     const string number = std::to_string(port);

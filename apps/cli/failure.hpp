@@ -42,6 +42,8 @@ bool is_engine_refused(const error& cause);
 failure explain_connect(const error& cause, const std::string& host, std::uint16_t port, duration limit);
 /// `cause`, thrown once connected: the conversation broke off.
 failure explain_broken(const error& cause);
+/// The server ended in the middle of a line, where the framing is `line`.
+failure last_line_cut_short();
 /// `cause`, thrown by listening on `host` (empty: every address) and `port`.
 failure explain_listen(const error& cause, const std::string& host, std::uint16_t port);
 /// "port 9999 is in use by python3 (process 4242)", as far as the system tells.

@@ -4,6 +4,7 @@
 import os
 import re
 import signal
+import time
 import unittest
 
 from surroundings import PROGRAM, Server, Terminal, python_server
@@ -160,6 +161,49 @@ class Prompt(unittest.TestCase):
                 screen.wait_for("the server closed the connection")
                 screen.type(f"x\r{CONTROL_D}")
                 self.assertEqual(screen.wait_end(), 4)
+
+    def test_a_reply_without_a_line_end_is_not_wiped_out_by_the_prompt(self):
+        def answer(client):
+            client.recv(100)
+            client.sendall(b"OK")
+            client.recv(100)
+        with python_server(answer) as port, Terminal("send", "--host", "127.0.0.1", "--port", str(port)) as screen:
+            screen.wait_for("> ")
+            screen.type("x\r")
+            screen.wait_for("OK\r\n")
+            screen.wait_for("> ", 2)
+            screen.type(CONTROL_D)
+            self.assertEqual(screen.wait_end(), 0)
+
+    def test_a_last_line_that_is_cut_short(self):
+        def answer(client):
+            client.recv(100)
+            client.sendall(b"one\ntw")
+        with python_server(answer) as port:
+            with Terminal("send", "--host", "127.0.0.1", "--port", str(port), "--framing", "line") as screen:
+                screen.wait_for("> ")
+                screen.type("x\r")
+                screen.wait_for("tw\r\n")
+                screen.wait_for("its last line has no end")
+                screen.wait_for("> ", 2)
+                screen.type(CONTROL_D)
+                self.assertEqual(screen.wait_end(), 4)
+
+    def test_a_line_that_comes_in_pieces_is_waited_for(self):
+        def answer(client):
+            client.recv(100)
+            client.sendall(b"sl")
+            time.sleep(0.4)
+            client.sendall(b"ow\n")
+            client.recv(100)
+        with python_server(answer) as port:
+            with Terminal("send", "--host", "127.0.0.1", "--port", str(port), "--framing", "line") as screen:
+                screen.wait_for("> ")
+                screen.type("x\r")
+                screen.wait_for("slow\r\n")
+                screen.wait_for("> ", 2)
+                screen.type(CONTROL_D)
+                self.assertEqual(screen.wait_end(), 0)
 
     def test_each_framing(self):
         for framing in ("line", "length"):

@@ -263,9 +263,7 @@ std::optional<failure> conversation::what_is_missing() const {
                        _("It may not take this machine as a client (--deny, --allow, a limit), or it answers "
                          "nothing to anyone.")};
     if (receive_failure_) return explain_broken(*receive_failure_);
-    if (!is_whole())
-        return failure{exit_cut_short, _("the reply was cut short: its last line has no end"),
-                       _("Do both sides use the same --framing?")};
+    if (!is_whole()) return last_line_cut_short();
     return std::nullopt;
 }
 

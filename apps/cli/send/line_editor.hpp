@@ -37,6 +37,7 @@ public:
     /// back.
     void hide();
     void show_again();
+    bool is_shown() const noexcept { return shown_; }
 
     /// The terminal as it was found, and as this needs it. Any thread, and no lock: for the signals that end
     /// or stop the program.

@@ -89,7 +89,10 @@ private:
     task<> await_reply(std::uint64_t before);
     task<> receive();
     task<> show(std::string_view piece);
+    void fail(const failure& why);
     void note(const std::string& text);
+    /// What has come ends as the framing says that a reply does.
+    bool is_whole() const noexcept { return request_.framing != framing::line || last_byte_ == '\n'; }
 
     const send_request& request_;
     const stream_options options_;
@@ -104,6 +107,7 @@ private:
     bool told_of_closing_ = false;
     std::uint64_t pieces_ = 0;  // of replies, since the connection began
     time_point last_piece_{};
+    char last_byte_ = '\n';  // of what came
     int code_ = exit_done;
 };
 
@@ -128,6 +132,7 @@ task<> prompt_session::connect_now() {
     if (request_.facts) print_handshake(request_, there);
     peer_ = std::move(there.peer);
     open_ = true;
+    last_byte_ = '\n';
     code_ = exit_done;
     readers_.spawn(receive());
 }
@@ -138,6 +143,7 @@ task<> prompt_session::edit() {
         if (const std::optional<std::string> line = editor_->take_line()) {
             auto sending = send_line(*line);
             co_await std::move(sending);
+            output_.finish();
             editor_->begin();
             continue;
         }
@@ -189,7 +195,7 @@ task<> prompt_session::await_reply(std::uint64_t before) {
     const loop& on = loop::current();
     const time_point give_up = request_.timeout == forever ? time_point::max() : on.now() + request_.timeout;
     while (open_) {
-        const time_point until = pieces_ != before ? last_piece_ + reply_quiet : give_up;
+        const time_point until = pieces_ != before && is_whole() ? last_piece_ + reply_quiet : give_up;
         if (on.now() >= until) co_return;
         auto waiting = changed_.wait_until(until);
         co_await waiting;
@@ -199,34 +205,42 @@ task<> prompt_session::await_reply(std::uint64_t before) {
 task<> prompt_session::receive() {
     try {
         while (true) {
-            auto reading = is_delimited(request_.framing) ? peer_.read_message() : peer_.read_some();
+            // Of lines too what has come is shown: their ends are read off the bytes.
+            auto reading = request_.framing == framing::length ? peer_.read_message() : peer_.read_some();
             const std::optional<std::string_view> piece = co_await reading;
             if (!piece) break;
             ++pieces_;
+            if (!piece->empty()) last_byte_ = piece->back();
             last_piece_ = loop::current().now();
             auto showing = show(*piece);
             co_await std::move(showing);
             changed_.notify_all();
         }
         open_ = false;
+        if (!is_whole()) fail(last_line_cut_short());
         if (!std::exchange(told_of_closing_, true))
             note(_("(the server closed the connection; the next line opens a new one)"));
     } catch (const error& cause) {
         if (cause.code() == errc::cancelled) co_return;
         open_ = false;
-        editor_->hide();
-        code_ = tell(explain_broken(cause));
-        editor_->show_again();
+        fail(explain_broken(cause));
     }
     changed_.notify_all();
 }
 
 task<> prompt_session::show(std::string_view piece) {
     editor_->hide();
-    std::string text(piece);
-    if (request_.framing == framing::line) text += '\n';
-    auto writing = output_.write(text);
+    auto writing = output_.write(piece);
     co_await std::move(writing);
+    // The prompt takes a row of its own, and would wipe out a line that stands there without its end.
+    if (editor_->is_shown()) output_.finish();
+    editor_->show_again();
+}
+
+void prompt_session::fail(const failure& why) {
+    editor_->hide();
+    output_.finish();
+    code_ = tell(why);
     editor_->show_again();
 }
 
