@@ -3,6 +3,7 @@
 
 #include "io/socket_calls.hpp"
 
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -38,6 +39,10 @@ public:
         int code = 0;
         socklen_t length = sizeof code;
         return ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &code, &length) < 0 ? -errno : -code;
+    }
+    bool has_client(int listener) noexcept override {
+        pollfd asked{listener, POLLIN, 0};
+        return ::poll(&asked, 1, 0) != 0;  // an error is for accept4(2) to tell
     }
     int accept(int listener, endpoint& who) noexcept override {
         sockaddr_storage address{};
@@ -90,6 +95,7 @@ kernel& kernel::machine() noexcept {
 }
 
 int accept_client(kernel& calls, int listener, endpoint& who) noexcept {
+    if (!calls.has_client(listener)) return -EAGAIN;
     // As many as may have gone in a moment. A firewall that refuses everybody gives its errno without end.
     constexpr int passed_over_max = 16;
     int result = 0;

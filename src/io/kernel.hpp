@@ -36,6 +36,9 @@ public:
     virtual int connect(int socket, const endpoint& to) noexcept = 0;
     /// SO_ERROR, socket(7).
     virtual int take_error(int socket) noexcept = 0;
+    /// poll(2): false where nobody waits to be accepted, which accept4(2) takes ten times as long to find out:
+    /// it makes a socket and a file first.
+    virtual bool has_client(int listener) noexcept = 0;
     /// accept4(2): the client's descriptor, and in `who` its address.
     virtual int accept(int listener, endpoint& who) noexcept = 0;
     /// recv(2): bytes, 0 at the end of the stream.

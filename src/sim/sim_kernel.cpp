@@ -171,6 +171,12 @@ void sim_kernel::queue(file& listener, std::uint32_t connection) {
     changed(listener);
 }
 
+bool sim_kernel::has_client(int listener) noexcept {
+    const machine_work working;
+    const std::shared_ptr<file> at = find(listener);
+    return !at || !at->backlog.empty();
+}
+
 int sim_kernel::accept(int listener, endpoint& who) noexcept {
     const machine_work working;
     const std::shared_ptr<file> at = find(listener);

@@ -66,6 +66,7 @@ public:
     int open(const endpoint& to, const connect_options& options) noexcept override;
     int connect(int socket, const endpoint& to) noexcept override;
     int take_error(int socket) noexcept override;
+    bool has_client(int listener) noexcept override;
     int accept(int listener, endpoint& who) noexcept override;
     ssize_t receive(int socket, char* into, std::size_t size) noexcept override;
     ssize_t look(int socket) noexcept override;

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
-/// Capitals of plain ASCII: one byte, and whole words of up to eight bytes at a time.
+/// Capitals of plain ASCII: one byte, whole words of up to eight bytes, and blocks of sixteen at a time.
 namespace aperto::text {
 
 /// The capital of an ASCII letter; any other byte as it is.
@@ -47,6 +47,30 @@ inline bool ascii_upper_short(const char* source, std::size_t size, char* target
     if (size >= 4) return convert(std::uint32_t{});
     if (size >= 2) return convert(std::uint16_t{});
     return convert(std::uint8_t{});
+}
+
+/// Sixteen bytes, as any processor with vectors takes them at once; elsewhere the compiler makes two words of them.
+using ascii_block [[gnu::vector_size(16)]] = signed char;
+
+/// The same for a text of 16 bytes and more: blocks, of which the last overlaps the one before it.
+inline bool ascii_upper_medium(const char* source, std::size_t size, char* target) noexcept {
+    constexpr std::size_t width = sizeof(ascii_block);
+    ascii_block seen{};
+    const auto convert = [&](std::size_t at) {
+        ascii_block block;
+        std::memcpy(&block, source + at, width);
+        seen |= block;
+        // Bytes compare as signed: moved so that 'a' is the least of all, 26 are below 'z' + 1.
+        const ascii_block moved = block + static_cast<signed char>(0x80 - 'a');
+        block ^= (moved < static_cast<signed char>(-0x80 + 26)) & static_cast<signed char>(0x20);
+        std::memcpy(target + at, &block, width);
+    };
+    for (std::size_t at = 0; at + width < size; at += width)
+        convert(at);
+    convert(size - width);
+    std::uint64_t halves[2];
+    std::memcpy(halves, &seen, width);
+    return ((halves[0] | halves[1]) & high_bits) == 0;
 }
 
 }  // namespace aperto::text

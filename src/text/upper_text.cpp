@@ -140,9 +140,12 @@ std::size_t upper_directly([[maybe_unused]] std::string_view text, [[maybe_unuse
 }  // namespace
 
 invalid_tally upper_text(std::string_view text, std::string& out) {
-    if (!text.empty() && text.size() <= short_size_max) {
-        std::array<char, short_size_max> upper;
-        if (ascii_upper_short(text.data(), text.size(), upper.data())) {
+    if (!text.empty() && text.size() <= medium_size_max) {
+        std::array<char, medium_size_max> upper;
+        const bool is_ascii = text.size() <= short_size_max
+                                  ? ascii_upper_short(text.data(), text.size(), upper.data())
+                                  : ascii_upper_medium(text.data(), text.size(), upper.data());
+        if (is_ascii) {
             out.append(upper.data(), text.size());
             return {};
         }

@@ -10,6 +10,8 @@ namespace aperto::text {
 
 /// Up to this many bytes of ASCII are converted without any call.
 inline constexpr std::size_t short_size_max = 16;
+/// Up to this many without the block kernels, whose start costs more than a line of text.
+inline constexpr std::size_t medium_size_max = 256;
 
 /// The bytes of a text that belong to no well-formed character.
 struct invalid_tally {

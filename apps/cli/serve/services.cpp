@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "cli/serve/services.hpp"
 
-#include "aperto/text.hpp"
 #include "cli/serve/report.hpp"
+#include "text/upper_text.hpp"
 
 namespace aperto::cli {
 
@@ -11,15 +11,13 @@ namespace {
 /// A message never ends inside a character, but where the client itself ended or paused there: so each is a
 /// text of its own, and a connection that sends clean text costs no state.
 void answer_upper(std::string_view message, exchange& with, report& told) {
-    upper_stream upper;
-    upper.feed(message, with.out());
-    upper.finish(with.out());
-    if (upper.invalid_bytes() == 0) return;
-    told.count_invalid(upper.invalid_bytes());
+    const text::invalid_tally invalid = text::upper_text(message, with.out());
+    if (invalid.bytes == 0) return;
+    told.count_invalid(invalid.bytes);
     std::shared_ptr<void>& told_before = with.state();
     if (told_before) return;
     told_before = std::make_shared<bool>(true);
-    told.invalid_utf8(with.who(), with.offset() + *upper.first_invalid_offset());
+    told.invalid_utf8(with.who(), with.offset() + invalid.first);
 }
 
 }  // namespace
