@@ -46,9 +46,9 @@ struct frame {
         too_large,  ///< larger than the limit: seen from the length, or from as many bytes without an end
     };
     state what = state::incomplete;
-    std::string_view message;  ///< the payload, a part of the bytes that were given
-    std::size_t consumed = 0;  ///< bytes of the input that the frame takes
-    std::uint64_t needed = 0;  ///< incomplete: bytes in all, 0 where unknown; too_large: what was announced
+    std::string_view message{};  ///< the payload, a part of the bytes that were given
+    std::size_t consumed = 0;    ///< bytes of the input that the frame takes
+    std::uint64_t needed = 0;    ///< incomplete: bytes in all, 0 where unknown; too_large: what was announced
     bool carriage_return = false;  ///< framing line: the line ended in CR LF
 };
 
@@ -59,6 +59,25 @@ struct frame {
 /// state, no allocation, any bytes.
 frame find_frame(framing which, std::string_view bytes, std::size_t message_max, bool ended,
                  std::size_t scanned = 0) noexcept;
+
+/// A framing of one's own: finds the first frame of `bytes`, of which there is at least one. Pure, as
+/// `find_frame`. It is called when more has come, with all bytes from the frame's first one on; an
+/// `incomplete` that tells what is `needed` spares the calls until so many are there (without it, a peer that
+/// sends byte by byte has each of them searched again). `ended`: nothing will follow; a frame that is still
+/// incomplete was cut short. A whole frame, with what stands before and after its message, is at most
+/// `message_max` bytes long; `complete` takes at least one byte, and no more than there are.
+///
+///     aperto::frame two_bytes_of_size(std::string_view bytes, std::size_t, bool) noexcept;
+using frame_finder = frame (*)(std::string_view bytes, std::size_t message_max, bool ended) noexcept;
+
+/// What ends a line.
+enum class line_end : std::uint8_t {
+    any,   ///< LF, or CR LF
+    crlf,  ///< CR LF alone: where a protocol says so, a bare LF is a byte of the line (RFC 5321, 2.3.8)
+};
+/// As `find_frame` with framing `line`, for either end.
+frame find_line(line_end which, std::string_view bytes, std::size_t message_max, bool ended,
+                std::size_t scanned = 0) noexcept;
 
 /// Appends `message` framed. Framing `length` takes at most `length_max` bytes; throws `error`
 /// (`message_too_large`).

@@ -41,6 +41,7 @@ struct options {
     aperto::engine engine = engine::automatic;
 
     aperto::framing framing = framing::stream;             ///< see stream_options
+    frame_finder finder = nullptr;                         ///< see stream_options
     std::size_t max_message = 1024 * 1024;                 ///< bytes, at least 1
     duration idle_timeout = std::chrono::seconds(60);      ///< see stream_options
     duration message_deadline = std::chrono::seconds(30);  ///< see stream_options

@@ -19,6 +19,8 @@ class memory_account;
 /// none.
 struct stream_options {
     aperto::framing framing = framing::stream;
+    /// A framing of one's own, in place of `framing`; a message is then written as it is.
+    frame_finder finder = nullptr;
     /// Largest message or line, bytes of payload. A larger one ends the conversation with
     /// `message_too_large`.
     std::size_t max_message = 1024 * 1024;
@@ -40,20 +42,25 @@ struct stream_options {
     std::shared_ptr<memory_account> account{};
 };
 
+/// Whether messages have an end of their own.
+constexpr bool is_delimited(const stream_options& chosen) noexcept {
+    return chosen.finder || is_delimited(chosen.framing);
+}
+
 class connection;
 
 namespace detail {
 
 /// What a read asks for.
-enum class want : std::uint8_t { some, line, exactly, message };
+enum class want : std::uint8_t { some, line, crlf_line, exactly, message, frame };
 
 class read_awaiter : public operation_awaiter<receive_operation> {
 public:
     /// `until`: instead of the options' deadlines.
-    read_awaiter(connection& from, want what, std::size_t count = 0,
-                 time_point until = time_point::max()) noexcept;
+    read_awaiter(connection& from, want what, std::size_t count = 0, time_point until = time_point::max(),
+                 frame_finder finder = nullptr) noexcept;
     read_awaiter(read_awaiter&& unused) noexcept
-        : read_awaiter(unused.from_, unused.want_, unused.count_, unused.until_) {}
+        : read_awaiter(unused.from_, unused.want_, unused.count_, unused.until_, unused.finder_) {}
     ~read_awaiter();
     bool await_ready();
     template <class Promise>
@@ -85,6 +92,7 @@ private:
     connection& from_;
     std::optional<std::string_view> found_;
     std::size_t count_;
+    frame_finder finder_;
     time_point until_;
     alarm alarm_;
     want want_;
@@ -158,11 +166,19 @@ public:
     /// What has arrived, at least one byte; with framing `stream`'s care for UTF-8 use `read_message`.
     detail::read_awaiter read_some() { return {*connection_, detail::want::some}; }
     /// A line without its end, LF or CR LF. The last line may lack its end.
-    detail::read_awaiter read_line() { return {*connection_, detail::want::line}; }
+    detail::read_awaiter read_line(line_end end = line_end::any) {
+        return {*connection_, end == line_end::any ? detail::want::line : detail::want::crlf_line};
+    }
     /// `count` bytes, 1 to `max_message`. The end of the stream before the first byte is empty, after it
     /// `cut_short`.
     detail::read_awaiter read_exactly(std::size_t count) {
         return {*connection_, detail::want::exactly, count};
+    }
+    /// The message of a frame that `finder` finds. A parser of one's own keeps its deadline so:
+    /// `message_deadline` runs from the frame's first byte to its last. `errc::misuse` where `finder` breaks
+    /// its contract.
+    detail::read_awaiter read_frame(frame_finder finder) {
+        return {*connection_, detail::want::frame, 0, time_point::max(), finder};
     }
     /// A whole message in the framing of the options.
     detail::read_awaiter read_message() { return {*connection_, detail::want::message}; }
@@ -210,6 +226,9 @@ public:
     endpoint remote() const;
     /// What the kernel knows of this connection now.
     tcp_facts facts() const;
+    /// A server's: it drains, and takes no new client. A read ends at the next message; who waits for something
+    /// else, or begins something long, asks.
+    bool stopping() const noexcept;
     std::uint64_t bytes_received() const noexcept;
     std::uint64_t bytes_sent() const noexcept;  ///< taken by the kernel
     const stream_options& options() const noexcept;

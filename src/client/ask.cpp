@@ -26,7 +26,7 @@ task<> send_question(inquiry& asked) {
     task<> writing = asked.peer.write_message(asked.question);
     co_await writing;
     // The end of the stream is how a peer without framing knows that the question is whole.
-    if (!is_delimited(asked.peer.options().framing))
+    if (!is_delimited(asked.peer.options()))
         co_await asked.peer.shutdown_write();
     else
         co_await asked.peer.flush();
@@ -59,7 +59,7 @@ task<> receive_text(inquiry& asked) {
 }
 
 task<> receive_answer(inquiry& asked) {
-    if (!is_delimited(asked.peer.options().framing)) {
+    if (!is_delimited(asked.peer.options())) {
         task<> receiving = receive_text(asked);
         co_await receiving;
         co_return;
@@ -115,7 +115,7 @@ task<std::string> async_ask(host_port where, std::string message, client_options
             asked.answer.empty()
                 ? "It is connected, but silent. Does it know that the message is whole? Compare the framing."
                 : "A part of it has come, but not its end. client_options::reply_deadline bounds the whole.");
-    if (is_delimited(options.stream.framing)) co_await peer.shutdown_write();
+    if (is_delimited(options.stream)) co_await peer.shutdown_write();
     co_return std::move(asked.answer);
 }
 

@@ -67,7 +67,12 @@ public:
 
     /// Takes what `what` asks for out of the received bytes; false where more are needed. At the end of the
     /// stream `found` stays empty. A failure is kept for `take_read_failure`.
-    bool take(detail::want what, std::size_t count, std::optional<std::string_view>& found) noexcept;
+    /// `finder`: for `want::frame`.
+    bool take(detail::want what, std::size_t count, std::optional<std::string_view>& found,
+              frame_finder finder = nullptr) noexcept;
+    /// In which messages are written.
+    framing written_framing() const noexcept { return options_->finder ? framing::raw : options_->framing; }
+    bool is_draining() const noexcept { return draining_; }
     /// Makes room for more: what is left of a message leaves the lent buffer; without such a rest nothing is
     /// held. False without the memory for it: reading has failed.
     bool settle() noexcept;
@@ -175,12 +180,13 @@ private:
         if (kept_) return std::string_view(*kept_).substr(taken_);
         return {lent_.data + taken_, lent_.size - taken_};
     }
+    frame find_own(frame_finder finder, std::string_view bytes) noexcept;
     void end_waits() noexcept;
     void forget_share() noexcept;
     void drop_received() noexcept;
     /// What is missing is the rest of a character.
     bool waits_for_character(detail::want what) const noexcept {
-        return what == detail::want::message && options_->framing == framing::stream && in_message();
+        return what == detail::want::message && written_framing() == framing::stream && in_message();
     }
     void end_reading(int result, passed by) noexcept;
     /// Whether a failure says that the kernel has given the connection up.
@@ -206,7 +212,7 @@ private:
     lent_bytes lent_;
     std::unique_ptr<std::string> kept_;  ///< an incomplete message, once it outgrew its buffer
     std::size_t taken_ = 0;              ///< bytes at the front of the received that were handed out
-    std::size_t scanned_ = 0;            ///< bytes of the unread that hold no end of line
+    std::size_t scanned_ = 0;            ///< bytes of the unread that hold no end of what `scanned_for_` is
     std::uint64_t received_ = 0;
     std::uint64_t sent_ = 0;
     std::uint64_t message_offset_ = 0;
@@ -221,6 +227,7 @@ private:
     failure read_failure_;
     failure write_failure_;
     passed passed_ = passed::nothing;
+    detail::want scanned_for_ = detail::want::line;
     bool as_it_is_ = false;  ///< what was received is handed out next, even the beginning of a character
     bool ended_ = false;
     bool stepped_aside_ = false;

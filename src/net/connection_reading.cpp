@@ -65,8 +65,36 @@ void connection::drop_received() noexcept {
     taken_ = 0;
 }
 
-bool connection::take(detail::want what, std::size_t count, std::optional<std::string_view>& found) noexcept {
+/// A frame of somebody else's finder, held to its contract.
+frame connection::find_own(frame_finder finder, std::string_view bytes) noexcept {
+    frame front;
+    const std::size_t needed = std::exchange(scanned_, 0);
+    if (bytes.empty() || (bytes.size() < needed && !ended_)) {
+        scanned_ = needed;
+        return front;
+    }
+    const std::size_t limit = options_->max_message;
+    front = finder(bytes, limit, ended_);
+    const bool is_complete = front.what == frame::state::complete;
+    const char* const end = bytes.data() + front.consumed;
+    const bool is_within = front.consumed <= bytes.size() && front.message.data() >= bytes.data() &&
+                           front.message.data() + front.message.size() <= end;
+    if (is_complete && (front.consumed == 0 || (!is_within && !front.message.empty()))) {
+        read_failure_ = errc::misuse;
+        return {};
+    }
+    if (is_complete && front.message.empty()) front.message = bytes.substr(0, 0);
+    const std::uint64_t size =
+        is_complete ? front.consumed : std::max<std::uint64_t>(front.needed, bytes.size());
+    if (size > limit) front.what = frame::state::too_large;
+    if (front.what == frame::state::incomplete) scanned_ = static_cast<std::size_t>(front.needed);
+    return front;
+}
+
+bool connection::take(detail::want what, std::size_t count, std::optional<std::string_view>& found,
+                      frame_finder finder) noexcept {
     const std::string_view bytes = unread();
+    if (std::exchange(scanned_for_, what) != what) scanned_ = 0;
     frame front;
     switch (what) {
     case detail::want::some:
@@ -81,9 +109,18 @@ bool connection::take(detail::want what, std::size_t count, std::optional<std::s
             front = {.what = frame::state::complete, .message = bytes.substr(0, count), .consumed = count};
         break;
     case detail::want::line:
-        front = find_frame(framing::line, bytes, options_->max_message, ended_, scanned_);
+    case detail::want::crlf_line:
+        front = find_line(what == detail::want::line ? line_end::any : line_end::crlf, bytes,
+                          options_->max_message, ended_, scanned_);
+        break;
+    case detail::want::frame:
+        front = find_own(finder, bytes);
         break;
     case detail::want::message:
+        if (options_->finder) {
+            front = find_own(options_->finder, bytes);
+            break;
+        }
         front = find_frame(options_->framing, bytes, options_->max_message, ended_ || as_it_is_, scanned_);
         break;
     }
@@ -102,9 +139,9 @@ bool connection::take(detail::want what, std::size_t count, std::optional<std::s
         read_failure_ = errc::message_too_large;
         return true;
     }
-    const bool by_line =
-        what == detail::want::line || (what == detail::want::message && options_->framing == framing::line);
-    scanned_ = by_line ? bytes.size() : 0;
+    const bool by_line = what == detail::want::line || what == detail::want::crlf_line ||
+                         (what == detail::want::message && written_framing() == framing::line);
+    if (by_line) scanned_ = bytes.size();
     if (draining_ && !closing_ && bytes.empty()) return true;
     if (!ended_ && !read_failure_) return false;
     if (ended_ && !read_failure_ && !bytes.empty()) read_failure_ = errc::cut_short;

@@ -48,39 +48,14 @@ frame find_text(std::string_view bytes, std::size_t message_max, bool ended) noe
     return found;
 }
 
-frame find_line(std::string_view bytes, std::size_t message_max, bool ended, std::size_t scanned) noexcept {
-    constexpr std::size_t line_end_max = 2;
-    frame found;
-    const std::size_t window_max = message_max > std::string_view::npos - line_end_max
-                                       ? std::string_view::npos
-                                       : message_max + line_end_max;
-    const std::string_view window = bytes.substr(0, window_max);
-    const std::size_t from = std::min(scanned, window.size());
-    const char* const unseen = window.data() + from;
-    const void* const hit = from == window.size() ? nullptr : std::memchr(unseen, '\n', window.size() - from);
-    std::size_t size = 0;
-    if (hit) {
-        size = static_cast<std::size_t>(static_cast<const char*>(hit) - window.data());
-        found.consumed = size + 1;
-        if (size > 0 && window[size - 1] == '\r') {
-            found.carriage_return = true;
-            --size;
-        }
-    } else {
-        const bool may_be_line_end = !ended && !window.empty() && window.back() == '\r';
-        const std::size_t least = window.size() - (may_be_line_end ? 1 : 0);
-        if (least <= message_max && (!ended || bytes.empty())) return found;
-        size = found.consumed = window.size();
+/// The line feed that ends the line; null without one.
+const char* find_end(line_end which, std::string_view line, std::size_t from) noexcept {
+    const char* const last = line.data() + line.size();
+    for (const char* at = line.data() + from; at != last; ++at) {
+        at = static_cast<const char*>(std::memchr(at, '\n', static_cast<std::size_t>(last - at)));
+        if (!at || which == line_end::any || (at != line.data() && at[-1] == '\r')) return at;
     }
-    if (size > message_max) {
-        found = {};
-        found.what = frame::state::too_large;
-        found.needed = size;
-        return found;
-    }
-    found.what = frame::state::complete;
-    found.message = window.substr(0, size);
-    return found;
+    return nullptr;
 }
 
 frame find_length(std::string_view bytes, std::size_t message_max) noexcept {
@@ -106,6 +81,41 @@ frame find_length(std::string_view bytes, std::size_t message_max) noexcept {
 
 }  // namespace
 
+frame find_line(line_end which, std::string_view bytes, std::size_t message_max, bool ended,
+                std::size_t scanned) noexcept {
+    constexpr std::size_t line_end_max = 2;
+    frame found;
+    const std::size_t window_max = message_max > std::string_view::npos - line_end_max
+                                       ? std::string_view::npos
+                                       : message_max + line_end_max;
+    const std::string_view window = bytes.substr(0, window_max);
+    const std::size_t from = std::min(scanned, window.size());
+    const char* const hit = find_end(which, window, from);
+    std::size_t size = 0;
+    if (hit) {
+        size = static_cast<std::size_t>(hit - window.data());
+        found.consumed = size + 1;
+        if (size > 0 && window[size - 1] == '\r') {
+            found.carriage_return = true;
+            --size;
+        }
+    } else {
+        const bool may_be_line_end = !ended && !window.empty() && window.back() == '\r';
+        const std::size_t least = window.size() - (may_be_line_end ? 1 : 0);
+        if (least <= message_max && (!ended || bytes.empty())) return found;
+        size = found.consumed = window.size();
+    }
+    if (size > message_max) {
+        found = {};
+        found.what = frame::state::too_large;
+        found.needed = size;
+        return found;
+    }
+    found.what = frame::state::complete;
+    found.message = window.substr(0, size);
+    return found;
+}
+
 std::string_view to_string(framing which) noexcept {
     switch (which) {
     case framing::stream:
@@ -130,7 +140,7 @@ frame find_frame(framing which, std::string_view bytes, std::size_t message_max,
                  std::size_t scanned) noexcept {
     switch (which) {
     case framing::line:
-        return find_line(bytes, message_max, ended, scanned);
+        return find_line(line_end::any, bytes, message_max, ended, scanned);
     case framing::length:
         return find_length(bytes, message_max);
     case framing::stream:

@@ -31,8 +31,15 @@ constexpr std::size_t copy_max = 32 * 1024;
 
 // An awaiter holds its connection: the stream may go while it waits.
 
-read_awaiter::read_awaiter(connection& from, want what, std::size_t count, time_point until) noexcept
-    : operation_awaiter(from.on()), from_(from), count_(count), until_(until), alarm_(*this), want_(what) {
+read_awaiter::read_awaiter(connection& from, want what, std::size_t count, time_point until,
+                           frame_finder finder) noexcept
+    : operation_awaiter(from.on()),
+      from_(from),
+      count_(count),
+      finder_(finder),
+      until_(until),
+      alarm_(*this),
+      want_(what) {
     from.hold();
     on_complete = &read_awaiter::on_bytes;
 }
@@ -65,7 +72,9 @@ bool read_awaiter::begin() {
     return false;
 }
 
-bool read_awaiter::try_take() noexcept { return !from_.is_open() || from_.take(want_, count_, found_); }
+bool read_awaiter::try_take() noexcept {
+    return !from_.is_open() || from_.take(want_, count_, found_, finder_);
+}
 
 /// Receives until what is wanted is there; false when it has to wait for it.
 bool read_awaiter::receive() {
@@ -220,7 +229,7 @@ task<> stream::write(std::span<const std::string_view> parts) {
 
 task<> stream::write_message(std::string_view message) {
     std::string framed;
-    append_frame(options().framing, message, framed);
+    append_frame(connection_->written_framing(), message, framed);
     detail::write_awaiter written = write(framed);
     co_await written;
 }
@@ -249,6 +258,7 @@ endpoint stream::remote() const { return connection_->remote(); }
 
 tcp_facts stream::facts() const { return connection_->facts(); }
 
+bool stream::stopping() const noexcept { return connection_->is_draining(); }
 std::uint64_t stream::bytes_received() const noexcept { return connection_->received(); }
 std::uint64_t stream::bytes_sent() const noexcept { return connection_->sent(); }
 const stream_options& stream::options() const noexcept { return connection_->options(); }

@@ -17,7 +17,7 @@ struct answering::job {
           account(of.peer_.options().account.get()),
           on(of.connection_.on()),
           message(text),
-          begin(begin_frame(of.peer_.options().framing, out)),
+          begin(begin_frame(of.connection_.written_framing(), out)),
           payload(out.size()),
           with(of.who_, of.state_, out, offset) {
         recount();
@@ -128,7 +128,7 @@ task<> answering::write() {
         ended_by_us_ = next.with.close_ || worker_.shared().options.once;
         if (!next.with.silent_) {
             worker_.shared().events.replied(who_, std::string_view(next.out).substr(next.payload));
-            end_frame(peer_.options().framing, next.begin, next.out, next.carriage_return);
+            end_frame(connection_.written_framing(), next.begin, next.out, next.carriage_return);
             co_await peer_.write(next.out);
         }
         jobs_.pop_front();

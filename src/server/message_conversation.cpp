@@ -113,7 +113,7 @@ bool message_conversation::answer(std::string_view message) {
     const connection_view who = view();
     shared.events.message(who, message, mine_.message_offset());
     std::string& out = mine_.reply_buffer();
-    const std::size_t begin = begin_frame(shared.options.framing, out);
+    const std::size_t begin = begin_frame(mine_.written_framing(), out);
     const std::size_t payload = out.size();
     exchange with(who, state_, out, mine_.message_offset());
     try {
@@ -122,7 +122,7 @@ bool message_conversation::answer(std::string_view message) {
             out.resize(begin);
         } else {
             shared.events.replied(who, std::string_view(out).substr(payload));
-            end_frame(shared.options.framing, begin, out, mine_.line_had_carriage_return());
+            end_frame(mine_.written_framing(), begin, out, mine_.line_had_carriage_return());
         }
     } catch (...) {
         out.resize(begin);  // half an answer is none

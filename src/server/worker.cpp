@@ -24,6 +24,7 @@ std::shared_ptr<const stream_options> stream_options_of(const options& chosen,
                                                         std::shared_ptr<memory_account> account) {
     stream_options each;
     each.framing = chosen.framing;
+    each.finder = chosen.finder;
     each.max_message = chosen.max_message;
     each.idle_timeout = chosen.idle_timeout;
     each.handshake_deadline = chosen.handshake_deadline;

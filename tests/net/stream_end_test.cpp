@@ -177,6 +177,12 @@ task<> wait_to_read(detail::want what) {
     case detail::want::line:
         co_await both.ours.read_line();
         break;
+    case detail::want::crlf_line:
+        co_await both.ours.read_line(line_end::crlf);
+        break;
+    case detail::want::frame:
+        co_await both.ours.read_frame([](std::string_view, std::size_t, bool) noexcept { return frame(); });
+        break;
     case detail::want::exactly:
         co_await both.ours.read_exactly(100);
         break;
@@ -238,6 +244,8 @@ constexpr wait waits[] = {
     {"read some", [] { return wait_to_read(detail::want::some); }},
     {"read line", [] { return wait_to_read(detail::want::line); }},
     {"read exactly", [] { return wait_to_read(detail::want::exactly); }},
+    {"read CR LF line", [] { return wait_to_read(detail::want::crlf_line); }},
+    {"read frame", [] { return wait_to_read(detail::want::frame); }},
     {"read message", [] { return wait_to_read(detail::want::message); }},
     {"copied write", [] { return wait_to_write(10'000); }},
     {"large write", [] { return wait_to_write(10'000'000); }},

@@ -321,6 +321,39 @@ TEST_P(server_on, ends_the_wait_of_a_coroutine_that_reads_when_it_stops) {
     serving.wait();
 }
 
+TEST_P(server_on, tells_a_coroutine_that_it_stops) {
+    options chosen = basic();
+    chosen.drain_grace = 0ms;
+    server serving(chosen, [](stream peer) -> task<> {
+        while (!peer.stopping())
+            co_await sleep(1ms);
+        co_await peer.write("goodbye");
+    });
+    serving.start();
+    plain_client client(serving.endpoints().front());
+    seen.wait_for_accepted(1);
+    serving.stop();
+    EXPECT_EQ(client.receive_all(), "goodbye");
+    client.close();
+    serving.wait();
+}
+
+TEST_P(server_on, finds_messages_by_a_finder_of_ones_own) {
+    options chosen = basic();
+    chosen.finder = [](std::string_view bytes, std::size_t, bool) noexcept -> frame {
+        const std::size_t end = bytes.find(';');
+        if (end == std::string_view::npos) return {};
+        return {.what = frame::state::complete, .message = bytes.substr(0, end), .consumed = end + 1};
+    };
+    server serving(chosen, [](std::string_view said) { return "<" + std::string(said) + ">"; });
+    serving.start();
+    plain_client client(serving.endpoints().front());
+    EXPECT_EQ(client.send("one;t").receive(5), "<one>");
+    EXPECT_EQ(client.send("wo;").receive(5), "<two>");
+    serving.stop();
+    serving.wait();
+}
+
 /// Fails at the beginning of each turn, before anything else can happen in it.
 struct endless_failure {
     void operator()() const {
