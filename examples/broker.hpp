@@ -221,8 +221,10 @@ inline aperto::task<> serve(aperto::stream peer, topics& all) {
         if (said) {
             spoke = aperto::loop::current().now();
             const reader packet(**said);
-            if (packet.first >> 4 == disconnect) mine.will_topic.clear();
-            if (packet.first >> 4 == disconnect) co_return;
+            if (packet.first >> 4 == disconnect) {
+                mine.will_topic.clear();
+                co_return;
+            }
             const std::string answer = mine.answer(packet);
             co_await peer.write(answer);
         }

@@ -75,17 +75,18 @@ frame connection::find_own(frame_finder finder, std::string_view bytes) noexcept
     }
     const std::size_t limit = options_->max_message;
     front = finder(bytes, limit, ended_);
-    const bool is_complete = front.what == frame::state::complete;
-    const char* const end = bytes.data() + front.consumed;
-    const bool is_within = front.consumed <= bytes.size() && front.message.data() >= bytes.data() &&
-                           front.message.data() + front.message.size() <= end;
-    if (is_complete && (front.consumed == 0 || (!is_within && !front.message.empty()))) {
-        read_failure_ = errc::misuse;
-        return {};
+    std::uint64_t size = std::max<std::uint64_t>(front.needed, bytes.size());
+    if (front.what == frame::state::complete) {
+        size = front.consumed;
+        if (front.message.empty()) front.message = bytes.substr(0, 0);
+        const char* const begin = front.message.data();
+        const bool is_within = size > 0 && size <= bytes.size() && begin >= bytes.data() &&
+                               begin + front.message.size() <= bytes.data() + size;
+        if (!is_within) {
+            read_failure_ = errc::misuse;
+            return {};
+        }
     }
-    if (is_complete && front.message.empty()) front.message = bytes.substr(0, 0);
-    const std::uint64_t size =
-        is_complete ? front.consumed : std::max<std::uint64_t>(front.needed, bytes.size());
     if (size > limit) front.what = frame::state::too_large;
     if (front.what == frame::state::incomplete) scanned_ = static_cast<std::size_t>(front.needed);
     return front;

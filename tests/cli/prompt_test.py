@@ -193,7 +193,7 @@ class Prompt(unittest.TestCase):
         def answer(client):
             client.recv(100)
             client.sendall(b"sl")
-            time.sleep(0.4)
+            time.sleep(0.4)  # beyond the quiet that ends a reply; that no prompt comes is no event
             client.sendall(b"ow\n")
             client.recv(100)
         with python_server(answer) as port:

@@ -123,6 +123,14 @@ inline task<streams> meet_ours(stream_options options = {}) {
     co_return streams{std::move(left), std::move(right)};
 }
 
+/// A byte now and then, until it is cancelled.
+inline task<> trickle(plain_socket& peer) {
+    for (;;) {
+        peer.send("x");
+        co_await sleep(std::chrono::milliseconds(2));
+    }
+}
+
 /// Lets the loop have a turn.
 inline task<> turn() { co_await sleep(duration::zero()); }
 
@@ -158,6 +166,7 @@ inline task<std::error_code> failure_of(task<> work) {
 inline task<> read_some(stream& from) { co_await from.read_some(); }
 inline task<> read_line(stream& from) { co_await from.read_line(); }
 inline task<> read_message(stream& from) { co_await from.read_message(); }
+inline task<> read_frame(stream& from, frame_finder finder) { co_await from.read_frame(finder); }
 inline task<> read_exactly(stream& from, std::size_t count) { co_await from.read_exactly(count); }
 inline task<> write(stream& to, std::string_view data) { co_await to.write(data); }
 

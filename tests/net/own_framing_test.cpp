@@ -106,46 +106,49 @@ TEST_P(OwnFraming, TellsWhatWasCutShortAndWhatIsTooLarge) {
 }
 
 TEST_P(OwnFraming, HoldsAFinderToItsContract) {
-    constexpr auto takes_nothing = [](std::string_view, std::size_t, bool) noexcept -> frame {
+    const auto takes_nothing = [](std::string_view, std::size_t, bool) noexcept -> frame {
+        ++calls;
         return {.what = frame::state::complete};
     };
-    constexpr auto takes_too_much = [](std::string_view bytes, std::size_t, bool) noexcept -> frame {
+    const auto takes_too_much = [](std::string_view bytes, std::size_t, bool) noexcept -> frame {
+        ++calls;
         return {.what = frame::state::complete, .message = bytes, .consumed = bytes.size() + 1};
     };
-    constexpr auto gives_what_follows = [](std::string_view bytes, std::size_t, bool) noexcept -> frame {
+    const auto gives_what_follows = [](std::string_view bytes, std::size_t, bool) noexcept -> frame {
+        ++calls;
         return {.what = frame::state::complete, .message = bytes, .consumed = 1};
     };
+    const auto takes_too_much_for_nothing = [](std::string_view bytes, std::size_t, bool) noexcept -> frame {
+        ++calls;
+        return {.what = frame::state::complete, .consumed = bytes.size() + 1};
+    };
     const auto story = [](frame_finder wrong) -> task<> {
+        calls = 0;
         task<std::error_code> reading = failure_after("abc", wrong);
         EXPECT_EQ(co_await reading, errc::misuse);
+        EXPECT_EQ(calls, 1) << "nothing of it was handed out";
     };
     for (const frame_finder wrong :
-         {frame_finder(takes_nothing), frame_finder(takes_too_much), frame_finder(gives_what_follows)})
+         {frame_finder(takes_nothing), frame_finder(takes_too_much), frame_finder(gives_what_follows),
+          frame_finder(takes_too_much_for_nothing)})
         play(story(wrong));
 }
 
 TEST_P(OwnFraming, DoesNotLetATrickleExtendTheMessageDeadline) {
-    const auto trickle = [](plain_socket& peer) -> task<> {
-        for (;;) {
-            peer.send("x");
-            co_await sleep(2ms);
-        }
-    };
-    const auto read = [](stream& from) -> task<> { co_await from.read_frame(find_clause); };
-    const auto story = [](auto& drip, auto& reading) -> task<> {
+    const auto story = []() -> task<> {
         stream_options options;
         options.message_deadline = 50ms;
         task<pair> meeting = meet(options);
         pair both = co_await meeting;
         task_group group;
-        group.spawn(drip(both.peer));
-        task<std::error_code> late = failure_of(reading(both.ours));
+        group.spawn(trickle(both.peer));
+        task<std::error_code> late = failure_of(read_frame(both.ours, find_clause));
         EXPECT_EQ(co_await late, errc::deadline);
         group.cancel();
         task<> joining = group.join();
         co_await joining;
     };
-    play(story(trickle, read));
+    play(story());
 }
 
 TEST_P(OwnFraming, IsWhatMessagesAreReadIn) {
@@ -170,8 +173,7 @@ TEST_P(OwnFraming, DoesNotMistakeWhatAnotherReadKnewOfTheBytes) {
         task<pair> meeting = meet();
         pair both = co_await meeting;
         both.peer.send("9a\n");
-        const auto read = [](stream& from) -> task<> { co_await from.read_frame(find_counted); };
-        task<std::error_code> waiting = failure_of(with_timeout(5ms, read(both.ours)));
+        task<std::error_code> waiting = failure_of(with_timeout(5ms, read_frame(both.ours, find_counted)));
         EXPECT_EQ(co_await waiting, errc::deadline);
         EXPECT_EQ(co_await both.ours.read_line(), "9a");
     };

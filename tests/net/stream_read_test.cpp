@@ -272,19 +272,13 @@ TEST_P(StreamRead, WaitsNoLongerThanTheIdleTimeout) {
 }
 
 TEST_P(StreamRead, DoesNotLetATrickleOfBytesExtendTheMessageDeadline) {
-    const auto trickle = [](plain_socket& peer) -> task<> {
-        for (;;) {
-            peer.send("x");
-            co_await sleep(2ms);
-        }
-    };
-    const auto story = [](auto& drip) -> task<> {
+    const auto story = []() -> task<> {
         stream_options options;
         options.message_deadline = 50ms;
         task<pair> meeting = meet(options);
         pair both = co_await meeting;
         task_group group;
-        group.spawn(drip(both.peer));
+        group.spawn(trickle(both.peer));
         const time_point before = loop::current().now();
         task<std::error_code> reading = failure_of(read_line(both.ours));
         EXPECT_EQ(co_await reading, std::errc::timed_out);
@@ -294,7 +288,7 @@ TEST_P(StreamRead, DoesNotLetATrickleOfBytesExtendTheMessageDeadline) {
         task<> joining = group.join();
         co_await joining;
     };
-    play(story(trickle));
+    play(story());
 }
 
 TEST_P(StreamRead, LosesNothingToACancelledWait) {
