@@ -86,7 +86,7 @@ void epoll_loop::on_event(socket_id which, std::uint32_t events) {
     socket_slot* socket = sockets_.find(which);
     if (!socket) return;  // closed earlier in this batch
     if (events & more_than_data) socket->distrust_short_reads = true;
-    if (events & (EPOLLIN | more_than_data)) socket->readable = true;
+    if (events & (EPOLLIN | more_than_data)) socket->readable = socket->told = true;
     if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) socket->writable = true;
     try_outgoing(which);
     try_incoming(which);

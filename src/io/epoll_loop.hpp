@@ -79,6 +79,8 @@ private:
         bool readable : 1 = false;
         bool writable : 1 = true;
         bool distrust_short_reads : 1 = false;
+        bool told : 1 =
+            false;  ///< a listener's: an event said that a client is there, and none was taken since
     };
     static_assert(sizeof(socket_slot) <= 32);
 

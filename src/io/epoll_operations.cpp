@@ -58,7 +58,9 @@ bool epoll_loop::start_accept(socket_id listener, accept_operation& accept) {
 bool epoll_loop::accept_one(socket_slot& listener, accept_operation& accept) noexcept {
     const socket_id id = take_slot();
     if (!id) return accept.result = -ENOMEM, true;
-    const int descriptor = accept_client(kernel_, listener.descriptor, accept.peer);
+    const bool told = listener.told;
+    listener.told = false;
+    const int descriptor = accept_client(kernel_, listener.descriptor, accept.peer, told);
     if (descriptor >= 0) {
         sockets_.find(id)->descriptor = descriptor;
         accept.accepted = id;

@@ -94,8 +94,8 @@ kernel& kernel::machine() noexcept {
     return calls;
 }
 
-int accept_client(kernel& calls, int listener, endpoint& who) noexcept {
-    if (!calls.has_client(listener)) return -EAGAIN;
+int accept_client(kernel& calls, int listener, endpoint& who, bool told) noexcept {
+    if (!told && !calls.has_client(listener)) return -EAGAIN;
     // As many as may have gone in a moment. A firewall that refuses everybody gives its errno without end.
     constexpr int passed_over_max = 16;
     int result = 0;

@@ -178,6 +178,7 @@ void uring_loop::on_incoming(socket_id which, socket& at, const ring::completion
 
 void uring_loop::on_queued(socket_id which, socket& at, int result) {
     if (at.closed) return release_if_done(which, at);
+    if (result > 0) at.told = true;  // 0 where an accept is only tried again
     if (result >= 0) at.queued = true;
     if (!at.reader) return;
     auto& waiting = static_cast<accept_operation&>(*at.reader);

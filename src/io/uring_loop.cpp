@@ -126,7 +126,9 @@ bool uring_loop::may_call_now(socket& at) noexcept {
 
 /// False when nobody waits.
 bool uring_loop::accept_one(socket& listener, accept_operation& accept) noexcept {
-    const int descriptor = accept_client(kernel_, listener.descriptor, accept.peer);
+    const bool told = listener.told;
+    listener.told = false;
+    const int descriptor = accept_client(kernel_, listener.descriptor, accept.peer, told);
     if (descriptor == -EAGAIN) {
         listener.queued = false;
         return false;

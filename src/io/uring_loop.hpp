@@ -135,6 +135,7 @@ private:
         bool bulk : 1 = false;       ///< it brings much: it is polled, and received from into `bulk_`
         bool unchecked : 1 = false;  ///< what is armed brought bytes, and maybe no word of a reset after them
         bool queued : 1 = true;      ///< a listener's: a client may be there
+        bool told : 1 = false;       ///< a listener's: the kernel said that one is, and none was taken since
         bool cut : 1 = false;        ///< a send ended short: an error may have been lost with it
         operation* reader = nullptr;  ///< an accept or a receive that waits
         operation* writer = nullptr;  ///< a send or a connect in flight

@@ -57,7 +57,7 @@ cidr_set::cidr_set(std::span<const cidr> ranges) {
     merge(ipv6_);
 }
 
-bool cidr_set::contains(const endpoint& where) const noexcept {
+bool cidr_set::find(const endpoint& where) const noexcept {
     if (!where) return false;
     const std::vector<interval>& all = where.family() == AF_INET ? ipv4_ : ipv6_;
     const number which = number_of(where);

@@ -18,10 +18,11 @@ public:
     explicit cidr_set(std::span<const cidr> ranges);
 
     /// As `any_contains` of those ranges.
-    bool contains(const endpoint& where) const noexcept;
+    bool contains(const endpoint& where) const noexcept { return !empty() && find(where); }
     bool empty() const noexcept { return ipv4_.empty() && ipv6_.empty(); }
 
 private:
+    bool find(const endpoint& where) const noexcept;
     /// The 16 bytes of an address, as a number.
     struct number {
         std::uint64_t high = 0;

@@ -5,6 +5,7 @@
 #include "server/worker.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <new>
 #include <string>
 
@@ -12,17 +13,42 @@ namespace aperto {
 namespace {
 
 /// What a failure of the conversation's own connection means.
-close_reason reason_of(const std::error_code& code) noexcept {
-    if (code == errc::deadline) return close_reason::deadline;
-    if (code == errc::message_too_large) return close_reason::too_large;
-    if (code == errc::cut_short) return close_reason::cut_short;
-    if (code == errc::refused_by_policy) return close_reason::limit;
-    if (code == errc::cancelled) return close_reason::drain;
-    if (code == std::errc::connection_reset || code == std::errc::broken_pipe) return close_reason::reset;
-    if (code == std::errc::timed_out || code == std::errc::host_unreachable ||
-        code == std::errc::network_unreachable)
+close_reason reason_of(errc code) noexcept {
+    switch (code) {
+    case errc::deadline:
+        return close_reason::deadline;
+    case errc::message_too_large:
+        return close_reason::too_large;
+    case errc::cut_short:
+        return close_reason::cut_short;
+    case errc::refused_by_policy:
+        return close_reason::limit;
+    case errc::cancelled:
+        return close_reason::drain;
+    default:
+        return close_reason::failure;
+    }
+}
+
+close_reason reason_of_errno(int code) noexcept {
+    switch (code) {
+    case ECONNRESET:
+    case EPIPE:
+        return close_reason::reset;
+    case ETIMEDOUT:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
         return close_reason::lost;
-    return close_reason::failure;
+    default:
+        return close_reason::failure;
+    }
+}
+
+close_reason reason_of(const std::error_code& code) noexcept {
+    if (code.category() == aperto_category()) return reason_of(static_cast<errc>(code.value()));
+    const bool is_errno =
+        code.category() == std::system_category() || code.category() == std::generic_category();
+    return is_errno ? reason_of_errno(code.value()) : close_reason::failure;
 }
 
 std::error_code code_of(const std::exception_ptr& thrown) noexcept {
