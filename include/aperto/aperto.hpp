@@ -4,6 +4,7 @@
 /// Everything of aperto: servers, clients and what they stand on.
 
 #include "aperto/broadcast.hpp"
+#include "aperto/cancel.hpp"
 #include "aperto/choice.hpp"
 #include "aperto/cidr.hpp"
 #include "aperto/client.hpp"
@@ -19,6 +20,7 @@
 #include "aperto/loop_handle.hpp"
 #include "aperto/queue.hpp"
 #include "aperto/resolve.hpp"
+#include "aperto/result.hpp"
 #include "aperto/semaphore.hpp"
 #include "aperto/server.hpp"
 #include "aperto/stream.hpp"

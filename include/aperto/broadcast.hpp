@@ -58,7 +58,7 @@ public:
         std::erase_if(shared_->seats, [](const auto& each) { return each->values.closed(); });
     }
     /// co_await it: waits for room where somebody is slow, one after the other, at most `limit` for each, and
-    /// then does as `publish`. Throws `errc::cancelled`. For one publisher: the order of two is each
+    /// then does as `publish`. Throws `cancellation`. For one publisher: the order of two is each
     /// subscriber's own.
     task<> publish_patiently(T value, duration limit = forever);
 
@@ -119,7 +119,7 @@ public:
         std::erase(shared_->seats, seat_);
     }
 
-    /// co_await it, on a loop: the next value; none where nothing more comes. Throws `errc::cancelled`, and
+    /// co_await it, on a loop: the next value; none where nothing more comes. Throws `cancellation`, and
     /// `errc::deadline` after `limit`.
     detail::queue_pop<T> pop(duration limit = forever) {
         return detail::queue_pop<T>(std::shared_ptr<detail::queue_state<T>>(seat_, &seat_->values), limit);

@@ -36,7 +36,7 @@ public:
         });
     }
     /// co_await it: goes on at once where the event is set. False where the time was over first. Throws
-    /// `errc::cancelled`.
+    /// `cancellation`.
     waiter wait(duration limit = forever);
     waiter wait_until(time_point end);
 

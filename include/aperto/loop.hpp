@@ -55,6 +55,10 @@ public:
     /// Starts a task that nobody awaits, at once, on this thread; it may outlive the caller. It runs in
     /// `scope`, or in the loop's own, which is cancelled when the loop is destroyed.
     void spawn(task<> work, cancel_scope* scope = nullptr);
+    /// Destroys every task that was spawned in `scope` or below, wherever it waits, the latest first: the last
+    /// resort, for those that did not end when it was cancelled. Not from within one of them. What a task
+    /// waits for that is not of this library must bear that its coroutine goes.
+    void destroy_tasks(cancel_scope& scope) noexcept;
     /// Runs `work` on the loop's thread, soon. Any thread. What `work` throws leaves `run`; what else was
     /// posted stays for the next one.
     void post(std::function<void()> work);
@@ -94,6 +98,7 @@ private:
     class root_task;
     static root_task run_root(loop& on, task<> work);
     void keep_failure(std::exception_ptr why) noexcept;
+    void destroy(root& task) noexcept;
 
     std::string why_;
     list<root> roots_;
@@ -103,7 +108,7 @@ private:
     std::atomic<bool> stopped_ = false;
 };
 
-/// Waits on the current loop. Throws `errc::cancelled` when its scope is cancelled.
+/// Waits on the current loop. Throws `cancellation` when its scope is cancelled.
 inline detail::sleep_awaiter sleep(duration how_long) {
     loop& on = loop::current();
     return {on, detail::time_after(on.read_now(), how_long)};
@@ -111,7 +116,7 @@ inline detail::sleep_awaiter sleep(duration how_long) {
 inline detail::sleep_awaiter sleep_until(time_point when) { return {loop::current(), when}; }
 
 /// Lets everything else that is ready on the current loop have its turn first: for a task that has long work
-/// to do, between two pieces of it. Throws `errc::cancelled` when its scope is cancelled.
+/// to do, between two pieces of it. Throws `cancellation` when its scope is cancelled.
 ///
 ///     for (const row& each : table) {
 ///         add(each);

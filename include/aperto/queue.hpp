@@ -19,7 +19,7 @@ public:
     /// then as it was.
     bool try_push(T&& value) const { return state_->try_push(value); }
     bool try_push(const T& value) const { return try_push(T(value)); }
-    /// co_await it, on a loop: waits for room. False where the queue is closed. Throws `errc::cancelled`, and
+    /// co_await it, on a loop: waits for room. False where the queue is closed. Throws `cancellation`, and
     /// `errc::deadline` after `limit`; the value was then not put in.
     detail::queue_push<T> push(T value, duration limit = forever) const {
         return detail::queue_push<T>(state_, std::move(value), limit);
@@ -64,7 +64,7 @@ public:
     }
 
     /// co_await it, on a loop: the next value; none where the queue is closed and empty. Throws
-    /// `errc::cancelled`, and `errc::deadline` after `limit`. Several tasks may wait, on several loops: first
+    /// `cancellation`, and `errc::deadline` after `limit`. Several tasks may wait, on several loops: first
     /// come, first served.
     detail::queue_pop<T> pop(duration limit = forever) { return detail::queue_pop<T>(to_.state_, limit); }
     /// None where there is none now.

@@ -29,7 +29,7 @@ public:
     std::size_t available() const noexcept { return free_; }
     /// An empty permit where there is none without waiting.
     permit try_acquire() noexcept;
-    /// co_await it. Throws `errc::cancelled`, and `errc::deadline` after `limit`.
+    /// co_await it. Throws `cancellation`, and `errc::deadline` after `limit`.
     waiter acquire(duration limit = forever);
 
 private:

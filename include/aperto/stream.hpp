@@ -4,9 +4,11 @@
 #include "aperto/framing.hpp"
 #include "aperto/loop.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -52,7 +54,7 @@ class connection;
 namespace detail {
 
 /// What a read asks for.
-enum class want : std::uint8_t { some, line, crlf_line, exactly, message, frame };
+enum class want : std::uint8_t { some, at_most, at_least, line, crlf_line, exactly, message, frame };
 
 class read_awaiter : public operation_awaiter<receive_operation> {
 public:
@@ -98,6 +100,21 @@ private:
     want want_;
     bool over_share_ = false;  ///< what is wanted may be there, but others have their turn first
     bool misused_ = false;     ///< beside another read, or its stream went while it waited
+};
+
+/// Copies what it reads.
+class read_into_awaiter : public read_awaiter {
+public:
+    read_into_awaiter(connection& from, std::span<char> memory) noexcept
+        : read_awaiter(from, want::at_most, memory.size()), memory_(memory) {}
+    std::size_t await_resume() {
+        const std::string_view found = read_awaiter::await_resume().value_or(std::string_view());
+        found.copy(memory_.data(), memory_.size());
+        return found.size();
+    }
+
+private:
+    std::span<char> memory_;
 };
 
 /// Waits until there is room to write, until what was written is sent, or until that and the end of the
@@ -149,7 +166,7 @@ private:
 /// Every read gives an empty optional at the end of the stream: that the peer has finished is not an error. A
 /// broken connection is an `error`: `std::errc::connection_reset`, `errc::deadline` where a deadline passed,
 /// `std::errc::timed_out` or `host_unreachable` where the kernel gave it up, `errc::message_too_large`,
-/// `errc::cut_short`, `errc::cancelled`.
+/// `errc::cut_short`. A wait whose scope is cancelled throws `cancellation`, which is no `error`.
 ///
 /// A view that a read gives is good until the next read on the same stream, across any writes between.
 class stream {
@@ -165,6 +182,18 @@ public:
 
     /// What has arrived, at least one byte; with framing `stream`'s care for UTF-8 use `read_message`.
     detail::read_awaiter read_some() { return {*connection_, detail::want::some}; }
+    /// The same, copied: at most as many bytes as `into` has, which must be one at least; the rest stays for
+    /// the next read. Gives how many, 0 at the end of the stream.
+    detail::read_into_awaiter read_into(std::span<char> into) { return {*connection_, into}; }
+    detail::read_into_awaiter read_into(std::span<std::byte> into) {
+        return read_into(std::span(reinterpret_cast<char*>(into.data()), into.size()));
+    }
+    /// All that has arrived and was not taken, once that is `count` bytes, 1 to `max_message`, without taking
+    /// it: `consume` does that. The end of the stream before `count` is as in `read_exactly`.
+    detail::read_awaiter peek(std::size_t count = 1) { return {*connection_, detail::want::at_least, count}; }
+    /// Takes the first `count` bytes of what `peek` gave; what it gave stays good until the next read. Throws
+    /// `errc::misuse` where less has arrived.
+    void consume(std::size_t count);
     /// A line without its end, LF or CR LF. The last line may lack its end.
     detail::read_awaiter read_line(line_end end = line_end::any) {
         return {*connection_, end == line_end::any ? detail::want::line : detail::want::crlf_line};
@@ -192,6 +221,9 @@ public:
     /// be told from the rest.
     detail::write_awaiter write(std::string_view data) {
         return {*connection_, data, detail::write_awaiter::until::accepted};
+    }
+    detail::write_awaiter write(std::span<const std::byte> data) {
+        return write(std::string_view(reinterpret_cast<const char*>(data.data()), data.size()));
     }
     /// Several parts as one, without joining them first. `parts` is an array of the caller's that stays
     /// meanwhile.

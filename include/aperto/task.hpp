@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "aperto/cancel.hpp"
 #include "aperto/cxx20.hpp"
 #include "aperto/detail/coroutine_frame.hpp"
 
 #include <cassert>
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <new>
 #include <optional>
 #include <utility>
 
 namespace aperto {
-
-class cancel_scope;
 
 namespace detail {
 
@@ -47,6 +47,14 @@ public:
 
     cancel_scope* scope() const noexcept { return scope_; }
     void set_scope(cancel_scope* scope) noexcept { scope_ = scope; }
+    bool is_cancelled() const noexcept { return scope_ && scope_->cancelled(); }
+
+    /// Of a wait that was refused, as the scope is cancelled: false where the task has not ended after so many
+    /// of them, and is to be let go.
+    bool may_go_on() noexcept {
+        constexpr std::uint16_t refusals_max = 1000;
+        return ++refusals_ < refusals_max;
+    }
 
 private:
     template <class T, class Promise>
@@ -54,6 +62,7 @@ private:
     std::coroutine_handle<> continuation_;
     cancel_scope* scope_ = nullptr;
     bool starting_ = false;
+    std::uint16_t refusals_ = 0;
 };
 
 /// The scope of an awaiting coroutine, null where it is not one of ours.
@@ -132,6 +141,7 @@ public:
         value_.emplace(std::forward<U>(value));
     }
     void unhandled_exception() noexcept { exception_ = std::current_exception(); }
+    bool has_failed() const noexcept { return exception_ != nullptr; }
     T result() {
         if (exception_) std::rethrow_exception(std::exchange(exception_, nullptr));
         assert(value_);
@@ -152,6 +162,7 @@ public:
     frame_check<task_promise> initial_suspend() noexcept { return {*this}; }
     void return_void() const noexcept {}
     void unhandled_exception() noexcept { exception_ = std::current_exception(); }
+    bool has_failed() const noexcept { return exception_ != nullptr; }
     void result() {
         if (exception_) std::rethrow_exception(std::exchange(exception_, nullptr));
     }
@@ -176,7 +187,12 @@ public:
         promise.starting_ = true;
         frame_.resume();
         promise.starting_ = false;
-        return !frame_.done();
+        if (!frame_.done()) return true;
+        if constexpr (std::is_base_of_v<promise_base, Awaiting>) {
+            if (frame_.promise().has_failed() && awaiting.promise().is_cancelled())
+                return !awaiting.promise().may_go_on();
+        }
+        return false;
     }
     T await_resume() { return frame_.promise().result(); }
 

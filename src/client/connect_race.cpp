@@ -36,7 +36,7 @@ connect_race::~connect_race() {
 }
 
 bool connect_race::await_resume() {
-    if (result < 0) throw error::from_result(result, "connect");
+    check_result("connect");
     return static_cast<bool>(winner_);
 }
 

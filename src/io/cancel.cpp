@@ -22,6 +22,17 @@ void cancel_scope::cancel() noexcept {
     waiting_.for_each([](operation& waiting) { waiting.request_cancel(); });
 }
 
+void cancel_scope::take_below(cancel_scope& inner) noexcept {
+    inner.unlink();
+    below_.push_back(inner);
+    if (cancelled_) inner.cancel();
+}
+
+void cancel_scope::condemn() noexcept {
+    condemned_ = true;
+    below_.for_each([](cancel_scope& inner) { inner.condemn(); });
+}
+
 void cancel_scope::enter(operation& waiting) noexcept { waiting_.push_back(waiting); }
 
 }  // namespace aperto

@@ -12,8 +12,8 @@ namespace {
 bool is_cancellation(const std::exception_ptr& thrown) {
     try {
         std::rethrow_exception(thrown);
-    } catch (const error& why) {
-        return why.code() == errc::cancelled;
+    } catch (const cancellation&) {
+        return true;
     } catch (...) {
         return false;
     }
@@ -100,6 +100,9 @@ task<> task_group::run(std::shared_ptr<shared_state> group, task<> work) {
 
 task<> task_group::join() {
     bool cancelled = false;
+    scope_awaiter which;
+    // Whoever is destroyed while it waits here takes them along.
+    if (cancel_scope* const mine = co_await which) mine->take_below(state_->scope);
     while (state_->running > 0) {
         using scope_use = event_awaiter::scope_use;
         event_awaiter ended(loop::current(), cancelled ? scope_use::uncancellable : scope_use::cancellable);
@@ -112,7 +115,7 @@ task<> task_group::join() {
         }
     }
     if (state_->failure) std::rethrow_exception(std::exchange(state_->failure, nullptr));
-    if (cancelled) throw error(errc::cancelled, "wait for a group of tasks");
+    if (cancelled) throw cancellation();
 }
 
 namespace detail {
@@ -144,8 +147,8 @@ task<bool> run_limited(task<> work, duration limit) {
     bool late = false;
     try {
         co_await work;
-    } catch (const error& why) {
-        late = why.code() == errc::cancelled && alarm.passed && !(outer && outer->cancelled());
+    } catch (const cancellation&) {
+        late = alarm.passed && !(outer && outer->cancelled());
         if (!late) throw;
     }
     co_return late;

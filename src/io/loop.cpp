@@ -18,6 +18,7 @@ thread_local loop* this_thread_loop = nullptr;
 
 struct loop::root : list_hook {
     std::coroutine_handle<> frame;
+    cancel_scope* within = nullptr;  ///< the scope that was asked for
 };
 
 /// The coroutine around a spawned task: it starts at once, keeps itself in the loop's list and destroys
@@ -42,9 +43,8 @@ public:
 loop::root_task loop::run_root(loop& on, task<> work) {
     try {
         co_await work;
-    } catch (const error& failed) {
-        // That its scope was cancelled is how a task is told to end; it is no failure of the task.
-        if (failed.code() != errc::cancelled) on.keep_failure(std::current_exception());
+    } catch (const cancellation&) {  // NOLINT(bugprone-empty-catch)
+        // How a task is told to end; it is no failure of the task.
     } catch (...) {
         on.keep_failure(std::current_exception());
     }
@@ -62,6 +62,7 @@ void loop::spawn(task<> work, cancel_scope* scope) {
     const current_guard guard(*this);
     root_task started = run_root(*this, std::move(work));
     started.frame.promise().set_scope(scope ? scope : &scope_);
+    started.frame.promise().within = scope;
     roots_.push_back(started.frame.promise());
     ++root_count_;
     started.frame.resume();
@@ -70,11 +71,26 @@ void loop::spawn(task<> work, cancel_scope* scope) {
 void loop::drop_tasks() noexcept {
     const current_guard guard(*this);
     // The latest first: a task may use what lives in the one that started it.
-    while (!roots_.empty()) {
-        root& latest = roots_.back();
-        latest.unlink();
-        latest.frame.destroy();
-        --root_count_;
+    while (!roots_.empty())
+        destroy(roots_.back());
+}
+
+void loop::destroy(root& task) noexcept {
+    task.unlink();
+    task.frame.destroy();
+    --root_count_;
+}
+
+void loop::destroy_tasks(cancel_scope& scope) noexcept {
+    const current_guard guard(*this);
+    scope.condemn();
+    // One at a time: what goes with a task may end others.
+    for (root* latest = nullptr;; latest = nullptr) {
+        roots_.for_each([&](root& each) {
+            if (each.within && each.within->condemned_) latest = &each;
+        });
+        if (!latest) return;
+        destroy(*latest);
     }
 }
 

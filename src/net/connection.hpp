@@ -70,6 +70,8 @@ public:
     /// `finder`: for `want::frame`.
     bool take(detail::want what, std::size_t count, std::optional<std::string_view>& found,
               frame_finder finder = nullptr) noexcept;
+    /// Takes bytes that `want::at_least` has shown; false where less has come.
+    bool consume(std::size_t count) noexcept;
     /// In which messages are written.
     framing written_framing() const noexcept { return options_->finder ? framing::raw : options_->framing; }
     bool is_draining() const noexcept { return draining_; }

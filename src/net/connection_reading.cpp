@@ -103,6 +103,18 @@ bool connection::take(detail::want what, std::size_t count, std::optional<std::s
                  .message = bytes,
                  .consumed = bytes.size()};
         break;
+    case detail::want::at_most:
+        if (!bytes.empty()) {
+            const std::string_view front_bytes = bytes.substr(0, count);
+            front = {.what = frame::state::complete, .message = front_bytes, .consumed = front_bytes.size()};
+        }
+        break;
+    case detail::want::at_least:
+        if (count > options_->max_message)
+            front.what = frame::state::too_large;
+        else if (bytes.size() >= count)
+            return found = bytes, true;
+        break;
     case detail::want::exactly:
         if (count > options_->max_message)
             front.what = frame::state::too_large;
@@ -130,11 +142,7 @@ bool connection::take(detail::want what, std::size_t count, std::optional<std::s
         found = front.message;
         message_offset_ = consumed() + static_cast<std::uint64_t>(front.message.data() - bytes.data());
         carriage_return_ = front.carriage_return;
-        taken_ += front.consumed;
-        scanned_ = 0;
-        message_began_ = not_waited_for;  // of the rest, if there is one
-        progressed_ = short_time(loop_->now());
-        return true;
+        return consume(front.consumed);
     }
     if (front.what == frame::state::too_large) {
         read_failure_ = errc::message_too_large;
@@ -146,6 +154,15 @@ bool connection::take(detail::want what, std::size_t count, std::optional<std::s
     if (draining_ && !closing_ && bytes.empty()) return true;
     if (!ended_ && !read_failure_) return false;
     if (ended_ && !read_failure_ && !bytes.empty()) read_failure_ = errc::cut_short;
+    return true;
+}
+
+bool connection::consume(std::size_t count) noexcept {
+    if (count > unread().size()) return false;
+    taken_ += count;
+    scanned_ = 0;
+    message_began_ = not_waited_for;  // of the rest, if there is one
+    progressed_ = short_time(loop_->now());
     return true;
 }
 
@@ -264,7 +281,8 @@ time_point connection::read_deadline(detail::want what) noexcept {
                                   std::min<duration>(character_wait, limits.message_deadline));
     }
     // Total, from the message's first byte: more bytes of the same message do not move it.
-    if (in_message() && what != detail::want::some) {
+    const bool any_will_do = what == detail::want::some || what == detail::want::at_most;
+    if (in_message() && !any_will_do) {
         if (message_began_ == not_waited_for) message_began_ = now;
         return detail::time_after(message_began_, limits.message_deadline);
     }

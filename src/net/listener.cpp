@@ -46,6 +46,7 @@ listener& listener::operator=(listener&& other) noexcept {
 listener::~listener() { close(); }
 
 socket_id listener::accept_awaiter::take_socket() {
+    if (result == -ECANCELED && is_cancelled()) throw cancellation();
     if (result < 0) throw error::from_result(result, "accept a client on", from_.local().to_string());
     return std::exchange(accepted, {});
 }

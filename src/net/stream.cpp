@@ -119,7 +119,10 @@ std::error_code read_awaiter::outcome() noexcept {
 }
 
 std::optional<std::string_view> read_awaiter::await_resume() {
-    if (const std::error_code failed = outcome()) raise(failed, "receive from", from_);
+    if (const std::error_code failed = outcome()) {
+        if (failed == errc::cancelled && is_cancelled()) throw cancellation();
+        raise(failed, "receive from", from_);
+    }
     return found_;
 }
 
@@ -184,7 +187,10 @@ std::error_code write_awaiter::outcome() {
 }
 
 void write_awaiter::await_resume() {
-    if (const std::error_code failed = outcome()) raise(failed, "send to", to_);
+    if (const std::error_code failed = outcome()) {
+        if (failed == errc::cancelled && is_cancelled()) throw cancellation();
+        raise(failed, "send to", to_);
+    }
 }
 
 }  // namespace detail
@@ -232,6 +238,10 @@ task<> stream::write_message(std::string_view message) {
     append_frame(connection_->written_framing(), message, framed);
     detail::write_awaiter written = write(framed);
     co_await written;
+}
+
+void stream::consume(std::size_t count) {
+    if (!connection_->consume(count)) detail::raise(errc::misuse, "consume what has come from", *connection_);
 }
 
 bool stream::try_write(std::string_view data) {

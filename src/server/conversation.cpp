@@ -54,6 +54,8 @@ close_reason reason_of(const std::error_code& code) noexcept {
 std::error_code code_of(const std::exception_ptr& thrown) noexcept {
     try {
         std::rethrow_exception(thrown);
+    } catch (const cancellation&) {
+        return errc::cancelled;
     } catch (const std::system_error& failed) {
         return failed.code();
     } catch (...) {
@@ -110,10 +112,12 @@ void conversation::fail() noexcept {
     thrown_ = std::current_exception();
     try {
         std::rethrow_exception(thrown_);
+    } catch (const cancellation&) {
+        fail(errc::cancelled, close_reason::drain);
     } catch (const std::system_error& failed) {
         // A handler may throw the end of another connection of its own: that is no end of this client's.
         const std::error_code& code = failed.code();
-        const bool ours = code == errc::cancelled || code == errc::deadline || peer_.has_failed_by(code);
+        const bool ours = code == errc::deadline || peer_.has_failed_by(code);
         fail(code, ours ? reason_of(code) : close_reason::failure);
     } catch (const std::bad_alloc&) {
         fail(std::make_error_code(std::errc::not_enough_memory), close_reason::failure);
@@ -172,6 +176,8 @@ void conversation::tell_end(closing& how) {
     // What was thrown lives as long as `thrown_`, and its text with it.
     try {
         std::rethrow_exception(thrown_);
+    } catch (const cancellation& ended) {
+        how.thrown = ended.what();
     } catch (const std::exception& failed) {
         how.thrown = failed.what();
     } catch (...) {

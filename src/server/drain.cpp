@@ -9,6 +9,9 @@ namespace {
 /// Idle conversations are ended in steps: so many at least in each, so long apart.
 constexpr std::size_t step_min = 16;
 constexpr duration step_interval = std::chrono::milliseconds(10);
+/// How long a handler whose wait was cancelled may take to unwind: one that caught it, or that waits for
+/// something that knows of no cancelling, is then destroyed.
+constexpr duration unwinding_max = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -43,9 +46,22 @@ task<> worker::drain() {
     co_await idle;
     task<> in_progress = wait_for_end(deadline);
     co_await in_progress;
-    serving_.cancel();
-    task<> cut = wait_for_end(time_point::max());
+    task<> cut = end_in_progress();
     co_await cut;
+}
+
+task<> worker::end_in_progress() {
+    serving_.cancel();
+    // As a loop of its own, so that it needs no memory once it runs.
+    for (time_point until = loop_.now() + unwinding_max; conversation_count_ + refusals_ > 0;) {
+        if (loop_.now() >= until) {
+            loop_.destroy_tasks(serving_);
+            until = time_point::max();
+            continue;
+        }
+        event::waiter done = empty_.wait_until(until);
+        co_await done;
+    }
 }
 
 /// Ends the idle conversations, and each other one once it is idle: a few at a time, so that clients who come

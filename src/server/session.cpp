@@ -13,8 +13,18 @@ session::session(worker& at, connection& peer)
 }
 
 session::~session() {
+    if (!ended_ && worker_.serving().cancelled()) {  // destroyed, as it did not end by itself
+        fail(make_error_code(errc::cancelled));
+        end();
+        peer_.close_now(true);
+    }
     leave();
     peer_.release();
+}
+
+void session::end() noexcept {
+    ended_ = true;
+    report_end();
 }
 
 task<> session::run(worker& at, stream peer, admission::place counted) {
@@ -34,7 +44,7 @@ task<> session::run(worker& at, stream peer, admission::place counted) {
         self.fail();
     }
     if (self.peer_.is_shared()) {
-        self.report_end();  // the handler gave its stream to somebody, whose it is now
+        self.end();  // the handler gave its stream to somebody, whose it is now
         co_return;
     }
     try {
@@ -43,7 +53,7 @@ task<> session::run(worker& at, stream peer, admission::place counted) {
     } catch (...) {  // no memory for the orderly end
         self.peer_.close_now(true);
     }
-    self.report_end();
+    self.end();
     self.peer_.close_now(false);
 }
 

@@ -20,7 +20,11 @@ public:
     static task<> run(worker& at, stream peer, admission::place counted);
 
 private:
+    /// Reports the end, once.
+    void end() noexcept;
+
     cancel_scope scope_;
+    bool ended_ = false;
 };
 
 }  // namespace aperto

@@ -169,7 +169,7 @@ std::vector<endpoint> worker::endpoints() const {
 task<> worker::run() {
     task_group accepting;
     // Made before there is anything to end, lest there be no memory for it then.
-    task<> cutting = cut(accepting, accepting.join(), wait_for_end(time_point::max()));
+    task<> cutting = cut(accepting, accepting.join(), end_in_progress());
     std::exception_ptr broken;
     try {
         for (const auto& each : doors_)
@@ -210,7 +210,6 @@ task<> worker::cut(task_group& accepting, task<> closed, task<> ended) {
         // What ended the serving is known already.
     }
     doors_.clear();
-    serving_.cancel();
     co_await ended;
 }
 
@@ -227,8 +226,9 @@ task<> worker::accept_from(door& from) {
             co_await possible;
             task<> one = accept_one(from);
             co_await one;
+        } catch (const cancellation&) {
+            co_return;
         } catch (const error& failed) {
-            if (failed.code() == errc::cancelled) co_return;
             if (is_end_of_listener(failed.code())) {
                 deaf_ = true;  // a server that cannot accept any more ends, rather than seem to serve
                 stop_.notify_all();

@@ -147,6 +147,8 @@ private:
     task<> drain();
     task<> end_idle(time_point deadline);
     task<> wait_for_end(time_point until);
+    /// Cuts what is still in progress: by cancelling it, and what does not end then by destroying it.
+    task<> end_in_progress();
 
     loop& loop_;
     server_shared& shared_;

@@ -28,8 +28,11 @@ protected:
         try {
             const bool happened = co_await what.wait();
             told += name + (happened ? " " : " late ");
-        } catch (const error& why) {
-            told += name + (why.code() == errc::cancelled ? " cancelled " : " failed ");
+        } catch (const cancellation&) {
+            told += name + " cancelled ";
+            throw;
+        } catch (const error&) {
+            told += name + " failed ";
             throw;
         }
     }

@@ -45,7 +45,6 @@ task<std::optional<connected>> try_connect(const send_request& request, const st
         auto connecting = connect_once(request, options);
         co_return co_await std::move(connecting);
     } catch (const error& cause) {
-        if (cause.code() == errc::cancelled) throw;
         why = explain_connect(cause, request.host, request.port, request.timeout);
     }
     co_return std::nullopt;

@@ -63,8 +63,9 @@ task<> conversation::transmit() {
         all_sent_ = true;
         await_more();
         await_quiet();
+    } catch (const cancellation&) {
+        co_return;
     } catch (const error& cause) {
-        if (cause.code() == errc::cancelled) co_return;
         // A server that takes no more may still have answered: what it said is read to its end.
         (is_about_a_file(cause) ? local_failure_ : send_failure_) = cause;
         if (local_failure_) both_->cancel();
@@ -136,9 +137,10 @@ task<> conversation::receive() {
     try {
         auto receiving = receive_all();
         co_await std::move(receiving);
+    } catch (const cancellation&) {  // NOLINT(bugprone-empty-catch)
+        // Its other half ended them both.
     } catch (const error& cause) {
-        if (cause.code() != errc::cancelled)
-            (is_about_a_file(cause) ? local_failure_ : receive_failure_) = cause;
+        (is_about_a_file(cause) ? local_failure_ : receive_failure_) = cause;
     }
     // Nothing more can come back, so nothing more is worth sending.
     both_->cancel();

@@ -183,7 +183,6 @@ task<> prompt_session::send_line(const std::string& line) {
     } catch (const command_failed& failed) {
         code_ = tell(failed.told);
     } catch (const error& cause) {
-        if (cause.code() == errc::cancelled) throw;
         open_ = false;
         code_ = tell(explain_broken(cause));
     }
@@ -220,8 +219,9 @@ task<> prompt_session::receive() {
         if (!is_whole()) fail(last_line_cut_short());
         if (!std::exchange(told_of_closing_, true))
             note(_("(the server closed the connection; the next line opens a new one)"));
+    } catch (const cancellation&) {
+        co_return;
     } catch (const error& cause) {
-        if (cause.code() == errc::cancelled) co_return;
         open_ = false;
         fail(explain_broken(cause));
     }

@@ -40,10 +40,10 @@ protected:
         });
     }
     bool is_late() const noexcept { return result == -ETIME; }
-    /// Throws `errc::cancelled`, and `errc::deadline` where its time was over.
+    /// Throws `cancellation`, and `errc::deadline` where its time was over.
     void check(std::string_view what) const {
-        if (result == -ECANCELED) throw error(errc::cancelled, what);
         if (is_late()) throw error(errc::deadline, what);
+        check_result(what);
     }
 
 private:

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <coroutine>
 #include <functional>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace aperto::detail {
@@ -31,14 +33,23 @@ protected:
     template <class Promise, class Start>
     bool suspend(std::coroutine_handle<Promise> awaiting, Start&& start) {
         this->scope = scope_of(awaiting);
-        if (this->scope && this->scope->cancelled()) {
-            this->result = -ECANCELED;
-            return false;
+        if constexpr (std::is_base_of_v<promise_base, Promise>) {
+            if (is_cancelled()) {
+                this->result = -ECANCELED;
+                return !awaiting.promise().may_go_on();
+            }
         }
         this->waiter = awaiting;
         if (start()) return false;
         if (this->scope) this->scope->enter(*this);
         return true;
+    }
+    bool is_cancelled() const noexcept { return this->scope && this->scope->cancelled(); }
+    /// In `await_resume`: what ended with its scope throws `cancellation`, another failure `error`.
+    void check_result(std::string_view tried) const {
+        if (this->result >= 0) return;
+        if (this->result == -ECANCELED && is_cancelled()) throw cancellation();
+        throw error::from_result(this->result, tried);
     }
 };
 
@@ -50,9 +61,7 @@ public:
     bool await_suspend(std::coroutine_handle<Promise> awaiting) {
         return suspend(awaiting, [this] { return owner().start(*this, until_); });
     }
-    void await_resume() const {
-        if (result < 0) throw error::from_result(result, "sleep");
-    }
+    void await_resume() const { check_result("sleep"); }
 
 private:
     time_point until_;
@@ -70,7 +79,7 @@ public:
         });
     }
     void await_resume() const {
-        if (scope && scope->cancelled()) throw error(errc::cancelled, "yield");
+        if (is_cancelled()) throw cancellation();
     }
 };
 
@@ -83,9 +92,7 @@ public:
     bool await_suspend(std::coroutine_handle<Promise> awaiting) {
         return suspend(awaiting, [this] { return owner().start(*this, std::move(call_)); });
     }
-    void await_resume() const {
-        if (result < 0) throw error::from_result(result, "run aside");
-    }
+    void await_resume() const { check_result("run aside"); }
 
 private:
     std::function<void()> call_;

@@ -34,6 +34,8 @@ task<> run_main(loop& on, task<T> main, std::shared_ptr<main_result<T>> result) 
             co_await main;
         else
             result->value.emplace(co_await main);
+    } catch (const cancellation&) {
+        result->exception = std::make_exception_ptr(error(errc::cancelled, "run a task to its end"));
     } catch (...) {
         result->exception = std::current_exception();
     }
