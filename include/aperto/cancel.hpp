@@ -6,6 +6,7 @@
 namespace aperto {
 
 class operation;
+/// Its place in the list of a scope: of who writes awaiters.
 struct scope_hook : list_hook {};
 
 /// A region of work that can be given up as a whole.
@@ -25,6 +26,7 @@ public:
 
     /// Idempotent. The waits end on the loop's next turn, not inside this call.
     void cancel() noexcept;
+    /// Whether it was cancelled, by itself or with a scope above it.
     bool cancelled() const noexcept { return cancelled_; }
 
     /// Registers a waiting operation. It leaves by itself when it completes.
