@@ -70,6 +70,7 @@ public:
             each->values.close();
         shared_->seats.clear();
     }
+    /// Those who are subscribed now.
     std::size_t subscribers() const {
         const std::lock_guard lock(shared_->guard);
         return shared_->seats.size();
@@ -124,6 +125,7 @@ public:
     detail::queue_pop<T> pop(duration limit = forever) {
         return detail::queue_pop<T>(std::shared_ptr<detail::queue_state<T>>(seat_, &seat_->values), limit);
     }
+    /// The next value, without waiting; none where there is none now.
     std::optional<T> try_pop() { return seat_->values.try_pop(); }
     /// Values that it was too slow for.
     std::uint64_t missed() const noexcept { return seat_->missed; }

@@ -6,6 +6,7 @@
 namespace aperto {
 
 class operation;
+/// Its place in the list of a scope: of who writes awaiters.
 struct scope_hook : list_hook {};
 
 /// What a wait throws whose scope was cancelled: the task is to end.
@@ -36,6 +37,7 @@ public:
 
     /// Idempotent. The waits end on the loop's next turn, not inside this call.
     void cancel() noexcept;
+    /// Whether it was cancelled, by itself or with a scope above it.
     bool cancelled() const noexcept { return cancelled_; }
 
     /// Registers a waiting operation. It leaves by itself when it completes.

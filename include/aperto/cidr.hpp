@@ -27,6 +27,7 @@ public:
 
     /// Bits that count: 0 to 32 for IPv4, to 128 for IPv6.
     unsigned length() const noexcept;
+    /// "192.0.2.0/24", as `parse` takes it.
     std::string to_string() const;
 
     bool operator==(const cidr&) const = default;

@@ -9,6 +9,7 @@
 
 namespace aperto {
 
+/// How a client connects, and how long it waits.
 struct client_options {
     /// In all: the name, every address tried, the handshake.
     duration connect_timeout = std::chrono::seconds(5);
@@ -22,7 +23,9 @@ struct client_options {
     /// trip, a second at least. `forever`: only the end of the stream ends a reply.
     std::optional<duration> quiet{};
     aperto::engine engine = engine::automatic;  ///< for the blocking `ask` alone
+    /// Of the connection it makes.
     connect_options socket{};
+    /// How it is read and written; what is framed is framed as this says.
     stream_options stream{};
 };
 
@@ -30,6 +33,7 @@ struct client_options {
 /// Eyeballs) says, gives the first that answers. Runs on the current loop. Throws `error` with what was tried
 /// and with whom.
 task<stream> connect(std::string_view where, client_options options = {});
+/// The same for a host and a port that are known apart.
 task<stream> connect(host_port where, client_options options = {});
 
 /// Connects, sends `message`, half-closes (framing stream or raw), gives the reply, closes. Blocks; needs no
@@ -38,6 +42,7 @@ task<stream> connect(host_port where, client_options options = {});
 std::string ask(std::string_view where, std::string_view message, client_options options = {});
 /// The same for coroutines; any number at once.
 task<std::string> async_ask(std::string_view where, std::string_view message, client_options options = {});
+/// The same for a host and a port that are known apart. Keeps the message.
 task<std::string> async_ask(host_port where, std::string message, client_options options = {});
 
 }  // namespace aperto

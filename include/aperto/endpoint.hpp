@@ -28,14 +28,20 @@ public:
     static std::optional<endpoint> from_address(std::string_view address, std::uint16_t port);
     /// Every address of this machine: `[::]`, which takes IPv4 too, or `0.0.0.0`.
     static endpoint any(std::uint16_t port, bool ipv6 = true) noexcept;
+    /// From the kernel's form; no address for a family other than IPv4 and IPv6.
     static endpoint from_sockaddr(const sockaddr_storage& address) noexcept;
 
     /// AF_INET, AF_INET6, or AF_UNSPEC for none.
     int family() const noexcept { return family_; }
+    /// 0 to 65,535, in host byte order.
     std::uint16_t port() const noexcept { return port_; }
+    /// The same address, another port.
     void set_port(std::uint16_t port) noexcept { port_ = port; }
+    /// Whether there is an address.
     explicit operator bool() const noexcept { return family_ != 0; }
+    /// 127.0.0.0/8 or ::1: this machine alone.
     bool is_loopback() const noexcept;
+    /// 0.0.0.0 or `[::]`: every address of this machine.
     bool is_any() const noexcept;
 
     /// The address in 16 bytes; IPv4 as `::ffff:a.b.c.d` (RFC 4291, 2.5.5.2), so that both families compare.
@@ -62,14 +68,16 @@ private:
 struct host_port {
     // No aggregate: GCC 12 destroys the members of a temporary aggregate twice in a co_await expression.
     host_port() = default;
+    /// Takes them as they are; nothing is resolved.
     host_port(std::string of_host, std::uint16_t of_port) : host(std::move(of_host)), port(of_port) {}
 
-    std::string host;
-    std::uint16_t port = 0;
+    std::string host;        ///< a name, or an address without brackets
+    std::uint16_t port = 0;  ///< 0 to 65,535
 
     /// "localhost:9999", "192.0.2.7:80", "[::1]:9999", "sala-3" (then `default_port`), "::1" (an address
     /// alone). Throws `error` (`errc::malformed`).
     static host_port parse(std::string_view text, std::optional<std::uint16_t> default_port = {});
+    /// "sala-3:9999"; an IPv6 address stands in brackets.
     std::string to_string() const;
 };
 

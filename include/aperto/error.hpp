@@ -27,7 +27,9 @@ enum class errc {
     misuse,             ///< Two reads or two writes of one stream at once, or its end beside one that waits.
 };
 
+/// The category of `errc`, "aperto". One object a process.
 const std::error_category& aperto_category() noexcept;
+/// So that an `errc` is a std::error_code where one is wanted.
 std::error_code make_error_code(errc code) noexcept;
 
 /// What went wrong, with its context: what was tried, with whom, what happened and, where it is known, what
@@ -40,6 +42,7 @@ public:
     /// `tried` reads on from "could not": "connect to", "listen on", "receive from".
     error(std::error_code code, std::string_view tried, std::string_view whom = {},
           std::string_view advice = {});
+    /// The same, of `errc`.
     error(errc code, std::string_view tried, std::string_view whom = {}, std::string_view advice = {});
 
     /// The code of a negative errno as the loop's operations return it; `-ECANCELED` is `errc::cancelled`.
@@ -48,7 +51,9 @@ public:
     static error from_result(int negative_errno, std::string_view tried, std::string_view whom = {},
                              std::string_view advice = {});
 
+    /// What was tried, to read on from "could not".
     const std::string& tried() const noexcept { return tried_; }
+    /// With whom: an address, a name, an option; empty where there is nobody.
     const std::string& whom() const noexcept { return whom_; }
     /// A sentence on what the reader can do about it; empty where nothing sure is known.
     const std::string& advice() const noexcept { return advice_; }

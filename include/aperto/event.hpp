@@ -21,12 +21,14 @@ public:
     event(const event&) = delete;
     event& operator=(const event&) = delete;
 
+    /// Whether a wait would go on at once.
     bool is_set() const noexcept { return set_; }
     /// Lets all go on who wait, on the loop's next turn, whatever `reset` does meanwhile.
     void set() noexcept {
         set_ = true;
         notify_all();
     }
+    /// Who waits from now on waits for the next `set`.
     void reset() noexcept { set_ = false; }
     /// Lets all go on who wait now, and leaves the event as it is.
     void notify_all() noexcept {
@@ -38,6 +40,7 @@ public:
     /// co_await it: goes on at once where the event is set. False where the time was over first. Throws
     /// `cancellation`.
     waiter wait(duration limit = forever);
+    /// The same up to a point in time.
     waiter wait_until(time_point end);
 
 private:

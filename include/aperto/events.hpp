@@ -17,14 +17,19 @@ class connection;
 /// A connection as events and handlers see it. Good for the call that it is given to; its loop's thread.
 class connection_view {
 public:
+    /// Made by the server.
     connection_view(std::uint64_t id, const connection& of) noexcept : id_(id), of_(&of) {}
     /// Unique in this process.
     std::uint64_t id() const noexcept { return id_; }
+    /// The client's address.
     endpoint remote() const;
+    /// This side's address.
     endpoint local() const;
     /// What the kernel knows of it now. Throws `error` where the connection is closed on this side.
     tcp_facts facts() const;
+    /// Bytes taken from the kernel.
     std::uint64_t bytes_received() const noexcept;
+    /// Bytes that the kernel has taken.
     std::uint64_t bytes_sent() const noexcept;
 
 private:
@@ -45,12 +50,13 @@ enum class close_reason : std::uint8_t {
     drain,      ///< the server was stopping
     failure,    ///< the handler threw, or the system failed
 };
+/// "client", "too_large": the name.
 std::string_view to_string(close_reason reason) noexcept;
 
 /// How a conversation ended, and why.
 struct closing {
-    close_reason reason = close_reason::client;
-    std::error_code error{};    ///< what broke it, if something did
+    close_reason reason = close_reason::client;  ///< who or what ended it
+    std::error_code error{};                     ///< what broke it, if something did
     std::string_view tried{};   ///< "receive" or "send": which of the two `error` ended; empty for neither
     std::string_view thrown{};  ///< what the handler threw says of itself, in English
     duration lifetime{};        ///< since it was accepted
@@ -62,7 +68,9 @@ struct closing {
 class server_events {
 public:
     virtual ~server_events() = default;
+    /// The server listens there, with the actual port. Once for each address.
     virtual void listening(const endpoint& /*where*/) {}
+    /// The first event of a connection: it is served from now on.
     virtual void accepted(const connection_view& /*who*/) {}
     /// `message` is the payload, as the handler gets it, before the handler does; `offset` is where it stands
     /// in what the client sent, in bytes. Handlers that own the conversation read it themselves: there are no
@@ -77,6 +85,7 @@ public:
     /// A limit struck: its name, as `to_string(limit)` gives it (aperto/limits.hpp). `whom`: the client,
     /// where one is concerned. Who is refused before being served has no other event.
     virtual void limit(std::string_view /*name*/, const endpoint& /*whom*/, const std::error_code& /*why*/) {}
+    /// The orderly end has begun.
     virtual void stopping() {}
 };
 

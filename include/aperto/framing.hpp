@@ -20,6 +20,7 @@ enum class framing : std::uint8_t {
     length,  ///< a 32-bit big-endian length, then so many bytes
     raw,     ///< what has arrived, any bytes: for what is no text
 };
+/// "stream", "line", "length", "raw".
 std::string_view to_string(framing which) noexcept;
 /// "stream", "line", "length", "raw"; empty for anything else.
 std::optional<framing> framing_from_string(std::string_view name) noexcept;
@@ -40,15 +41,16 @@ inline constexpr std::uint64_t length_max = 0xFFFF'FFFF;
 
 /// What stands at the front of received bytes.
 struct frame {
+    /// What was found.
     enum class state : std::uint8_t {
         incomplete,  ///< more bytes are needed; `needed` says how many in all, where that is known
-        complete,
-        too_large,  ///< larger than the limit: seen from the length, or from as many bytes without an end
+        complete,    ///< `message` is whole, and `consumed` bytes are its frame
+        too_large,   ///< larger than the limit: seen from the length, or from as many bytes without an end
     };
-    state what = state::incomplete;
-    std::string_view message{};  ///< the payload, a part of the bytes that were given
-    std::size_t consumed = 0;    ///< bytes of the input that the frame takes
-    std::uint64_t needed = 0;    ///< incomplete: bytes in all, 0 where unknown; too_large: what was announced
+    state what = state::incomplete;  ///< what was found
+    std::string_view message{};      ///< the payload, a part of the bytes that were given
+    std::size_t consumed = 0;        ///< bytes of the input that the frame takes
+    std::uint64_t needed = 0;  ///< incomplete: bytes in all, 0 where unknown; too_large: what was announced
     bool carriage_return = false;  ///< framing line: the line ended in CR LF
 };
 
@@ -86,6 +88,7 @@ void append_frame(framing which, std::string_view message, std::string& out, boo
 /// The same for a payload that is built in place: `begin_frame` makes room for what stands before it and says
 /// where, the payload is appended, `end_frame` completes the frame. Throws as `append_frame`.
 std::size_t begin_frame(framing which, std::string& out);
+/// `begin`: as `begin_frame` gave it.
 void end_frame(framing which, std::size_t begin, std::string& out, bool carriage_return = false);
 
 }  // namespace aperto

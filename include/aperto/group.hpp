@@ -32,7 +32,9 @@ public:
     void spawn(task<> work);
     /// Ends the waits of every task in the group; they are still to be joined.
     void cancel() noexcept;
+    /// co_await it: waits until every task has ended. Throws the first exception.
     task<> join();
+    /// Tasks that have not ended.
     std::size_t running() const noexcept;
 
 private:

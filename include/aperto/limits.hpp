@@ -26,6 +26,7 @@ enum class limit : std::uint8_t {
     memory_budget,       ///< ended: for the memory that it held while it made no progress
     drain_deadline,      ///< ended: still there when the time to stop was over
 };
+/// How many limits there are.
 inline constexpr std::size_t limit_count = static_cast<std::size_t>(limit::drain_deadline) + 1;
 
 /// "max-connections": as the program's option is called, without its dashes.
@@ -33,9 +34,9 @@ std::string_view to_string(limit which) noexcept;
 
 /// What a server has counted since it was made. Exact, however much of it the log leaves out.
 struct server_counters {
-    std::uint64_t accepted = 0;  ///< served, refused ones not included
-    std::uint64_t closed = 0;    ///< of those
-    std::array<std::uint64_t, limit_count> strikes{};
+    std::uint64_t accepted = 0;                        ///< served, refused ones not included
+    std::uint64_t closed = 0;                          ///< of those
+    std::array<std::uint64_t, limit_count> strikes{};  ///< by `limit`
 
     /// How often a limit struck.
     std::uint64_t of(limit which) const noexcept { return strikes[static_cast<std::size_t>(which)]; }

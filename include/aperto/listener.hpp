@@ -18,11 +18,13 @@ public:
     /// `std::errc::address_in_use`, `std::errc::permission_denied` (a privileged port), …
     explicit listener(const endpoint& where, const listen_options& options = {},
                       const stream_options& streams = {});
+    /// The same on a loop that need not run yet. The options are shared by its connections.
     listener(loop& on, const endpoint& where, const listen_options& options,
              std::shared_ptr<const stream_options> streams);
     /// On a socket that listens already, of any family: inherited (systemd.socket(5)), or a Unix socket. It is
     /// the listener's from then on. Throws `error` where it does not listen; it then stays the caller's.
     static listener from_fd(int descriptor, const stream_options& streams = {});
+    /// The same on a loop that need not run yet.
     static listener from_fd(loop& on, int descriptor, std::shared_ptr<const stream_options> streams);
     listener(listener&& other) noexcept;
     listener& operator=(listener&& other) noexcept;
@@ -51,10 +53,13 @@ public:
     /// The next client. co_await it; one at a time.
     accept_awaiter accept() noexcept { return accept_awaiter(*this); }
 
-    /// As `loop::accept_queued`: for who is about to close it. No accept may be waiting.
+    /// Takes a client that the kernel has completed, without waiting; false where there is none. For who is
+    /// about to close it. No accept may be waiting.
     bool accept_queued(accept_operation& into) { return loop_->accept_queued(socket_, into); }
 
+    /// Where it listens, with the actual port.
     endpoint local() const;
+    /// Its loop.
     loop& owner() const noexcept { return *loop_; }
     /// Stops listening; clients not yet accepted are reset by the kernel. No accept may be waiting.
     void close() noexcept;

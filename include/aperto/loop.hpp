@@ -35,6 +35,7 @@ public:
 
     /// The loop that runs on this thread. Asserts that there is one.
     static loop& current() noexcept;
+    /// Whether a loop runs on this thread.
     static bool has_current() noexcept;
 
     /// One line on why this engine runs, for people: "io_uring, kernel 6.18", "epoll: io_uring is not
@@ -66,6 +67,7 @@ public:
     /// For threads that may live longer than the loop (aperto/loop_handle.hpp).
     loop_handle handle() const noexcept;
 
+    /// Sockets, tasks, timers and lent buffers in use: what a test compares before and after.
     census count() const noexcept override;
 
 protected:
@@ -113,6 +115,7 @@ inline detail::sleep_awaiter sleep(duration how_long) {
     loop& on = loop::current();
     return {on, detail::time_after(on.read_now(), how_long)};
 }
+/// The same up to a point in the loop's own time.
 inline detail::sleep_awaiter sleep_until(time_point when) { return {loop::current(), when}; }
 
 /// Lets everything else that is ready on the current loop have its turn first: for a task that has long work

@@ -16,10 +16,12 @@ enum class engine {
     epoll,      ///< epoll: wherever Linux runs
     simulated,  ///< virtual time and a seeded network (aperto/sim.hpp)
 };
+/// "auto", "uring", "epoll", "sim".
 std::string_view to_string(engine which) noexcept;
 
+/// What a loop stands on, and the memory that it receives into.
 struct loop_options {
-    engine which = engine::automatic;
+    engine which = engine::automatic;  ///< by name: that one, or an error
     /// Receive buffers that the loop lends, each of `receive_buffer_size` bytes. A power of two from 2 to
     /// 32,768; they are memory only once used. When all are lent, connections wait for one in the order in
     /// which they asked.
@@ -48,6 +50,7 @@ inline constexpr std::uint32_t unsent_max_default = 128 * 1024;
 /// Socket options of a listener and of every connection it accepts.
 struct listen_options {
     int backlog = 4096;  ///< the kernel caps it at net.core.somaxconn
+    /// Of `listen` on an address and a port that somebody has.
     port_sharing sharing = port_sharing::exclusive;
     bool dual_stack = true;  ///< an IPv6 listener takes IPv4 too (IPV6_V6ONLY off, ipv6(7))
     bool save_syn = true;    ///< keep the client's SYN for `tcp_facts` (TCP_SAVE_SYN)
@@ -58,11 +61,12 @@ struct listen_options {
     std::uint32_t unsent_max = unsent_max_default;
 };
 
+/// Socket options of a connection that is made; each as in `listen_options`.
 struct connect_options {
-    bool no_delay = true;
-    duration keepalive = std::chrono::seconds(60);
-    duration user_timeout = std::chrono::seconds(60);
-    std::uint32_t unsent_max = unsent_max_default;
+    bool no_delay = true;                              ///< TCP_NODELAY
+    duration keepalive = std::chrono::seconds(60);     ///< first probe after so long idle; zero: none
+    duration user_timeout = std::chrono::seconds(60);  ///< TCP_USER_TIMEOUT; zero: the kernel's
+    std::uint32_t unsent_max = unsent_max_default;     ///< bytes, TCP_NOTSENT_LOWAT
 };
 
 }  // namespace aperto

@@ -18,6 +18,7 @@ public:
     /// Puts it in where there is room, without waiting. False where the queue is full or closed; `value` is
     /// then as it was.
     bool try_push(T&& value) const { return state_->try_push(value); }
+    /// The same with a copy.
     bool try_push(const T& value) const { return try_push(T(value)); }
     /// co_await it, on a loop: waits for room. False where the queue is closed. Throws `cancellation`, and
     /// `errc::deadline` after `limit`; the value was then not put in.
@@ -26,6 +27,7 @@ public:
     }
     /// Values in the queue.
     std::size_t size() const { return state_->size(); }
+    /// Whether nothing more is put in.
     bool closed() const { return state_->closed(); }
 
 private:
@@ -56,9 +58,13 @@ public:
     queue(const queue&) = delete;
     queue& operator=(const queue&) = delete;
 
+    /// The end into which others put.
     queue_sender<T> sender() const noexcept { return to_; }
+    /// As a sender's.
     bool try_push(T&& value) { return to_.try_push(std::move(value)); }
+    /// As a sender's.
     bool try_push(const T& value) { return to_.try_push(value); }
+    /// As a sender's.
     detail::queue_push<T> push(T value, duration limit = forever) {
         return to_.push(std::move(value), limit);
     }
@@ -72,7 +78,9 @@ public:
 
     /// Any thread. Nothing more is put in; what is in is still taken out. Idempotent.
     void close() noexcept { to_.state_->close(); }
+    /// Values in the queue. Any thread.
     std::size_t size() const { return to_.size(); }
+    /// Whether nothing more is put in. Any thread.
     bool closed() const { return to_.closed(); }
 
 private:

@@ -21,6 +21,7 @@ public:
     class [[nodiscard]] permit;
     class [[nodiscard]] waiter;
 
+    /// 0 is allowed: all then wait, until a limit or a cancel.
     explicit semaphore(std::size_t permits) noexcept : free_(permits) {}
     semaphore(const semaphore&) = delete;
     semaphore& operator=(const semaphore&) = delete;
@@ -56,6 +57,7 @@ public:
     ~permit() {
         if (of_) of_->give_back();
     }
+    /// Whether it is one: false of what `try_acquire` did not get, and after a move.
     explicit operator bool() const noexcept { return of_ != nullptr; }
 
 private:

@@ -38,6 +38,7 @@ struct options {
     /// Loops, a thread each, sharing the port (SO_REUSEPORT), 1 to 1024; 0: one for each core that this
     /// process may use (sched_setaffinity(2), and the quota of its control group, rounded up).
     unsigned workers = 0;
+    /// What its loops stand on; where a loop is given, that loop's.
     aperto::engine engine = engine::automatic;
 
     aperto::framing framing = framing::stream;             ///< see stream_options
@@ -71,6 +72,7 @@ struct options {
     std::vector<cidr> exempt{};
     /// Who may connect; empty: everyone. `deny` is asked first and wins.
     std::vector<cidr> allow{};
+    /// Who may not.
     std::vector<cidr> deny{};
     /// The lesson's server: one client at a time, one reply each, then close and accept again.
     bool once = false;
@@ -92,6 +94,7 @@ struct options {
     /// class never touches any.
     bool handle_signals = true;
 
+    /// Of the listener and of every connection. The server sets `sharing` itself.
     listen_options socket{};
     /// Receives what happens, for logs and metrics. Not owned; must outlive the server; called on the
     /// workers' threads.
@@ -115,9 +118,13 @@ public:
     /// Ends the conversation, in order, after this answer.
     void close() noexcept { close_ = true; }
 
+    /// The connection, as events see it.
     const connection_view& who() const noexcept { return *who_; }
+    /// The client's address.
     endpoint remote() const { return who_->remote(); }
+    /// This side's address.
     endpoint local() const { return who_->local(); }
+    /// What the kernel knows of the connection now.
     tcp_facts facts() const { return who_->facts(); }
     /// Where the message's first byte stands in what the client sent, counted from the start of the stream.
     std::uint64_t offset() const noexcept { return offset_; }
@@ -156,9 +163,11 @@ template <class F>
 struct takes_stream_reference<F> : takes_stream_reference<decltype(&F::operator())> {};
 }  // namespace detail
 
+/// The forms that a handler is kept in. Here: called with each message, answers before it returns.
 using message_handler = std::function<void(std::string_view message, exchange& with)>;
 /// The same as a coroutine, which may wait before it answers. `message` and `with` are good until it ends.
 using answer_handler = std::function<task<>(std::string_view message, exchange& with)>;
+/// A coroutine that owns the conversation.
 using session_handler = std::function<task<>(stream peer)>;
 
 /// Message in, message out: returns what is sent back.
@@ -166,6 +175,7 @@ template <class F>
 concept replies_to_message = requires(F& f, std::string_view message) {
     { f(message) } -> std::convertible_to<std::string_view>;
 };
+/// Message and exchange in: what it puts into the exchange is sent back.
 template <class F>
 concept handles_exchange = requires(F& f, std::string_view message, exchange& with) {
     { f(message, with) } -> std::same_as<void>;
@@ -177,6 +187,7 @@ template <class F>
 concept replies_later = requires(F& f, std::string_view message) {
     { detail::result_of(f(message)) } -> std::convertible_to<std::string_view>;
 };
+/// The same with an exchange.
 template <class F>
 concept handles_exchange_later = requires(F& f, std::string_view message, exchange& with) {
     { f(message, with) } -> std::same_as<task<>>;
@@ -188,6 +199,7 @@ concept owns_conversation = requires(F& f, stream peer) {
     { f(std::move(peer)) } -> std::same_as<task<>>;
 } && !detail::takes_stream_reference<F>::value;
 
+/// One of the five forms of handler.
 template <class F>
 concept handles_in_some_form = replies_to_message<F> || handles_exchange<F> || replies_later<F> ||
                                handles_exchange_later<F> || owns_conversation<F>;
@@ -203,23 +215,29 @@ task<> reply_later(task<Text> replying, exchange& with) {
 /// worker, from its thread: what it shares it must guard.
 class handler {
 public:
+    /// From text to text.
     template <replies_to_message F>
     handler(F f)  // NOLINT(google-explicit-constructor): a lambda in the place of a handler is the point
         : message_([f = std::move(f)](std::string_view message, exchange& with) mutable {
               with.reply(f(message));
           }) {}
+    /// With an exchange.
     template <handles_exchange F>
     handler(F f) : message_(std::move(f)) {}  // NOLINT(google-explicit-constructor)
+    /// From text to a task of text.
     template <replies_later F>
     handler(F f)  // NOLINT(google-explicit-constructor)
         : answer_([f = std::move(f)](std::string_view message, exchange& with) mutable {
               return detail::reply_later(f(message), with);
           }) {}
+    /// With an exchange, a task.
     template <handles_exchange_later F>
     handler(F f) : answer_(std::move(f)) {}  // NOLINT(google-explicit-constructor)
+    /// With the stream, a task.
     template <owns_conversation F>
     handler(F f) : session_(std::move(f)) {}  // NOLINT(google-explicit-constructor)
 
+    /// Anything else does not compile, and the error says what a handler is.
     template <class F>
         requires(!handles_in_some_form<F> && !std::same_as<F, handler>)
     handler(F /*unknown*/) {  // NOLINT(google-explicit-constructor)
@@ -230,8 +248,11 @@ public:
             "reference, and gives a task<>");
     }
 
+    /// Empty, as the other two, where the handler is of another form.
     const message_handler& on_message() const noexcept { return message_; }
+    /// Of a handler of messages that is a coroutine.
     const answer_handler& on_answer() const noexcept { return answer_; }
+    /// Of a handler that owns the conversation.
     const session_handler& on_session() const noexcept { return session_; }
 
 private:
@@ -275,6 +296,7 @@ public:
     std::string why() const;
     /// What each worker runs. After `start`.
     std::vector<engine> engines() const;
+    /// The workers that it has, or will have once started.
     unsigned workers() const noexcept;
     /// Connections open now. Any thread.
     std::size_t connections() const noexcept;
@@ -291,6 +313,7 @@ private:
 /// standard error. Where that is a terminal, and nobody takes the events, it says there where it listens. Any
 /// thread, whatever other threads there are.
 int serve(const options& options, handler what);
+/// The same with every other option as it is by default.
 int serve(std::uint16_t port, handler what);
 
 }  // namespace aperto

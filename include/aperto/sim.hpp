@@ -19,8 +19,9 @@
 ///     aperto::sim::check({.seeds = 1000}, [](aperto::sim::world& world) {
 ///         aperto::sim::host& office = world.add_host("office");
 ///         aperto::sim::host& laptop = world.add_host("laptop");
-///         aperto::server shout({.host = "office"}, [](std::string_view text) { return
-///         aperto::to_upper(text); }); office.spawn(shout.run_on(office.loop()));
+///         aperto::server shout({.host = "office"},
+///                              [](std::string_view text) { return aperto::to_upper(text); });
+///         office.spawn(shout.run_on(office.loop()));
 ///         laptop.spawn(ask_and_stop(shout, world));      // a task of yours: connects to "office:9999", …
 ///         world.run();
 ///     });
@@ -52,8 +53,8 @@ struct host_options {
     std::uint32_t receive_buffer = 64 * 1024;  ///< bytes that may wait unread: the window (RFC 9293, 3.8.6)
     /// The buffers its loop lends, see `loop_options`.
     std::uint32_t lent_buffers = 64;
-    std::uint32_t lent_buffer_size = 4096;
-    std::uint32_t bulk_buffer_size = 16 * 1024;
+    std::uint32_t lent_buffer_size = 4096;       ///< bytes of each
+    std::uint32_t bulk_buffer_size = 16 * 1024;  ///< bytes of the one for connections that bring much
     /// Whose code its loop runs, on a simulated kernel: `uring` or `epoll`.
     aperto::engine engine = aperto::engine::uring;
     /// How far its clock is ahead of the world's.
@@ -99,55 +100,58 @@ struct faults {
 /// What an event was.
 enum class happening : std::uint8_t {
     // packets
-    syn,
-    syn_ack,
-    ack,
-    data,
-    fin,
-    rst,
+    syn,      ///< a SYN
+    syn_ack,  ///< a SYN/ACK
+    ack,      ///< an acknowledgement without data
+    data,     ///< bytes of the stream
+    fin,      ///< the end of the stream
+    rst,      ///< a reset
     // calls of programs and their results
-    listen,
-    accept,
-    connect,
-    receive,
-    send,
-    shutdown,
-    close,
-    resolve,
-    cancel,
+    listen,    ///< a host listens
+    accept,    ///< a client was accepted
+    connect,   ///< a connection was asked for, or its result is there
+    receive,   ///< a receive
+    send,      ///< a send
+    shutdown,  ///< the sending direction was ended
+    close,     ///< a socket was closed
+    resolve,   ///< a name was looked up
+    cancel,    ///< an operation was cancelled
     // what befell
-    lost,
-    refused,
-    cut_off,
-    joined,
-    died,
-    crashed,
-    timed_out,
-    note,
+    lost,       ///< a packet was lost
+    refused,    ///< a connect was refused
+    cut_off,    ///< two hosts are cut off from each other
+    joined,     ///< they are joined again
+    died,       ///< a machine, or a connection: nothing of it arrives any more
+    crashed,    ///< a program died (`host::crash`)
+    timed_out,  ///< a kernel gave a connection up
+    note,       ///< a line of the test's own, `world::note`
 };
+/// "SYN", "timed out": as the log has it.
 std::string_view to_string(happening what) noexcept;
 
 /// One thing that happened; what a rule judges and the log keeps.
 struct event {
-    duration at{};  ///< since the world began
-    happening what = happening::note;
-    std::uint16_t host = 0;        ///< index of the host where it happened; of a packet, the sender
-    std::uint16_t peer = 0;        ///< of a packet, the receiver; else the same
-    std::uint32_t connection = 0;  ///< 1 for the world's first connection; 0: none
-    std::uint64_t offset = 0;      ///< of data, of a receive and a send: bytes of the stream before it
-    std::uint32_t size = 0;        ///< bytes
-    int result = 0;                ///< 0 or a negative errno
-    bool is_packet() const noexcept { return what <= happening::rst; }
+    duration at{};                     ///< since the world began
+    happening what = happening::note;  ///< what it was
+    std::uint16_t host = 0;            ///< index of the host where it happened; of a packet, the sender
+    std::uint16_t peer = 0;            ///< of a packet, the receiver; else the same
+    std::uint32_t connection = 0;      ///< 1 for the world's first connection; 0: none
+    std::uint64_t offset = 0;          ///< of data, of a receive and a send: bytes of the stream before it
+    std::uint32_t size = 0;            ///< bytes
+    int result = 0;                    ///< 0 or a negative errno
+    bool is_packet() const noexcept { return what <= happening::rst; }  ///< else a call, or what befell
 };
 
 /// What a rule makes of a packet as it arrives, or of a call (accept, connect, send, receive, resolve) as it
 /// begins.
 struct verdict {
+    /// What is to happen; made by the functions below.
     enum class kind : std::uint8_t { pass, drop, late, reset, fail };
-    kind what = kind::pass;
-    duration by{};
-    int code = 0;
+    kind what = kind::pass;  ///< what is to happen
+    duration by{};           ///< late: by so much
+    int code = 0;            ///< fail: a positive errno
 
+    /// Nothing happens to it; the next rule is asked.
     static verdict pass() noexcept { return {}; }
     /// A packet is lost; TCP sends it again, later and later (RFC 6298).
     static verdict drop() noexcept { return {.what = kind::drop}; }
@@ -171,13 +175,17 @@ public:
 /// A machine of a world, with one program on it: its loop and the tasks on it. Lives as long as its world.
 class host {
 public:
+    /// Made by `world::add_host`.
     host(network& net, std::uint16_t index);
     ~host() = default;
     host(const host&) = delete;
     host& operator=(const host&) = delete;
 
+    /// As it was added.
     const std::string& name() const noexcept;
+    /// 0 for the world's first host; as `event::host` has it.
     std::uint16_t index() const noexcept { return index_; }
+    /// Its loop, which the world runs.
     aperto::loop& loop() noexcept;
     /// Its first address.
     endpoint address(std::uint16_t port = 0) const;
@@ -188,6 +196,7 @@ public:
     void crash();
     /// The machine dies: nothing of it is heard again.
     void power_off();
+    /// Whether it has neither crashed nor lost its power.
     bool is_up() const noexcept;
 
 private:
@@ -195,10 +204,11 @@ private:
     std::uint16_t index_;
 };
 
+/// What a world is made with.
 struct world_options {
-    std::uint64_t seed = 1;
-    sim::faults faults{};
-    link_options link{};  ///< of every pair of hosts, until `world::link` changes one
+    std::uint64_t seed = 1;  ///< decides all that is left to chance
+    sim::faults faults{};    ///< none
+    link_options link{};     ///< of every pair of hosts, until `world::link` changes one
     /// Virtual time after which `run` fails.
     duration time_max = std::chrono::hours(24);
     /// Turns of loops without time moving on after which `run` fails: somebody spins.
@@ -208,6 +218,7 @@ struct world_options {
 /// The hosts, the network between them, and the clock.
 class world {
 public:
+    /// A world without hosts, at time 0.
     explicit world(const world_options& options = {});
     ~world();
     world(const world&) = delete;
@@ -219,11 +230,15 @@ public:
     /// there.
     void add_name(std::string name, const std::vector<std::string>& addresses);
 
+    /// The way from the one to the other, to be changed at any time; the way back is another.
     link_options& link(const host& from, const host& to);
     /// Cuts the two hosts off from each other, or joins them again.
     void cut(const host& one, const host& other);
+    /// Joins them again; what was lost meanwhile is sent again by TCP.
     void join(const host& one, const host& other);
+    /// Asked after those that were added before.
     void add_rule(rule judge);
+    /// What goes wrong by chance, to be changed at any time.
     sim::faults& faults() noexcept;
 
     /// Runs until every task on every host that is up has ended. Throws `failure`; what a task threw, it
@@ -232,7 +247,9 @@ public:
     /// Runs for so much virtual time, or until every task has ended.
     void run_for(duration time);
 
+    /// As it was made with.
     std::uint64_t seed() const noexcept;
+    /// Virtual time since the world began.
     duration elapsed() const noexcept;
     /// By the seed; for choices of the test's own.
     std::uint64_t random() noexcept;
@@ -245,6 +262,7 @@ public:
 
     /// Writes a line into the log.
     void note(std::string text);
+    /// All that has happened, in order.
     const std::vector<event>& events() const noexcept;
     /// Every event, a line each. The same seed gives the same text.
     std::string log() const;
@@ -257,12 +275,17 @@ private:
 
 // ---- many seeds
 
+/// How many seeds are run, and what they may do.
 struct check_options {
-    std::uint64_t first_seed = 1;
-    std::uint64_t seeds = 1000;
-    /// What the seeds may do to a scenario: nothing; what a right program survives unharmed; anything.
-    enum class mischief : std::uint8_t { none, harmless, breaking } chance = mischief::harmless;
-    world_options world{};  ///< its seed and faults are set for each run
+    std::uint64_t first_seed = 1;  ///< the others follow it
+    std::uint64_t seeds = 1000;    ///< how many
+    /// What the seeds may do to a scenario.
+    enum class mischief : std::uint8_t {
+        none,                       ///< nothing
+        harmless,                   ///< what a right program survives unharmed
+        breaking                    ///< anything
+    } chance = mischief::harmless;  ///< what these seeds do
+    world_options world{};          ///< its seed and faults are set for each run
     /// Whether the test framework has noted a failure: `[] { return testing::Test::HasFailure(); }`.
     std::function<bool()> has_failed{};
     /// On failure: how to run the one seed again. Empty: this program's command line with APERTO_SIM_SEED
@@ -276,14 +299,15 @@ struct check_options {
 
 /// What `check` saw. True when every seed passed.
 struct check_result {
-    std::uint64_t seeds = 0;  ///< run
-    std::optional<std::uint64_t> failing_seed;
+    std::uint64_t seeds = 0;                    ///< run
+    std::optional<std::uint64_t> failing_seed;  ///< the first that failed
     std::string
         report;  ///< the seed, what went wrong, the last events as a ladder, the command that replays it
     /// Of the faults of the failing seed those without which it does not fail: "lost_packet,reset".
     std::string needed_faults;
-    duration simulated{};
-    std::uint64_t events = 0;
+    duration simulated{};      ///< virtual time, of all runs
+    std::uint64_t events = 0;  ///< of all runs
+    /// Whether every seed passed.
     explicit operator bool() const noexcept { return !failing_seed; }
 };
 

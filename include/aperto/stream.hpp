@@ -20,6 +20,7 @@ class memory_account;
 /// How a connection is read, written and ended. Every wait has a limit; `forever` is there for who wants
 /// none.
 struct stream_options {
+    /// Where a message ends; what `read_message` and `write_message` go by.
     aperto::framing framing = framing::stream;
     /// A framing of one's own, in place of `framing`; a message is then written as it is.
     frame_finder finder = nullptr;
@@ -39,7 +40,7 @@ struct stream_options {
     /// An orderly close waits so long for the peer's end of stream, and reads so many bytes, before it gives
     /// up.
     duration close_deadline = std::chrono::seconds(2);
-    std::size_t close_drain_max = 1024 * 1024;
+    std::size_t close_drain_max = 1024 * 1024;  ///< bytes
     /// A server's: what its buffers of one loop hold. None: not counted.
     std::shared_ptr<memory_account> account{};
 };
@@ -176,6 +177,7 @@ public:
     stream& operator=(stream&& other) noexcept;
     ~stream();
 
+    /// Whether it has a connection: false by default, and after a move.
     explicit operator bool() const noexcept { return connection_ != nullptr; }
 
     // ---- reading: co_await each
@@ -254,18 +256,22 @@ public:
 
     // ---- knowing
 
+    /// This side's address.
     endpoint local() const;
+    /// The peer's address.
     endpoint remote() const;
     /// What the kernel knows of this connection now.
     tcp_facts facts() const;
     /// A server's: it drains, and takes no new client. A read ends at the next message; who waits for something
     /// else, or begins something long, asks.
     bool stopping() const noexcept;
-    std::uint64_t bytes_received() const noexcept;
-    std::uint64_t bytes_sent() const noexcept;  ///< taken by the kernel
+    std::uint64_t bytes_received() const noexcept;  ///< taken from the kernel
+    std::uint64_t bytes_sent() const noexcept;      ///< taken by the kernel
+    /// The options that it was made with.
     const stream_options& options() const noexcept;
     /// The descriptor, for what this library does not offer; -1 in a simulation. The stream keeps it.
     int native_handle() const noexcept;
+    /// Its loop.
     loop& owner() const noexcept;
 
     /// A stream on a socket of `on`. The options are shared by every connection of a server. `remote`: the

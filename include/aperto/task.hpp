@@ -91,6 +91,7 @@ template <class T = void>
 class [[nodiscard]] task {
 public:
     using promise_type = detail::task_promise<T>;
+    /// What awaiting it gives.
     using value_type = T;
 
     task() noexcept = default;
@@ -106,6 +107,7 @@ public:
         if (frame_) frame_.destroy();
     }
 
+    /// Whether there is a task: false by default, and after a move.
     explicit operator bool() const noexcept { return static_cast<bool>(frame_); }
 
     /// Runs the task in `scope` rather than in that of the one who awaits it. Before it is awaited.
@@ -113,6 +115,7 @@ public:
         frame_.promise().set_scope(&scope);
         return *this;
     }
+    /// The same, to pass on at once: `co_await work().in(scope)`.
     task&& in(cancel_scope& scope) && noexcept {
         frame_.promise().set_scope(&scope);
         return std::move(*this);

@@ -15,8 +15,8 @@ struct syn_facts {
     std::uint16_t window = 0;                  ///< bytes it can take for now, never scaled (RFC 7323 2.2)
     std::optional<std::uint16_t> mss;          ///< largest segment payload it takes, bytes
     std::optional<std::uint8_t> window_scale;  ///< later windows are shifted left by so many bits
-    bool sack_permitted = false;
-    bool timestamps = false;
+    bool sack_permitted = false;               ///< it takes selective acknowledgements (RFC 2018)
+    bool timestamps = false;                   ///< it offers the option (RFC 7323)
 };
 
 /// What the kernel knows of a connection at one moment: TCP_INFO and the saved SYN (tcp(7), linux/tcp.h).
@@ -24,7 +24,7 @@ struct syn_facts {
 /// Each figure is empty where this kernel, or this side of the connection, does not tell it; none is made up.
 /// The comment on each names its unit and the field of `struct tcp_info` it comes from.
 struct tcp_facts {
-    using microseconds = std::chrono::microseconds;
+    using microseconds = std::chrono::microseconds;  ///< of each time below
 
     std::string state;                            ///< "ESTABLISHED" …, tcpi_state
     std::optional<syn_facts> client_syn;          ///< server side only: TCP_SAVED_SYN

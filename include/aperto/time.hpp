@@ -10,6 +10,7 @@ namespace aperto {
 /// Monotonic time: unmoved by a change of the wall clock (clock_gettime(2), CLOCK_MONOTONIC). A simulated
 /// loop has its own, virtual, in the same type.
 using clock = std::chrono::steady_clock;
+/// A point in that time.
 using time_point = clock::time_point;
 /// Nanoseconds. Deadlines are kept to the millisecond, rounded up: a wait never ends early.
 using duration = clock::duration;

@@ -5,6 +5,7 @@
 
 namespace aperto {
 
+/// Of these headers: "major.minor.patch", by semantic versioning.
 inline constexpr const char* version = "0.1.0";
 
 }  // namespace aperto
