@@ -187,6 +187,7 @@ public:
     /// The same, copied: at most as many bytes as `into` has, which must be one at least; the rest stays for
     /// the next read. Gives how many, 0 at the end of the stream.
     detail::read_into_awaiter read_into(std::span<char> into) { return {*connection_, into}; }
+    /// As bytes.
     detail::read_into_awaiter read_into(std::span<std::byte> into) {
         return read_into(std::span(reinterpret_cast<char*>(into.data()), into.size()));
     }
@@ -224,6 +225,7 @@ public:
     detail::write_awaiter write(std::string_view data) {
         return {*connection_, data, detail::write_awaiter::until::accepted};
     }
+    /// Bytes rather than text.
     detail::write_awaiter write(std::span<const std::byte> data) {
         return write(std::string_view(reinterpret_cast<const char*>(data.data()), data.size()));
     }
