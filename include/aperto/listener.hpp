@@ -8,13 +8,18 @@
 
 namespace aperto {
 
+namespace io {
+class bound_path;
+}
+
 /// A socket that waits for clients (listen(2)). Movable; used on its loop's thread; destroying it closes it.
 ///
 ///     aperto::listener door(aperto::endpoint::any(9999));
 ///     aperto::stream peer = co_await door.accept();
 class listener {
 public:
-    /// Binds and listens on the current loop. Port 0 takes any free one: `local().port()`. Throws `error`:
+    /// Binds and listens on the current loop. Port 0 takes any free one: `local().port()`. The name of a Unix
+    /// socket is taken over from a process that is gone, and removed when the listener closes. Throws `error`:
     /// `std::errc::address_in_use`, `std::errc::permission_denied` (a privileged port), …
     explicit listener(const endpoint& where, const listen_options& options = {},
                       const stream_options& streams = {});
@@ -65,11 +70,11 @@ public:
     void close() noexcept;
 
 private:
-    listener(loop& on, socket_id socket, std::shared_ptr<const stream_options> streams) noexcept
-        : loop_(&on), socket_(socket), streams_(std::move(streams)) {}
+    listener(loop& on, socket_id socket, std::shared_ptr<const stream_options> streams) noexcept;
     loop* loop_;
     socket_id socket_;
     std::shared_ptr<const stream_options> streams_;
+    std::unique_ptr<io::bound_path> path_;  ///< of a Unix socket that it has bound
 };
 
 }  // namespace aperto

@@ -27,7 +27,8 @@ inline constexpr std::size_t no_limit = static_cast<std::size_t>(-1);
 /// `server` checks them all and throws `error` (`errc::malformed`) with the name, the value and what the
 /// option takes. Times are from 1 us to a century, or `forever`; `drain_…` and the socket's may be zero too.
 struct options {
-    /// A name or an address, without a NUL in it; empty: every address of this machine, IPv6 and IPv4.
+    /// A name or an address, without a NUL in it, or "unix:/run/chat.sock" (endpoint.hpp); empty: every address of
+    /// this machine, IPv6 and IPv4.
     std::string host{};
     /// 0 takes any free port.
     std::uint16_t port = 9999;

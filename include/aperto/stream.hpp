@@ -262,7 +262,7 @@ public:
     endpoint local() const;
     /// The peer's address.
     endpoint remote() const;
-    /// What the kernel knows of this connection now.
+    /// What the kernel knows of this connection now; of a Unix socket nothing.
     tcp_facts facts() const;
     /// A server's: it drains, and takes no new client. A read ends at the next message; who waits for something
     /// else, or begins something long, asks.

@@ -79,6 +79,7 @@ std::string describe(const host_port& where, const attempts& log, std::error_cod
         if (named < log.begun) text += "; and " + std::to_string(log.begun - named) + " more";
         text += ')';
     }
+    if (where.host.starts_with("unix:")) return text;
     return text + " port " + std::to_string(where.port);
 }
 
@@ -112,7 +113,9 @@ task<stream> connect(host_port where, client_options options) {
     task<> trying = try_addresses(where, options, log, winner);
     const bool late = co_await detail::run_limited(std::move(trying), options.connect_timeout);
     if (!winner) explain(where, log, late);
-    co_return stream::adopt(on, winner, shared);
+    // Where there were several the kernel is asked which it was.
+    const endpoint remote = log.addresses.size() == 1 ? log.addresses.front() : endpoint();
+    co_return stream::adopt(on, winner, shared, remote);
 }
 
 task<stream> connect(std::string_view where, client_options options) {

@@ -68,7 +68,7 @@ void connect_race::begin_next() {
 /// to the socket that is to reach it, which then meets itself (a simultaneous open, RFC 9293, 3.5).
 bool connect_race::has_met_itself(const attempt& ended) const noexcept {
     const endpoint local = owner().local(ended.connected);
-    return local.port() == ended.where.port() && local == owner().remote(ended.connected);
+    return local && local.port() == ended.where.port() && local == owner().remote(ended.connected);
 }
 
 void connect_race::settle(attempt& ended) noexcept {

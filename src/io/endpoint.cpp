@@ -8,10 +8,15 @@
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <sys/un.h>
 
 #include <algorithm>
 #include <charconv>
+#include <cstddef>
 #include <cstring>
+#include <functional>
+#include <mutex>
+#include <set>
 
 namespace aperto {
 namespace {
@@ -19,6 +24,9 @@ namespace {
 constexpr std::array<std::uint8_t, 12> mapped_prefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
 /// As much of a text that cannot be understood as an error message shows.
 constexpr std::size_t shown_max = 128;
+
+constexpr std::string_view unix_name_wanted =
+    "A Unix socket is written unix:/path or unix:@name, of at most 107 bytes.";
 
 [[noreturn]] void refuse(std::string_view what, std::string_view text, std::string_view wrong) {
     throw error(errc::malformed, what, '"' + log_safe(text, shown_max) + '"', wrong);
@@ -44,6 +52,19 @@ std::optional<std::uint32_t> parse_zone(std::string_view text) noexcept {
     return number;
 }
 
+constexpr std::string_view unix_scheme = "unix:";
+
+/// Kept for good: an endpoint that names it may be anywhere. Null where it can be no name of a socket.
+const std::string* kept_name(std::string_view name) {
+    static std::mutex guard;
+    static std::set<std::string, std::less<>> names;
+    const bool fits = !name.empty() && name != "@" && name.size() < sizeof sockaddr_un::sun_path;
+    if (!fits || name.find('\0') != std::string_view::npos) return nullptr;
+    const std::lock_guard lock(guard);
+    const auto known = names.find(name);
+    return known != names.end() ? &*known : &*names.emplace(name).first;
+}
+
 bool is_host_byte(char byte) noexcept {
     // Bytes above ASCII may be a name in UTF-8 (RFC 5890); the rest of what is refused cannot stand in a name
     // and would upset what prints it.
@@ -54,8 +75,21 @@ bool is_host_byte(char byte) noexcept {
 
 }  // namespace
 
+const std::string& endpoint::unix_name() const noexcept {
+    const std::string* name = nullptr;
+    std::memcpy(&name, bytes_.data(), sizeof name);
+    return *name;
+}
+
 std::optional<endpoint> endpoint::from_address(std::string_view address, std::uint16_t port) {
     endpoint result;
+    if (address.starts_with(unix_scheme)) {
+        const std::string* const name = kept_name(address.substr(unix_scheme.size()));
+        if (!name) return std::nullopt;
+        result.family_ = AF_UNIX;
+        std::memcpy(result.bytes_.data(), &name, sizeof name);
+        return result;
+    }
     result.port_ = port;
     std::array<char, INET6_ADDRSTRLEN> text;
     const std::size_t percent = address.find('%');
@@ -79,6 +113,10 @@ std::optional<endpoint> endpoint::from_address(std::string_view address, std::ui
 
 endpoint endpoint::parse(std::string_view text) {
     constexpr std::string_view reading = "understand the address";
+    if (text.starts_with(unix_scheme)) {
+        if (const std::optional<endpoint> named = from_address(text, 0)) return *named;
+        refuse(reading, text, unix_name_wanted);
+    }
     const io::split_host split = io::split_host_port(text);
     if (split.wrong) refuse(reading, text, split.wrong);
     if (!split.port) {
@@ -146,6 +184,16 @@ socklen_t endpoint::to_sockaddr(sockaddr_storage& address) const noexcept {
         std::memcpy(&address, &ipv6, sizeof ipv6);
         return sizeof ipv6;
     }
+    if (family_ == AF_UNIX) {
+        const std::string& name = unix_name();
+        const bool is_path = name.front() != '@';
+        sockaddr_un local{};
+        local.sun_family = AF_UNIX;
+        name.copy(local.sun_path, sizeof local.sun_path - 1);
+        if (!is_path) local.sun_path[0] = '\0';
+        std::memcpy(&address, &local, sizeof local);
+        return static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size() + (is_path ? 1 : 0));
+    }
     return sizeof address.ss_family;
 }
 
@@ -157,7 +205,7 @@ bool endpoint::is_loopback() const noexcept {
 }
 
 bool endpoint::is_any() const noexcept {
-    return family_ != AF_UNSPEC && *this == any(port_, family_ == AF_INET6);
+    return (family_ == AF_INET || family_ == AF_INET6) && *this == any(port_, family_ == AF_INET6);
 }
 
 std::string endpoint::address() const {
@@ -166,6 +214,7 @@ std::string endpoint::address() const {
         inet_ntop(AF_INET, bytes_.data() + mapped_prefix.size(), text.data(), text.size());
         return text.data();
     }
+    if (family_ == AF_UNIX) return std::string(unix_scheme) + unix_name();
     if (family_ != AF_INET6) return {};
     inet_ntop(AF_INET6, bytes_.data(), text.data(), text.size());
     std::string result = text.data();
@@ -178,6 +227,7 @@ std::string endpoint::address() const {
 }
 
 std::string endpoint::to_string() const {
+    if (family_ == AF_UNIX) return address();
     if (family_ == AF_INET6) return '[' + address() + "]:" + std::to_string(port_);
     return address() + ':' + std::to_string(port_);
 }
@@ -186,6 +236,10 @@ host_port host_port::parse(std::string_view text, std::optional<std::uint16_t> d
     constexpr std::string_view reading = "understand the host and port";
     // A name has at most 253 bytes (RFC 1035, 2.3.4); a zone may follow an address.
     constexpr std::size_t host_size_max = 255;
+    if (text.starts_with(unix_scheme)) {
+        if (!endpoint::from_address(text, 0)) refuse(reading, text, unix_name_wanted);
+        return {std::string(text), 0};
+    }
     const io::split_host split = io::split_host_port(text);
     if (split.wrong) refuse(reading, text, split.wrong);
     if (split.host.empty()) refuse(reading, text, "The host is missing: write host:port.");
@@ -206,6 +260,7 @@ host_port host_port::parse(std::string_view text, std::optional<std::uint16_t> d
 }
 
 std::string host_port::to_string() const {
+    if (host.starts_with(unix_scheme)) return host;
     if (host.find(':') != std::string::npos) return '[' + host + "]:" + std::to_string(port);
     return host + ':' + std::to_string(port);
 }

@@ -2,17 +2,20 @@
 #include "io/socket_calls.hpp"
 
 #include "core/descriptor.hpp"
+#include "io/bound_path.hpp"
 
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <limits>
+#include <new>
 #include <utility>
 
 namespace aperto::io {
@@ -72,17 +75,32 @@ std::string_view remedy(int code) noexcept {
     }
 }
 
+std::string_view remedy_of_unix(int code) noexcept {
+    switch (code) {
+    case EADDRINUSE:
+        return "Another program listens there, or there is a file of that name. Choose another name.";
+    case EACCES:
+        return "You may not make files in that folder.";
+    case ENOENT:
+        return "There is no such folder.";
+    default:
+        return remedy(code);
+    }
+}
+
 /// A listening socket, or a negative errno.
 int try_to_listen(const endpoint& where, const listen_options& options) noexcept {
     descriptor socket(::socket(where.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (socket.get() < 0) return -errno;
-    if (!set(socket.get(), SOL_SOCKET, SO_REUSEADDR, 1)) return -errno;
-    const auto let_others_join = [&] { return set(socket.get(), SOL_SOCKET, SO_REUSEPORT, 1); };
+    const bool is_unix = where.family() == AF_UNIX;
+    if (is_unix) bound_path::remove_left_over(where);
+    if (!is_unix && !set(socket.get(), SOL_SOCKET, SO_REUSEADDR, 1)) return -errno;
+    const auto let_others_join = [&] { return is_unix || set(socket.get(), SOL_SOCKET, SO_REUSEPORT, 1); };
     if (options.sharing == port_sharing::join && !let_others_join()) return -errno;
     if (where.family() == AF_INET6 &&
         !set(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, options.dual_stack ? 0 : 1))
         return -errno;
-    if (options.save_syn) set(socket.get(), IPPROTO_TCP, TCP_SAVE_SYN, 1);
+    if (options.save_syn && !is_unix) set(socket.get(), IPPROTO_TCP, TCP_SAVE_SYN, 1);
     set_connection_options(socket.get(), options);
     sockaddr_storage address{};
     const socklen_t length = where.to_sockaddr(address);
@@ -101,7 +119,11 @@ int open_listener(const endpoint& where, const listen_options& options) {
     const bool ipv6_is_missing = result == -EAFNOSUPPORT || result == -EADDRNOTAVAIL;
     if (ipv6_is_missing && options.dual_stack && where.family() == AF_INET6 && where.is_any())
         result = try_to_listen(endpoint::any(where.port(), false), options);
-    if (result < 0) throw error::from_result(result, "listen on", where.to_string(), remedy(-result));
+    if (result < 0) {
+        const bool is_unix = where.family() == AF_UNIX;
+        throw error::from_result(result, "listen on", where.to_string(),
+                                 is_unix ? remedy_of_unix(-result) : remedy(-result));
+    }
     return result;
 }
 
@@ -155,10 +177,26 @@ bool concerns_one_client(int code) noexcept {
     }
 }
 
+namespace {
+
+/// None where it has no name, as the sockets of most clients.
+endpoint unix_socket_of(const sockaddr_storage& address) noexcept try {
+    const auto& named = reinterpret_cast<const sockaddr_un&>(address);
+    std::string name(named.sun_path, sizeof named.sun_path);
+    if (name.front() == '\0') name.front() = '@';
+    name.resize(std::min(name.find('\0'), name.size()));
+    return endpoint::from_address("unix:" + name, 0).value_or(endpoint());
+} catch (const std::bad_alloc&) {
+    return {};
+}
+
+}  // namespace
+
 endpoint local_of(int descriptor) noexcept {
     sockaddr_storage address{};
     socklen_t length = sizeof address;
     if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &length) < 0) return {};
+    if (address.ss_family == AF_UNIX) return unix_socket_of(address);
     return endpoint::from_sockaddr(address);
 }
 

@@ -27,7 +27,10 @@ class kernel_facts {
 public:
     explicit kernel_facts(int descriptor) {
         socklen_t length = sizeof raw_;
-        if (getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, raw_.data(), &length) < 0)
+        const bool told = getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, raw_.data(), &length) == 0;
+        if (!told && errno == EOPNOTSUPP)
+            length = 0;  // a Unix socket, of which there is nothing to know
+        else if (!told)
             throw error::from_result(-errno, "ask the kernel about a connection");
         length_ = length;
         std::memcpy(&known_, raw_.data(), sizeof known_);

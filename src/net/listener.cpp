@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/listener.hpp"
 
+#include "io/bound_path.hpp"
 #include "net/check_stream_options.hpp"
 
 #include <utility>
@@ -20,7 +21,12 @@ listener::listener(const endpoint& where, const listen_options& options, const s
 
 listener::listener(loop& on, const endpoint& where, const listen_options& options,
                    std::shared_ptr<const stream_options> streams)
-    : listener(on, on.listen(where, options), std::move(streams)) {}
+    : listener(on, on.listen(where, options), std::move(streams)) {
+    if (where.family() == AF_UNIX) path_ = std::make_unique<io::bound_path>(where);
+}
+
+listener::listener(loop& on, socket_id socket, std::shared_ptr<const stream_options> streams) noexcept
+    : loop_(&on), socket_(socket), streams_(std::move(streams)) {}
 
 listener listener::from_fd(int descriptor, const stream_options& streams) {
     return from_fd(loop::current(), descriptor, checked(streams));
@@ -31,7 +37,10 @@ listener listener::from_fd(loop& on, int descriptor, std::shared_ptr<const strea
 }
 
 listener::listener(listener&& other) noexcept
-    : loop_(other.loop_), socket_(std::exchange(other.socket_, {})), streams_(std::move(other.streams_)) {}
+    : loop_(other.loop_),
+      socket_(std::exchange(other.socket_, {})),
+      streams_(std::move(other.streams_)),
+      path_(std::move(other.path_)) {}
 
 listener& listener::operator=(listener&& other) noexcept {
     if (this != &other) {
@@ -39,6 +48,7 @@ listener& listener::operator=(listener&& other) noexcept {
         loop_ = other.loop_;
         socket_ = std::exchange(other.socket_, {});
         streams_ = std::move(other.streams_);
+        path_ = std::move(other.path_);
     }
     return *this;
 }
@@ -58,6 +68,7 @@ stream listener::accept_awaiter::await_resume() {
 endpoint listener::local() const { return socket_ ? loop_->local(socket_) : endpoint(); }
 
 void listener::close() noexcept {
+    path_.reset();
     if (socket_) loop_->close(std::exchange(socket_, {}));
 }
 

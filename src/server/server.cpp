@@ -1,18 +1,38 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/server.hpp"
 
+#include "core/descriptor.hpp"
+#include "io/bound_path.hpp"
+#include "io/socket_calls.hpp"
 #include "server/engines.hpp"
 #include "server/worker.hpp"
 
 #include <exception>
 #include <future>
+#include <optional>
 #include <thread>
 
 namespace aperto {
 namespace {
 
-std::vector<endpoint> addresses(loop& on, const options& chosen) {
-    if (!chosen.listen_fds.empty()) return {};
+/// A Unix socket that the workers share, as there is no SO_REUSEPORT for those. None for another host.
+struct unix_door {
+    descriptor socket;
+    io::bound_path path;
+};
+std::optional<unix_door> open_unix_door(server_shared& of) {
+    const options& chosen = of.options;
+    const bool is_unix = chosen.listen_fds.empty() && chosen.host.starts_with("unix:");
+    if (!is_unix) return {};
+    const endpoint where = endpoint::parse(chosen.host);
+    unix_door opened{descriptor(io::open_listener(where, chosen.socket)), io::bound_path(where)};
+    of.listen_fds = {opened.socket.get()};
+    return opened;
+}
+
+std::vector<endpoint> addresses(loop& on, const server_shared& of) {
+    const options& chosen = of.options;
+    if (!of.listen_fds.empty()) return {};
     if (chosen.host.empty()) return {endpoint::any(chosen.port)};
     return on.look_up(chosen.host, chosen.port);
 }
@@ -52,6 +72,7 @@ struct server::state {
     void join() noexcept;
 
     server_shared shared;
+    std::optional<unix_door> door;
     std::vector<std::thread> threads;
     std::vector<endpoint> where;
     std::vector<worker_engine> engines;  ///< of the workers that have started
@@ -66,7 +87,7 @@ void server::state::work(std::vector<endpoint> addresses_to_take, port_sharing s
     try {
         const std::unique_ptr<loop> mine = loop::create({.which = shared.options.engine});
         auto one = std::make_unique<worker>(*mine, shared);
-        if (addresses_to_take.empty()) addresses_to_take = addresses(*mine, shared.options);
+        if (addresses_to_take.empty()) addresses_to_take = addresses(*mine, shared);
         one->listen(addresses_to_take, sharing);
         engines.push_back({mine->which(), mine->why()});
         std::vector<endpoint> taken = one->endpoints();
@@ -121,6 +142,7 @@ void server::state::stop() noexcept {
 void server::state::join() noexcept {
     for (std::thread& each : threads)
         if (each.joinable()) each.join();
+    door.reset();
 }
 
 server::server(aperto::options options, handler what)
@@ -137,10 +159,12 @@ void server::start() {
     assert(self.threads.empty() && "a server is started once");
     self.shared.settle(surroundings::of_machine(), self.shared.workers_wanted());
     try {
+        self.door = open_unix_door(self.shared);
         const bool alone = workers() == 1;
         self.where = self.start_worker({}, alone ? port_sharing::exclusive : port_sharing::first);
         while (self.threads.size() < workers())
             self.start_worker(self.where, port_sharing::join);
+        if (self.door) self.door->socket.close();  // each worker has its own
     } catch (...) {
         self.stop();
         self.join();
@@ -163,8 +187,10 @@ task<> server::run_on(loop& on) {
     const std::shared_ptr<state> kept = state_;
     state& self = *kept;
     self.shared.settle(surroundings::of(on), 1);
+    std::optional<unix_door> door = open_unix_door(self.shared);
     worker one(on, self.shared);
-    one.listen(addresses(on, self.shared.options), port_sharing::exclusive);
+    one.listen(addresses(on, self.shared), port_sharing::exclusive);
+    if (door) door->socket.close();
     self.where = one.endpoints();
     self.engines = {{on.which(), on.why()}};
     for (const endpoint& each : self.where)

@@ -143,13 +143,13 @@ worker::~worker() {
 
 void worker::listen(const std::vector<endpoint>& where, port_sharing sharing) {
     // Each worker has a descriptor of its own for the one queue of clients.
-    for (const int each : shared_.options.listen_fds) {
+    for (const int each : shared_.listen_fds) {
         descriptor mine(::fcntl(each, F_DUPFD_CLOEXEC, 0));
         if (!mine) throw error::from_result(-errno, "listen on a socket that was handed over");
         doors_.push_back(std::make_unique<door>(listener::from_fd(loop_, mine.get(), streams_)));
         static_cast<void>(mine.release());
     }
-    if (!shared_.options.listen_fds.empty()) return;
+    if (!shared_.listen_fds.empty()) return;
     listen_options socket = shared_.options.socket;
     socket.sharing = sharing;
     for (endpoint each : where) {

@@ -44,6 +44,8 @@ struct server_shared {
     server_counters counters() const noexcept;
 
     const aperto::options options;
+    /// Sockets that listen already, of which each worker makes a descriptor of its own.
+    std::vector<int> listen_fds = options.listen_fds;
     const handler what;
     // Settled:
     unsigned workers = 0;

@@ -174,6 +174,15 @@ task<> wait_to_read(detail::want what) {
         co_await both.ours.read_some();
         co_await both.ours.read_some();
         break;
+    case detail::want::at_most: {
+        std::array<char, 100> memory{};
+        co_await both.ours.read_into(memory);
+        co_await both.ours.read_into(memory);
+        break;
+    }
+    case detail::want::at_least:
+        co_await both.ours.peek(100);
+        break;
     case detail::want::line:
         co_await both.ours.read_line();
         break;

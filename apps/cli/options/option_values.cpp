@@ -79,7 +79,7 @@ void split_host_and_port(std::string& host, std::uint16_t& port) {
         throw usage_error(sentence(
             _("--host takes a name, an address, name:port or [address]:port, not \"{}\""), log_safe(given)));
     }
-    if (port == 0)
+    if (port == 0 && !host.starts_with("unix:"))
         throw usage_error(takes_number("--port", 1, std::numeric_limits<std::uint16_t>::max(), "0"));
 }
 

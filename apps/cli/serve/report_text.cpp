@@ -18,6 +18,9 @@ namespace aperto::cli {
 
 namespace {
 
+/// Clients of a Unix socket have no address.
+std::string name_of(const endpoint& who) { return who ? who.to_string() : "unix"; }
+
 /// Where a message's size stands, columns from the line's beginning; a longer message pushes it on.
 constexpr std::size_t size_column = 70;
 /// What `time_of_day` takes.
@@ -89,8 +92,9 @@ public:
     void tell_started(const server& which) override {
         for (const endpoint& where : which.endpoints()) {
             const std::string place =
-                where.is_any() ? sentence(_("every address, port {}"), std::to_string(where.port()))
-                               : sentence(_("{}, port {}"), where.address(), std::to_string(where.port()));
+                where.family() == AF_UNIX ? where.to_string()
+                : where.is_any() ? sentence(_("every address, port {}"), std::to_string(where.port()))
+                                 : sentence(_("{}, port {}"), where.address(), std::to_string(where.port()));
             line(sentence(_("listening on {} · {} · {}"), place, why_text(which.why()),
                           counted("{} worker", "{} workers", which.workers())));
         }
@@ -99,7 +103,10 @@ public:
     void accepted(const connection_view& who) override {
         count_accepted();
         if (!shown(held_accepted_)) return;
-        line(sentence(_("{} connected · {}"), who.remote().to_string(), handshake_summary(facts_of(who))));
+        const std::string summary = handshake_summary(facts_of(who));
+        const std::string name = name_of(who.remote());
+        line(summary.empty() ? sentence(_("{} connected"), name)
+                             : sentence(_("{} connected · {}"), name, summary));
     }
 
     void message(const connection_view& who, std::string_view message, std::uint64_t /*offset*/) override {
@@ -109,7 +116,7 @@ public:
             hold(held_messages_);
             return;
         }
-        std::string text = beginning() + sentence(_("{} says  {}"), who.remote().to_string(), "");
+        std::string text = beginning() + sentence(_("{} says  {}"), name_of(who.remote()), "");
         const std::size_t columns = row_columns();
         text += message_text(message, display_width(text), columns);
         const std::size_t width = display_width(text);
@@ -121,7 +128,7 @@ public:
 
     void closed(const connection_view& who, const closing& how) override {
         if (!shown(held_closed_)) return;
-        std::string text = fmt::format("{} {}", who.remote().to_string(), ending_phrase(how.reason));
+        std::string text = fmt::format("{} {}", name_of(who.remote()), ending_phrase(how.reason));
         if (const std::string why = why_ended(how); !why.empty()) text += fmt::format(" ({})", log_safe(why));
         text +=
             sentence(_(" · {} in · {} out"), size_text(who.bytes_received()), size_text(who.bytes_sent()));
@@ -144,7 +151,7 @@ public:
     void invalid_utf8(const connection_view& who, std::uint64_t offset) override {
         if (!shown(held_invalid_)) return;
         line(sentence(_("{} sends bytes that are not UTF-8, the first at offset {}: passed on unchanged"),
-                      who.remote().to_string(), grouped(offset)));
+                      name_of(who.remote()), grouped(offset)));
     }
 
     void tell_stopping() override { line(_("stopping: conversations in progress may end")); }

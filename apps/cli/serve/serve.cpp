@@ -33,7 +33,8 @@ std::unique_ptr<server> start_server(const aperto::options& options, service wha
             serving->start();
             return serving;
         } catch (const error& cause) {
-            const bool in_use = cause.code() == std::errc::address_in_use;
+            const bool in_use =
+                cause.code() == std::errc::address_in_use && !options.host.starts_with("unix:");
             if (!in_use || clock::now() >= until || !is_held_by_nobody(options.port)) throw;
         }
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
