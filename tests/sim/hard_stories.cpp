@@ -110,6 +110,8 @@ task<> steady_client(story& it, std::size_t who, server& shop) {
             if (it.toss()) co_await sleep(std::chrono::milliseconds(it.pick(30)));
         }
         it.client_finished(who);
+    } catch (const cancellation&) {
+        // It changed its mind.
     } catch (const error& why) {
         // In these stories somebody may be turned away, but nothing wrong may be heard.
         it.in().expect(it.breaking() || why.code() != errc::malformed, why.what());
@@ -117,16 +119,22 @@ task<> steady_client(story& it, std::size_t who, server& shop) {
     it.client_left(shop);
 }
 
-task<> stop_later(story& it, server& shop, time_point& stopped) {
+/// In the world's time.
+struct stop_times {
+    duration stopped{};
+    duration ended{};
+};
+
+task<> stop_later(story& it, server& shop, stop_times& when) {
     co_await sleep(std::chrono::microseconds(it.pick(120'000)));
-    stopped = loop::current().now();
+    when.stopped = it.in().elapsed();
     shop.stop();
 }
 
-task<> run_server(server& shop, loop& on, time_point& ended) {
+task<> run_server(story& it, server& shop, loop& on, stop_times& when) {
     task<> serving = shop.run_on(on);
     co_await serving;
-    ended = on.now();
+    when.ended = it.in().elapsed();
 }
 
 /// Goes on speaking, whether or not the server still listens.
@@ -226,10 +234,9 @@ void tell_of_a_stop(story& it) {
         it.server_got(with.who().id(), with.offset(), text, framing::line);
         with.reply(answer_to(text));
     });
-    time_point stopped{};
-    time_point ended{};
-    office.spawn(run_server(shop, office.loop(), ended));
-    office.spawn(stop_later(it, shop, stopped));
+    stop_times when;
+    office.spawn(run_server(it, shop, office.loop(), when));
+    office.spawn(stop_later(it, shop, when));
     const std::size_t clients = 1 + it.pick(3);
     for (std::size_t who = 0; who < clients; ++who)
         it.plan_client(who, 1 + it.pick(8), framing::line);
@@ -242,8 +249,12 @@ void tell_of_a_stop(story& it) {
         it.add_machine("stuck").spawn(bad_client(it, shop, drip));
     }
     it.in().run();
-    it.in().expect(ended - stopped <= 5s + 2 * weather_delay, "the server stopped too late");
-    if (ended - stopped < 5s) it.judge_replies();
+    it.in().expect(when.ended - when.stopped <= 5s + 2 * weather_delay, "the server stopped too late");
+    duration last = when.stopped;
+    for (const story::ending& each : it.endings())
+        last = std::max(last, each.at);
+    it.in().expect(when.ended - last <= 50ms, "the server did not notice that its last conversation had ended");
+    if (when.ended - when.stopped < 5s) it.judge_replies();
 }
 
 void tell_of_a_last_word(story& it) {

@@ -132,7 +132,7 @@ void story::client_left(server& running) {
 }
 
 void story::closed(const connection_view&, const closing& how) {
-    endings_.push_back({how.reason, how.lifetime});
+    endings_.push_back({how.reason, how.lifetime, in().elapsed()});
 }
 
 }  // namespace aperto::sim

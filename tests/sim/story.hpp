@@ -62,6 +62,7 @@ public:
     struct ending {
         close_reason reason;
         duration lifetime;
+        duration at;  ///< of the world's time
     };
     const std::vector<ending>& endings() const noexcept { return endings_; }
     void closed(const connection_view& who, const closing& how) override;
