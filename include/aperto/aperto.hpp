@@ -3,6 +3,7 @@
 
 /// Everything of aperto: servers, clients and what they stand on.
 
+#include "aperto/background.hpp"
 #include "aperto/broadcast.hpp"
 #include "aperto/cancel.hpp"
 #include "aperto/choice.hpp"

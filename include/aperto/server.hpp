@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "aperto/background.hpp"
 #include "aperto/cidr.hpp"
 #include "aperto/events.hpp"
 #include "aperto/limits.hpp"
@@ -96,6 +97,11 @@ struct options {
     bool handle_signals = true;
 
     /// Of the listener and of every connection. The server sets `sharing` itself.
+    /// Run by each worker beside its conversations, from before the first until after the last: what a worker
+    /// keeps, connections to elsewhere, work by the clock (background.hpp). What it throws ends the server in
+    /// order, and `wait` throws it.
+    std::function<task<>(aperto::background&)> background{};
+
     listen_options socket{};
     /// Receives what happens, for logs and metrics. Not owned; must outlive the server; called on the
     /// workers' threads.

@@ -253,7 +253,7 @@ public:
     /// `close_deadline`, so that the last reply is never destroyed by a reset. Does not throw for what the
     /// peer does meanwhile.
     task<> close();
-    /// Ends at once with a reset (RST); what is unsent is lost.
+    /// Ends at once with a reset (RST); what is unsent is lost. Nothing where there is no connection.
     void abort() noexcept;
 
     // ---- knowing

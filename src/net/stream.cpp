@@ -261,7 +261,9 @@ task<> stream::close() {
     co_await closing;
 }
 
-void stream::abort() noexcept { connection_->close_now(true); }
+void stream::abort() noexcept {
+    if (connection_) connection_->close_now(true);
+}
 
 endpoint stream::local() const { return connection_->on().local(connection_->socket()); }
 endpoint stream::remote() const { return connection_->remote(); }

@@ -28,7 +28,7 @@ task<> worker::wait_for_stop() {
 
 /// Until every conversation has ended, at the latest until `until`.
 task<> worker::wait_for_end(time_point until) {
-    while (conversation_count_ + refusals_ > 0 && loop_.now() < until) {
+    while (has_conversations() && loop_.now() < until) {
         event::waiter done = empty_.wait_until(until);
         co_await done;
     }
@@ -46,22 +46,56 @@ task<> worker::drain() {
     co_await idle;
     task<> in_progress = wait_for_end(deadline);
     co_await in_progress;
-    task<> cut = end_in_progress();
-    co_await cut;
+    task<> conversations = cut(serving_, &worker::has_conversations);
+    co_await conversations;
+    task<> beside = end_background(deadline);
+    co_await beside;
 }
 
-task<> worker::end_in_progress() {
-    serving_.cancel();
-    // As a loop of its own, so that it needs no memory once it runs.
-    for (time_point until = loop_.now() + unwinding_max; conversation_count_ + refusals_ > 0;) {
+// A loop of its own, so that it needs no memory once it runs.
+task<> worker::cut(cancel_scope& scope, bool (worker::*left)() const noexcept) {
+    scope.cancel();
+    for (time_point until = loop_.now() + unwinding_max; (this->*left)();) {
         if (loop_.now() >= until) {
-            loop_.destroy_tasks(serving_);
+            loop_.destroy_tasks(scope);
             until = time_point::max();
             continue;
         }
         event::waiter done = empty_.wait_until(until);
         co_await done;
     }
+}
+
+// ---- beside the conversations
+
+task<> worker::run_background() {
+    struct presence {
+        worker& of;
+        ~presence() {
+            of.background_runs_ = false;
+            of.empty_.notify_all();
+        }
+    } const here{*this};
+    try {
+        task<> running = shared_.options.background(background_);
+        co_await running;
+    } catch (const cancellation&) {  // NOLINT(bugprone-empty-catch)
+        // As it was told.
+    } catch (...) {
+        background_failure_ = std::current_exception();
+        deaf_ = true;
+        stop_.notify_all();
+    }
+}
+
+task<> worker::end_background(time_point until) {
+    background_.drained_.set();
+    while (background_runs_ && loop_.now() < until) {
+        event::waiter done = empty_.wait_until(until);
+        co_await done;
+    }
+    task<> rest = cut(beside_, &worker::has_background);
+    co_await rest;
 }
 
 /// Ends the idle conversations, and each other one once it is idle: a few at a time, so that clients who come

@@ -22,7 +22,8 @@ void tell_person(const server& serving, const options& chosen) {
     for (const endpoint& where : serving.endpoints()) {
         const std::string port = std::to_string(where.port());
         const std::string address = where.address();
-        const std::string place = where.is_any()
+        const std::string place = where.family() == AF_UNIX ? where.to_string()
+                                  : where.is_any()
                                       ? fmt::vformat(_("every address, port {}"), fmt::make_format_args(port))
                                       : fmt::vformat(_("{}, port {}"), fmt::make_format_args(address, port));
         const std::string line =

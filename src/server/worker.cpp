@@ -124,6 +124,7 @@ worker::worker(loop& on, server_shared& shared)
       shared_(shared),
       memory_(std::make_shared<ledger>(shared.memory_budget, *this)),
       streams_(stream_options_of(shared.options, memory_)),
+      background_(shared.workers_made.fetch_add(1)),
       stop_request_(*this, &worker::on_stop),
       room_request_(*this, &worker::on_room) {
     shared_.enrol(*this);
@@ -169,9 +170,14 @@ std::vector<endpoint> worker::endpoints() const {
 task<> worker::run() {
     task_group accepting;
     // Made before there is anything to end, lest there be no memory for it then.
-    task<> cutting = cut(accepting, accepting.join(), end_in_progress());
+    task<> cutting = give_up(accepting, accepting.join(), cut(serving_, &worker::has_conversations),
+                             cut(beside_, &worker::has_background));
     std::exception_ptr broken;
     try {
+        if (shared_.options.background) {
+            background_runs_ = true;
+            loop_.spawn(run_background(), &beside_);
+        }
         for (const auto& each : doors_)
             accepting.spawn(accept_from(*each));
         task<> served = serve_until_drained(accepting);
@@ -179,6 +185,7 @@ task<> worker::run() {
     } catch (...) {
         broken = std::current_exception();
     }
+    if (!broken && background_failure_) std::rethrow_exception(background_failure_);
     if (!broken) co_return;
     // Cancelled, or unable to accept. Whoever looks at this worker has to end before it does: that wait is in
     // a scope that nobody cancels.
@@ -196,13 +203,15 @@ task<> worker::serve_until_drained(task_group& accepting) {
     co_await closed;
     accept_queued();
     stopping_ = true;
+    background_.stopping_.set();
     doors_.clear();
     task<> drained = drain();
     co_await drained;
 }
 
-task<> worker::cut(task_group& accepting, task<> closed, task<> ended) {
+task<> worker::give_up(task_group& accepting, task<> closed, task<> conversations, task<> background) {
     stopping_ = true;
+    background_.stopping_.set();
     accepting.cancel();
     try {
         co_await closed;
@@ -210,7 +219,9 @@ task<> worker::cut(task_group& accepting, task<> closed, task<> ended) {
         // What ended the serving is known already.
     }
     doors_.clear();
-    co_await ended;
+    co_await conversations;
+    background_.drained_.set();
+    co_await background;
 }
 
 void worker::on_room() noexcept {

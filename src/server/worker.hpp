@@ -57,6 +57,7 @@ struct server_shared {
     std::atomic<std::uint64_t> accepted = 0;
     std::atomic<std::uint64_t> next_id = 1;
     std::atomic<bool> stopping = false;
+    std::atomic<unsigned> workers_made = 0;
 
 private:
     std::array<std::atomic<std::uint64_t>, limit_count> strikes_{};
@@ -129,7 +130,7 @@ private:
     task<> serve_until_drained(task_group& accepting);
     /// Ends everything at once and waits for it. What it waits for it gets as tasks, so that it needs no
     /// memory once it runs.
-    task<> cut(task_group& accepting, task<> closed, task<> ended);
+    task<> give_up(task_group& accepting, task<> closed, task<> conversations, task<> background);
     task<> accept_from(door& from);
     task<> accept_one(door& from);
     void accept_queued() noexcept;
@@ -149,8 +150,13 @@ private:
     task<> drain();
     task<> end_idle(time_point deadline);
     task<> wait_for_end(time_point until);
-    /// Cuts what is still in progress: by cancelling it, and what does not end then by destroying it.
-    task<> end_in_progress();
+    task<> run_background();
+    /// Ends the task beside the conversations: lets it end by itself until then, and after that as they are cut.
+    task<> end_background(time_point until);
+    bool has_conversations() const noexcept { return conversation_count_ + refusals_ > 0; }
+    bool has_background() const noexcept { return background_runs_; }
+    /// Cancels what is in `scope`, and destroys what does not end by that.
+    task<> cut(cancel_scope& scope, bool (worker::*left)() const noexcept);
 
     loop& loop_;
     server_shared& shared_;
@@ -158,6 +164,10 @@ private:
     std::shared_ptr<ledger> memory_;
     std::shared_ptr<const stream_options> streams_;
     cancel_scope serving_;
+    cancel_scope beside_;  ///< of the background task
+    background background_;
+    std::exception_ptr background_failure_;
+    bool background_runs_ = false;
     list<conversation> conversations_;
     std::size_t conversation_count_ = 0;
     std::size_t refusals_ = 0;  ///< connections being refused
