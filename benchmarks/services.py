@@ -97,12 +97,13 @@ def services(upstream):
     redis = Peer("redis", "Redis", ("redis-server", "--port", "{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly",
                                     "no", "--io-threads", "1"), needs="redis-server")
     broker = Peer("broker", "examples/broker", (str(EXAMPLES / "broker"), "{port}"), "ours")
-    mosquitto = Peer("mosquitto", "mosquitto", ("mosquitto", "-c", str(SOURCES / "mosquitto.conf"), "-p", "{port}"),
-                     needs="mosquitto")
+    # Not every user's PATH has /usr/sbin.
+    mosquitto = Peer("mosquitto", "mosquitto", ("/usr/sbin/mosquitto", "-c", str(SOURCES / "mosquitto.conf"), "-p", "{port}"),
+                     needs="/usr/sbin/mosquitto")
     where = f"127.0.0.1:{upstream}"
     proxy = Peer("proxy", "examples/proxy", (str(EXAMPLES / "proxy"), "{port}", where), "ours")
-    haproxy = Peer("haproxy", "HAProxy", ("env", "PORT={port}", f"UPSTREAM={where}", "haproxy", "-db", "-f",
-                                          str(SOURCES / "haproxy.cfg")), needs="haproxy")
+    haproxy = Peer("haproxy", "HAProxy", ("env", "PORT={port}", f"UPSTREAM={where}", "/usr/sbin/haproxy", "-db", "-f",
+                                          str(SOURCES / "haproxy.cfg")), needs="/usr/sbin/haproxy")
     for pipeline in (1, 16):
         for command in ("ping_mbulk", "set", "get"):
             name = command.removesuffix("_mbulk").upper()
