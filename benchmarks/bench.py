@@ -17,6 +17,7 @@ import measure
 import peers as peer_table
 import plot
 import scaling
+import services
 import summary
 import wrk
 from summary import Results
@@ -40,6 +41,8 @@ def parse():
     parser.add_argument("--wrk", action="store_true", help="compare our load generator with wrk, on a server both can load")
     parser.add_argument("--client", action="store_true", help="only the client: ten thousand questions at once, beside Asio")
     parser.add_argument("--workers", action="store_true", help="only one worker and two, with the load on the same two cores")
+    parser.add_argument("--services", action="store_true",
+                        help="only the examples beside Redis, mosquitto and HAProxy; --loads then takes store, broker, proxy")
     parser.add_argument("--list", action="store_true", help="name the loads and the peers")
     arguments = parser.parse_args()
     if arguments.rounds < 1 or arguments.seconds <= 0:
@@ -139,6 +142,10 @@ def main():
         return 0 if clients.run(arguments.rounds, say, progress) else 1
     if arguments.workers:
         return 0 if scaling.run(arguments.rounds, arguments.seconds, say, progress) else 1
+    if arguments.services:
+        known = facts(arguments)
+        done = services.run_services(arguments.rounds, arguments.seconds, arguments.loads, known, arguments.out, say, progress)
+        return 0 if done else 1
     loads = [fit_idle(load, files) for load in load_table.choose(arguments.loads)]
     peers = peer_table.choose(arguments.peers)
     if arguments.loads.strip() == "9":

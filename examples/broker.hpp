@@ -3,8 +3,6 @@
 // wills, keep alive. It delivers with QoS 0, and acknowledges QoS 1.
 #include <aperto/aperto.hpp>
 
-#include <algorithm>
-#include <atomic>
 #include <map>
 #include <mutex>
 #include <set>
@@ -14,17 +12,8 @@
 namespace broker {
 
 using bytes = std::string_view;
-enum packet : unsigned {
-    connect = 1,
-    connack,
-    publish,
-    puback,
-    subscribe = 8,
-    suback,
-    unsubscribe,
-    unsuback
-};
-enum short_packet : unsigned { pingreq = 12, pingresp, disconnect };
+enum kind : unsigned { connect = 1, connack, publish, puback, subscribe = 8, suback, unsubscribe, unsuback };
+enum short_kind : unsigned { pingreq = 12, pingresp, disconnect };
 
 [[noreturn]] inline void refuse(bytes what) { throw aperto::error(aperto::errc::malformed, "take", what); }
 
@@ -65,9 +54,6 @@ struct reader {
     bytes rest;
 };
 
-inline std::string number(std::size_t value) {
-    return {static_cast<char>(value >> 8), static_cast<char>(value & 0xFF)};
-}
 inline std::string make(unsigned kind, bytes body, unsigned flags = 0) {
     std::string out(1, static_cast<char>(kind << 4 | flags));
     std::size_t size = body.size();
@@ -76,12 +62,12 @@ inline std::string make(unsigned kind, bytes body, unsigned flags = 0) {
     return (out += static_cast<char>(size)).append(body);
 }
 inline std::string make_publish(bytes topic, bytes payload, bool retained) {
-    return make(publish, number(topic.size()).append(topic).append(payload), retained);
+    std::string body{static_cast<char>(topic.size() >> 8), static_cast<char>(topic.size() & 0xFF)};
+    return make(publish, body.append(topic).append(payload), retained);
 }
 
-/// 4.7: `+` is one level, `#` all that follow; a topic that begins with `$` is in neither.
+/// 4.7: `+` is one level, `#` all that follow.
 inline bool matches(bytes filter, bytes topic) {
-    if (topic.starts_with('$') && !filter.starts_with('$')) return false;
     for (;; filter.remove_prefix(1), topic.remove_prefix(1)) {
         const bytes wanted = filter.substr(0, filter.find('/'));
         const bytes level = topic.substr(0, topic.find('/'));
@@ -101,140 +87,152 @@ inline bool is_filter(bytes text) {
     }
     return !text.empty();
 }
-
+/// Those that begin with `$` are the broker's own, and this one has none.
 inline bool is_topic(bytes text) {
     return !text.empty() && text[0] != '$' && text.find_first_of("+#") == bytes::npos;
 }
 
-/// What the workers share. Who is a thousand messages behind misses the oldest: one who is slow holds up
-/// nobody.
-struct topics {
-    struct message {
-        std::string topic, payload;
-    };
-    aperto::broadcast<message> said{1000};
-    std::atomic<std::uint64_t> sessions = 0;
+class topics;
 
-    void tell(bytes topic, bytes payload, bool retain) {
-        if (!is_topic(topic)) refuse("a topic of that name");
-        const std::lock_guard lock(guard_);
-        if (retain && payload.empty()) retained_.erase(std::string(topic));
-        if (retain && !payload.empty()) retained_[std::string(topic)] = payload;
-        said.publish({std::string(topic), std::string(payload)});
-    }
-    std::string retained(bytes filter) const {
-        std::string packets;
-        const std::lock_guard lock(guard_);
-        for (const auto& [topic, payload] : retained_)
-            if (matches(filter, topic)) packets += make_publish(topic, payload, true);
-        return packets;
-    }
-
-private:
-    mutable std::mutex guard_;
-    std::map<std::string, std::string> retained_;
+/// A client, and what it is to be sent. Who is a thousand packets behind misses what is published then: one who
+/// is slow holds up nobody.
+struct client {
+    ~client();
+    topics& all;
+    aperto::queue<std::shared_ptr<const std::string>> packets{1000};
+    std::string name{}, will_topic{}, will{};
+    bool retains_will = false;
+    aperto::duration keep_alive = aperto::forever;
+    std::set<std::string> filters{};
+    std::uint64_t last = 0;  ///< number of the last message: it comes once, however many filters match
 };
 
-struct session {
-    topics& all;
-    const std::uint64_t number = ++all.sessions;
-    std::string client{}, will_topic{}, will{};
-    bool retains_will = false, welcome = false;
-    aperto::duration keep_alive = aperto::forever;
-    std::set<std::string, std::less<>> filters{};
-
-    /// 3.1.2.5: a will is for a client that goes without a word.
-    ~session() {
-        try {
-            if (welcome && !will_topic.empty()) all.tell(will_topic, will, retains_will);
-        } catch (const std::bad_alloc&) {  // then it goes unsaid
-        }
-    }
-
+/// What the workers share.
+class topics {
+public:
     /// 3.1: CONNECT; gives CONNACK, whose last byte says why one is not welcome.
-    std::string greet(reader said) {
+    std::string greet(client& who, reader said) {
         if (said.first != connect << 4 || said.text() != "MQTT") refuse("what is no MQTT");
         if (said.byte() != 4) return make(connack, {"\0\1", 2});
         const unsigned flags = said.byte();
         // 3.1.2.10: one and a half times what it promises.
-        if (const unsigned seconds = said.number()) keep_alive = std::chrono::milliseconds(1500 * seconds);
-        client = "$client/" + std::string(said.text());
-        if (flags & 4) {
-            will_topic = said.text();
-            will = said.text();
-            if (!is_topic(will_topic)) refuse("a will with a topic of that name");
-        }
-        retains_will = flags & 0x20;
-        // Whoever had this name before hears that it is taken (3.1.4), with a number above its own.
-        if (!client.ends_with('/')) all.said.publish({client, std::to_string(number)});
-        welcome = true;
+        if (const unsigned seconds = said.number())
+            who.keep_alive = std::chrono::milliseconds(1500 * seconds);
+        who.name = said.text();
+        const bytes will_topic = flags & 4 ? said.text() : "";
+        if (flags & 4 && !is_topic(will_topic)) refuse("a will with a topic of that name");
+        who.will = flags & 4 ? said.text() : "";
+        who.will_topic = will_topic;
+        who.retains_will = flags & 0x20;
+        const std::lock_guard lock(guard_);
+        // 3.1.4: whoever had this name before is sent away.
+        client* const before = who.name.empty() ? nullptr : std::exchange(clients_[who.name], &who);
+        if (before) before->packets.close();
         return make(connack, {"\0\0", 2});
     }
 
     /// The answer to any other packet.
-    std::string answer(reader said) {
+    std::string answer(client& who, reader said) {
+        const std::lock_guard lock(guard_);
         const unsigned kind = said.first >> 4;
         if (kind == pingreq) return make(pingresp, {});
         if (kind == publish) {
             const bytes topic = said.text();
             const unsigned qos = said.first >> 1 & 3;
-            if (qos > 1) refuse("a message of QoS 2");
+            if (qos > 1 || !is_topic(topic)) refuse("a message of QoS 2, or with a topic of that name");
             const bytes id = said.take(2 * qos);
-            all.tell(topic, said.rest, said.first & 1);
+            tell(topic, said.rest, said.first & 1);
             return qos == 0 ? "" : make(puback, id);
         }
         if (kind != subscribe && kind != unsubscribe) refuse("a packet of that kind");
-        std::string granted(said.take(2)), kept;
+        std::string granted(said.take(2)), retained;
         while (!said.rest.empty()) {
             const bytes filter = said.text();
             if (kind == unsubscribe) {
-                if (const auto found = filters.find(filter); found != filters.end()) filters.erase(found);
+                among(filter).erase({std::string(filter), &who});
             } else if (said.byte(); is_filter(filter)) {
-                filters.emplace(filter);
                 granted += '\0';
-                kept += all.retained(filter);
+                who.filters.emplace(filter);
+                among(filter).emplace(filter, &who);
+                for (const auto& [topic, packet] : retained_)
+                    if (matches(filter, topic)) retained += packet;
             } else {
                 granted += '\x80';
             }
         }
-        return make(kind == subscribe ? suback : unsuback, granted) + kept;
+        return make(kind == subscribe ? suback : unsuback, granted) + retained;
     }
 
-    bool wants(bytes topic) const {
-        return std::ranges::any_of(filters, [&](bytes each) { return matches(each, topic); });
+    /// 3.1.2.5: a will is for a client that goes without a word.
+    void leave(client& who) {
+        const std::lock_guard lock(guard_);
+        for (const std::string& each : who.filters)
+            among(each).erase({each, &who});
+        if (const auto found = clients_.find(who.name); found != clients_.end() && found->second == &who)
+            clients_.erase(found);
+        if (!who.will_topic.empty()) tell(who.will_topic, who.will, who.retains_will);
     }
+
+private:
+    using subscriptions = std::set<std::pair<std::string, client*>>;
+
+    subscriptions& among(bytes filter) {
+        return filter.find_first_of("+#") == bytes::npos ? plain_ : with_wildcards_;
+    }
+    void tell(bytes topic, bytes payload, bool retain) {
+        const std::string name(topic);
+        if (retain && payload.empty()) retained_.erase(name);
+        if (retain && !payload.empty()) retained_[name] = make_publish(topic, payload, true);
+        const auto packet = std::make_shared<const std::string>(make_publish(topic, payload, false));
+        const auto give = [&, number = ++published_](client& to) {
+            if (std::exchange(to.last, number) != number) to.packets.try_push(packet);
+        };
+        for (auto at = plain_.lower_bound({name, nullptr}); at != plain_.end() && at->first == name; ++at)
+            give(*at->second);
+        for (const auto& [filter, who] : with_wildcards_)
+            if (matches(filter, topic)) give(*who);
+    }
+
+    std::mutex guard_;
+    subscriptions plain_, with_wildcards_;
+    std::map<std::string, std::string> retained_;
+    std::map<std::string, client*> clients_;
+    std::uint64_t published_ = 0;
 };
 
+inline client::~client() {
+    try {
+        all.leave(*this);
+    } catch (const std::bad_alloc&) {  // then its will goes unsaid
+    }
+}
+
+inline aperto::task<> listen(aperto::stream& peer, client& who) {
+    while (const auto packet = co_await aperto::with_timeout(who.keep_alive, peer.read_frame(find_packet))) {
+        const reader said(*packet);
+        if (said.first >> 4 == disconnect) {
+            who.will_topic.clear();
+            co_return;
+        }
+        const auto answer = std::make_shared<const std::string>(who.all.answer(who, said));
+        if (!answer->empty()) co_await who.packets.push(answer);
+    }
+}
+
+inline aperto::task<> tell(aperto::stream& peer, client& who) {
+    while (const auto packet = co_await who.packets.pop())
+        co_await peer.write(**packet);
+}
+
 inline aperto::task<> serve(aperto::stream peer, topics& all) {
-    session mine{all};
-    auto heard = all.said.subscribe();
+    client who{.all = all};
     const auto hello = co_await peer.read_frame(find_packet);
     if (!hello) co_return;
-    const std::string welcome = mine.greet(reader(*hello));
+    const std::string welcome = all.greet(who, reader(*hello));
     co_await peer.write(welcome);
-    for (auto spoke = aperto::loop::current().now(); mine.welcome;) {
-        aperto::duration left = mine.keep_alive;
-        if (left != aperto::forever) left -= aperto::loop::current().now() - spoke;
-        const auto [said, news] =
-            co_await aperto::with_timeout(left, aperto::first(peer.read_frame(find_packet), heard.pop()));
-        if (said && !*said) co_return;  // the end of the stream, without a word
-        if (said) {
-            spoke = aperto::loop::current().now();
-            const reader packet(**said);
-            if (packet.first >> 4 == disconnect) {
-                mine.will_topic.clear();
-                co_return;
-            }
-            const std::string answer = mine.answer(packet);
-            co_await peer.write(answer);
-        }
-        if (!news || !*news) continue;
-        const auto& [topic, payload] = **news;
-        if (topic == mine.client && std::stoull(payload) > mine.number) co_return;
-        if (!mine.wants(topic)) continue;
-        const std::string packet = make_publish(topic, payload, false);
-        co_await peer.write(packet);
-    }
+    if (welcome.back() == 0) co_await aperto::first(listen(peer, who), tell(peer, who));
+    while (const auto packet = who.packets.try_pop())
+        co_await peer.write(**packet);
 }
 
 }  // namespace broker

@@ -51,8 +51,8 @@ TEST(Store, AnswersInOrderAndForgetsWhatHasExpired) {
             sim::host& office = world.add_host("office", {.engine = which});
             sim::host& laptop = world.add_host("laptop");
             store::table kept;
-            server shop({.host = "office", .port = 6379},
-                        [&kept](stream peer) { return store::serve(std::move(peer), kept); });
+            server shop({.host = "office", .port = 6379, .finder = store::find_command},
+                        [&kept](std::string_view command) { return kept.answer(command); });
             office.spawn(shop.run_on(office.loop()));
             laptop.spawn(customer(world, shop));
             world.run();
