@@ -18,18 +18,24 @@ namespace aperto {
 template <class T>
 class [[nodiscard]] result {
 public:
+    /// What it holds; std::monostate where `T` is void.
     using value_type = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 
+    /// With a value.
     explicit result(value_type value) : value_(std::move(value)) {}
+    /// With an error.
     explicit result(aperto::error why) : error_(std::move(why)) {}
 
+    /// Whether it went well.
     bool has_value() const noexcept { return value_.has_value(); }
+    /// As `has_value`.
     explicit operator bool() const noexcept { return has_value(); }
     /// Asserts that there is a value.
     value_type& operator*() noexcept {
         assert(has_value());
         return *value_;
     }
+    /// As `*`.
     value_type* operator->() noexcept { return &**this; }
     /// The value; throws the error where there is none.
     value_type& value() {

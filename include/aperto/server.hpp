@@ -96,12 +96,12 @@ struct options {
     /// class never touches any.
     bool handle_signals = true;
 
-    /// Of the listener and of every connection. The server sets `sharing` itself.
     /// Run by each worker beside its conversations, from before the first until after the last: what a worker
     /// keeps, connections to elsewhere, work by the clock (background.hpp). What it throws ends the server in
     /// order, and `wait` throws it.
     std::function<task<>(aperto::background&)> background{};
 
+    /// Of the listener and of every connection. The server sets `sharing` itself.
     listen_options socket{};
     /// Receives what happens, for logs and metrics. Not owned; must outlive the server; called on the
     /// workers' threads.

@@ -35,6 +35,7 @@ class Pool(unittest.TestCase):
         self.upstream = Upstream()
         serving = threading.Thread(target=self.upstream.serve_forever)
         serving.start()
+        self.addCleanup(self.upstream.server_close)
         self.addCleanup(serving.join)
         self.addCleanup(self.upstream.shutdown)
         host, port = self.upstream.server_address
@@ -71,6 +72,7 @@ class Pool(unittest.TestCase):
         self.assertEqual(list(self.ask(["three"])), ["re: three\n"])
 
     def test_without_the_other_server_it_says_so(self):
+        self.upstream.shutdown()
         self.upstream.server_close()
         answer, = self.ask(["anybody?"])
         self.assertTrue(answer.startswith("unavailable: could not connect to"), answer)

@@ -253,7 +253,8 @@ void tell_of_a_stop(story& it) {
     duration last = when.stopped;
     for (const story::ending& each : it.endings())
         last = std::max(last, each.at);
-    it.in().expect(when.ended - last <= 50ms, "the server did not notice that its last conversation had ended");
+    it.in().expect(when.ended - last <= 50ms,
+                   "the server did not notice that its last conversation had ended");
     if (when.ended - when.stopped < 5s) it.judge_replies();
 }
 

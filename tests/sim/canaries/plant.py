@@ -57,8 +57,8 @@ CANARIES = [
      "    wheels_[level].occupied |= std::uint64_t{1} << slot;",
      "    wheels_[level].occupied |= std::uint64_t{C && level > 1 ? 0U : 1U} << slot;"),
     ("the hard end of a drain is forgotten", "src/server/drain.cpp",
-     "    serving_.cancel();",
-     "    if (!C) serving_.cancel();"),
+     "    scope.cancel();\n    for",
+     "    if (!C) scope.cancel();\n    for"),
     ("a buffer goes back before it is read", READING,
      "moved->assign(rest);\n            drop_received();",
      "if (C) loop_->give_back(std::exchange(lent_, {}));\n"
