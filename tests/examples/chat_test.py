@@ -41,6 +41,7 @@ class Chat(unittest.TestCase):
 
     def test_who_does_not_read_holds_up_nobody(self):
         deaf = Person(self.port, "Deaf")
+        self.assertEqual(deaf.hears(), "* Deaf is here")  # else, by another worker, Ana may come before
         ana = Person(self.port, "Ana")
         while ana.hears() != "* Ana is here":
             pass

@@ -46,9 +46,9 @@ TEST_P(background_on, each_worker_has_one_that_runs_until_the_server_stops) {
             begun.insert(here.index());
         }
         EXPECT_FALSE(here.is_stopping());
-        int turns = 0;
-        for (bool over = false; !over; over = co_await here.stopping(1ms))
-            ++turns;
+        bool over = false;
+        while (!over)
+            over = co_await here.stopping(1ms);
         EXPECT_TRUE(here.is_stopping());
         const std::lock_guard lock(guard);
         ended.insert(here.index());
