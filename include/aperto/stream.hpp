@@ -232,6 +232,12 @@ public:
     /// Several parts as one, without joining them first. `parts` is an array of the caller's that stays
     /// meanwhile.
     task<> write(std::span<const std::string_view> parts);
+    /// `size` bytes of a file from `offset` on, as they are: sendfile(2), so that what is in the page cache is not
+    /// copied; what is not is read from the disk meanwhile, on this thread. `file` is the caller's, stays open until
+    /// this has ended, and keeps its own position. It returns once the kernel has all of it. Throws as a write, and
+    /// `errc::cut_short` where the file is shorter: the stream then lacks the rest. Nothing else may be written
+    /// meanwhile.
+    task<> send_file(int file, std::uint64_t offset, std::uint64_t size);
     /// A message in the framing of the options.
     task<> write_message(std::string_view message);
     /// Writes `data` where there is room for all of it, and never waits: for one who tells many, and leaves

@@ -128,6 +128,9 @@ public:
     void set_direct(std::string_view data);
     bool has_direct() const noexcept { return outbox_ && outbox_->has_direct(); }
     void drop_direct() noexcept;
+    /// Gives the kernel of a file what it takes, and moves `offset` and `size` past it. False where a piece has to
+    /// go by memory: there is no room, no such way, or no more of the file. A failure is kept.
+    bool send_file(int file, std::uint64_t& offset, std::uint64_t& size) noexcept;
     std::error_code write_failure() const noexcept { return write_failure_.code(); }
     std::error_code shut_write() noexcept;
     bool write_is_shut() const noexcept { return write_shut_; }

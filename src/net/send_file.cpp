@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+#include "aperto/stream.hpp"
+#include "net/connection.hpp"
+
+#include <pthread.h>
+#include <sys/sendfile.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <ctime>
+#include <limits>
+#include <string>
+
+namespace aperto {
+namespace {
+
+/// As much as the kernel is given at once; then others have their turn.
+constexpr std::uint64_t share = 512 * 1024;
+/// What goes by way of memory where the kernel has no room, or cannot send this kind of file by itself.
+constexpr std::uint64_t piece_max = 16 * 1024;
+
+/// Keeps a SIGPIPE of this thread's own from the program, for as long as it lives: sendfile(2) has no
+/// MSG_NOSIGNAL. One that was pending before stays.
+class without_sigpipe {
+public:
+    without_sigpipe() noexcept {
+        ::sigemptyset(&pipe_);
+        ::sigaddset(&pipe_, SIGPIPE);
+        sigset_t pending;
+        ::sigpending(&pending);
+        was_pending_ = ::sigismember(&pending, SIGPIPE) == 1;
+        if (!was_pending_) ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+    }
+    without_sigpipe(const without_sigpipe&) = delete;
+    without_sigpipe& operator=(const without_sigpipe&) = delete;
+    ~without_sigpipe() {
+        if (was_pending_) return;
+        constexpr timespec at_once{};
+        if (broken_) ::sigtimedwait(&pipe_, nullptr, &at_once);
+        ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+    }
+    void note(ssize_t result) noexcept { broken_ = result == -EPIPE; }
+
+private:
+    sigset_t pipe_{};
+    sigset_t before_{};
+    bool was_pending_ = false;
+    bool broken_ = false;
+};
+
+ssize_t send_some(int socket, int file, std::uint64_t offset, std::uint64_t size) noexcept {
+    if (socket < 0) return -ENOSYS;
+    without_sigpipe quiet;
+    auto from = static_cast<off_t>(offset);
+    const ssize_t sent = ::sendfile(socket, file, &from, std::min(size, share));
+    const ssize_t result = sent < 0 ? -errno : sent;
+    quiet.note(result);
+    return result;
+}
+
+/// Else it is full, or something is the matter with the file: of a kind that goes by memory alone, or one that
+/// cannot be read, as reading it will tell.
+bool concerns_connection(ssize_t result) noexcept {
+    switch (-result) {
+    case EPIPE:
+    case ECONNRESET:
+    case ENOTCONN:
+    case ETIMEDOUT:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+        return true;
+    default:
+        return false;
+    }
+}
+
+std::string read_piece(int file, std::uint64_t offset, std::uint64_t size) {
+    std::string piece(std::min(size, piece_max), '\0');
+    const ssize_t got = ::pread(file, piece.data(), piece.size(), static_cast<off_t>(offset));
+    if (got < 0) throw error::from_result(-errno, "read", "the file to send");
+    piece.resize(static_cast<std::size_t>(got));
+    return piece;
+}
+
+}  // namespace
+
+bool connection::send_file(int file, std::uint64_t& offset, std::uint64_t& size) noexcept {
+    const ssize_t result = send_some(loop_->native_handle(socket_), file, offset, size);
+    if (concerns_connection(result)) {
+        fail_writing(error::code_of(static_cast<int>(result)));
+        return true;
+    }
+    if (result <= 0) return false;
+    const auto taken = static_cast<std::uint64_t>(result);
+    sent_ += taken;
+    progressed_ = short_time(loop_->now());
+    offset += taken;
+    size -= taken;
+    return true;
+}
+
+task<> stream::send_file(int file, std::uint64_t offset, std::uint64_t size) {
+    constexpr std::uint64_t last = std::numeric_limits<off_t>::max();
+    if (offset > last || size > last - offset)
+        throw error(errc::malformed, "send a part of a file", {}, "It ends past what a file can have.");
+    const connection::reference held(*connection_);  // the stream may go meanwhile
+    connection& to = *connection_;
+    loop& on = to.on();
+    for (;;) {
+        // What was written goes before, and what has failed is thrown.
+        detail::write_awaiter before(to, {}, detail::write_awaiter::until::sent);
+        co_await before;
+        if (size == 0) co_return;
+        if (to.send_file(file, offset, size)) {
+            detail::yield_awaiter others(on);
+            co_await others;
+            continue;
+        }
+        const std::string piece = read_piece(file, offset, size);
+        if (piece.empty())
+            throw error(errc::cut_short, "send a file", {},
+                        "It has become shorter than what was to be sent.");
+        detail::write_awaiter written(to, piece, detail::write_awaiter::until::accepted);
+        co_await written;
+        offset += piece.size();
+        size -= piece.size();
+    }
+}
+
+}  // namespace aperto
