@@ -292,6 +292,11 @@ public:
     /// stays the caller's. Not in a simulation.
     static stream from_fd(int descriptor, const stream_options& options = {});
 
+    /// Two streams that are each other's peer, on the current loop, in this machine's memory (socketpair(2)): for
+    /// tests of a handler, and for parts of a program that talk as if over a network. Throws `error`. Not in a
+    /// simulation.
+    static std::pair<stream, stream> pair(const stream_options& options = {});
+
 private:
     friend class connection;
     friend class session;

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/stream.hpp"
 
+#include "core/descriptor.hpp"
 #include "net/check_stream_options.hpp"
 #include "net/connection.hpp"
 
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cerrno>
 #include <new>
@@ -214,6 +218,19 @@ stream stream::from_fd(int descriptor, const stream_options& options) {
     loop& on = loop::current();
     const auto shared = std::make_shared<const stream_options>(options);
     return adopt(on, on.adopt(descriptor, false), shared);
+}
+
+std::pair<stream, stream> stream::pair(const stream_options& options) {
+    std::array<int, 2> ends{-1, -1};
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) < 0)
+        throw error::from_result(-errno, "make a pair of streams");
+    descriptor first(ends[0]);
+    descriptor second(ends[1]);
+    stream one = from_fd(first.get(), options);
+    static_cast<void>(first.release());
+    stream other = from_fd(second.get(), options);
+    static_cast<void>(second.release());
+    return {std::move(one), std::move(other)};
 }
 
 stream stream::adopt(loop& on, socket_id socket, std::shared_ptr<const stream_options> options,
