@@ -27,7 +27,8 @@ struct stream_options {
     /// Largest message or line, bytes of payload. A larger one ends the conversation with
     /// `message_too_large`.
     std::size_t max_message = 1024 * 1024;
-    /// How long a wait for the first byte of a message may last.
+    /// How long a wait for the first byte of a message may last. While a handler that is a coroutine has a message
+    /// in hand, its client is not idle.
     duration idle_timeout = std::chrono::seconds(60);
     /// From the connection to the peer's first byte, where that is sooner than `idle_timeout`.
     duration handshake_deadline = forever;

@@ -87,6 +87,11 @@ public:
     void time_out_reading(detail::want what) noexcept {
         passed_ = waits_for_character(what) ? passed::wait_for_rest : passed::deadline;
     }
+    /// Of a conversation whose handler answers while the next message is waited for: whether one is being answered.
+    /// The peer is idle only from the last answer on.
+    void set_answering(bool now) noexcept { answers_ = now ? answers::in_hand : answers::given; }
+    /// How much longer a wait for a message may last that was as long as it may: until the peer has been idle.
+    duration idle_left() const noexcept;
     /// Until when a wait for `what` that begins now may last, by the options; `time_point::max()` for as long
     /// as it takes.
     time_point read_deadline(detail::want what) noexcept;
@@ -241,6 +246,7 @@ private:
     bool carriage_return_ = false;
     bool write_shut_ = false;
     bool closing_ = false;
+    enum class answers : std::uint8_t { at_once, in_hand, given } answers_ = answers::at_once;
 };
 
 }  // namespace aperto

@@ -291,6 +291,12 @@ time_point connection::read_deadline(detail::want what) noexcept {
                          : std::min(idle, detail::time_after(message_began_, limits.handshake_deadline));
 }
 
+duration connection::idle_left() const noexcept {
+    if (answers_ == answers::at_once || received_ == 0 || in_message()) return duration::zero();
+    const duration limit = options_->idle_timeout;
+    return answers_ == answers::in_hand ? limit : std::max(limit - without_progress(), duration::zero());
+}
+
 void connection::end_when_idle() noexcept {
     draining_ = true;
     if (reader && unread().empty()) loop_->cancel(*reader);

@@ -111,6 +111,8 @@ void read_awaiter::on_bytes(operation& done) {
 void read_awaiter::on_deadline(timer& passed) {
     read_awaiter& self = *static_cast<alarm&>(passed).reader;
     if (self.alarm_.put_off(self.owner())) return;
+    if (const duration left = self.from_.idle_left(); left > duration::zero())
+        return self.alarm_.set(self.owner(), self.owner().now() + left);
     self.from_.time_out_reading(self.want_);
     self.owner().cancel(self);
 }

@@ -85,6 +85,7 @@ task<> answering::read() {
             const auto message = co_await peer_.read_message();
             if (!message) break;
             jobs_.push_back(std::make_unique<job>(*this, *message));
+            connection_.set_answering(true);
             worker_.shared().events.message(who_, *message, jobs_.back()->offset);
             group_.spawn(answer_one(*jobs_.back()));
         }
@@ -132,6 +133,7 @@ task<> answering::write() {
             co_await peer_.write(next.out);
         }
         jobs_.pop_front();
+        connection_.set_answering(!jobs_.empty());
         changed_.set();
     }
 }

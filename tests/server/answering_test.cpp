@@ -70,6 +70,39 @@ task<std::string> after_a_while(std::string_view message) {
     co_return to_upper(message.substr(blank + 1));
 }
 
+/// Asks one question of a slow handler, hears the answer, and is then silent.
+task<> ask_and_fall_silent(std::string words, duration& answered, duration& ended, server& then_stop) {
+    client_options patient;
+    patient.stream.framing = framing::line;
+    patient.stream.idle_timeout = patient.stream.message_deadline = forever;
+    task<stream> connecting = connect("office:9999", patient);
+    stream peer = co_await connecting;
+    const time_point began = loop::current().now();
+    co_await peer.write(words);
+    const auto answer = co_await peer.read_line();
+    EXPECT_EQ(answer, "A");
+    answered = loop::current().now() - began;
+    const auto rest = co_await peer.read_line();
+    EXPECT_FALSE(rest);
+    ended = loop::current().now() - began;
+    then_stop.stop();
+}
+
+TEST_F(answering_messages, who_waits_for_an_answer_is_not_idle) {
+    chosen.max_in_flight = 4;
+    chosen.idle_timeout = 2s;
+    server serving(chosen, after_a_while);
+    duration answered{};
+    duration ended{};
+    office.spawn(serving.run_on(office.loop()));
+    laptop.spawn(ask_and_fall_silent("9000 a\n", answered, ended, serving));
+    world.run();
+    EXPECT_GE(answered, 9s);
+    EXPECT_LT(answered, 10s);
+    EXPECT_GE(ended - answered, 1990ms) << "idle from the answer on";
+    EXPECT_LE(ended - answered, 2100ms);
+}
+
 TEST_F(answering_messages, one_after_the_other_where_nothing_else_is_said) {
     EXPECT_EQ(ask(after_a_while, "300 a\r\n200 b\n100 c\n"), "A\r\nB\nC\n");
     EXPECT_GE(took, 600ms);
