@@ -84,13 +84,21 @@ void loop::destroy(root& task) noexcept {
 void loop::destroy_tasks(cancel_scope& scope) noexcept {
     const current_guard guard(*this);
     scope.condemn();
-    // One at a time: what goes with a task may end others.
-    for (root* latest = nullptr;; latest = nullptr) {
-        roots_.for_each([&](root& each) {
-            if (each.within && each.within->condemned_) latest = &each;
-        });
-        if (!latest) return;
-        destroy(*latest);
+    // One at a time from the end: what goes with a task may end others, or start some.
+    list<root> spared;  // the latest first
+    while (!roots_.empty()) {
+        root& latest = roots_.back();
+        if (latest.within && latest.within->condemned_) {
+            destroy(latest);
+        } else {
+            latest.unlink();
+            spared.push_back(latest);
+        }
+    }
+    while (!spared.empty()) {
+        root& next = spared.back();
+        next.unlink();
+        roots_.push_back(next);
     }
 }
 
