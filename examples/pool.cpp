@@ -55,13 +55,17 @@ thread_local pool* upstream = nullptr;  // of the worker
 
 aperto::task<> keep_pool(aperto::background& here, std::string where) {
     pool connections(where);
-    upstream = &connections;
+    struct presence {
+        explicit presence(pool& here) { upstream = &here; }
+        ~presence() { upstream = nullptr; }
+    } const known(connections);
     for (bool over = false; !over; over = co_await here.stopping(1s))
         if (const unsigned asked = connections.asked()) std::fprintf(stderr, "%u questions\n", asked);
     co_await here.drained();  // until then conversations use it
 }
 
 aperto::task<std::string> answer(std::string_view question) {
+    if (!upstream) co_return "unavailable";
     auto reply = co_await aperto::as_result(upstream->ask(question));
     co_return reply ? std::move(*reply) : "unavailable: " + std::string(reply.error().what());
 }

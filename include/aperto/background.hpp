@@ -15,7 +15,8 @@ namespace aperto {
 ///     }
 ///
 /// The task starts before its worker accepts a client, runs on the worker's loop, and may leave its state where
-/// the worker's handlers find it: in a `thread_local`, or by `index`. Once the last conversation has ended it has
+/// the worker's handlers find it, in a `thread_local` or by `index`; where it throws, conversations go on until the
+/// drain has ended them, so it takes that away again. Once the last conversation has ended it has
 /// what is left of `drain_deadline`; then it is cancelled, and destroyed where that does not end it. One thread.
 class background {
 public:

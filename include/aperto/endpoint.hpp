@@ -25,9 +25,11 @@ public:
     /// dual-stack), "unix:/run/chat.sock", "unix:@chat" (a name of Linux's, not in the file system). Throws
     /// `error` (`errc::malformed`) that says what is wrong. Names of hosts are `host_port` (below) and `resolve`.
     static endpoint parse(std::string_view text);
-    /// A numeric address alone, and a port; or "unix:" and a name of 1 to 107 bytes, without a port. Empty where
-    /// `address` is neither.
+    /// A numeric address alone, and a port. Empty where `address` is not numeric.
     static std::optional<endpoint> from_address(std::string_view address, std::uint16_t port);
+    /// The Unix socket of that name, a path or "@" and a name of Linux's, 1 to 107 bytes without a NUL. Empty where
+    /// it can be none.
+    static std::optional<endpoint> unix_socket(std::string_view name);
     /// Every address of this machine: `[::]`, which takes IPv4 too, or `0.0.0.0`.
     static endpoint any(std::uint16_t port, bool ipv6 = true) noexcept;
     /// From the kernel's form; no address for a family other than IPv4 and IPv6.

@@ -290,7 +290,7 @@ public:
 
     /// A stream on a connected socket that somebody else opened, of any family (AF_UNIX too), on the current
     /// loop. It is the stream's from then on. Throws `error` where it is no connected stream socket; it then
-    /// stays the caller's. Not in a simulation.
+    /// stays the caller's; std::bad_alloc may have closed it. Not in a simulation.
     static stream from_fd(int descriptor, const stream_options& options = {});
 
     /// Two streams that are each other's peer, on the current loop, in this machine's memory (socketpair(2)): for

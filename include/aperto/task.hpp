@@ -5,6 +5,7 @@
 #include "aperto/cxx20.hpp"
 #include "aperto/detail/coroutine_frame.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <coroutine>
 #include <cstddef>
@@ -47,13 +48,13 @@ public:
 
     cancel_scope* scope() const noexcept { return scope_; }
     void set_scope(cancel_scope* scope) noexcept { scope_ = scope; }
-    bool is_cancelled() const noexcept { return scope_ && scope_->cancelled(); }
 
-    /// Of a wait that was refused, as the scope is cancelled: false where the task has not ended after so many
-    /// of them, and is to be let go.
-    bool may_go_on() noexcept {
+    /// Of waits that were refused, as the scope is cancelled, its own or those of a task that it awaited: false
+    /// where it has not ended after so many of them, and is to be let go.
+    bool may_go_on(std::uint16_t refusals = 1) noexcept {
         constexpr std::uint16_t refusals_max = 1000;
-        return ++refusals_ < refusals_max;
+        refusals_ = static_cast<std::uint16_t>(std::min(refusals_ + refusals, +refusals_max));
+        return refusals_ < refusals_max;
     }
 
 private:
@@ -144,7 +145,6 @@ public:
         value_.emplace(std::forward<U>(value));
     }
     void unhandled_exception() noexcept { exception_ = std::current_exception(); }
-    bool has_failed() const noexcept { return exception_ != nullptr; }
     T result() {
         if (exception_) std::rethrow_exception(std::exchange(exception_, nullptr));
         assert(value_);
@@ -165,7 +165,6 @@ public:
     frame_check<task_promise> initial_suspend() noexcept { return {*this}; }
     void return_void() const noexcept {}
     void unhandled_exception() noexcept { exception_ = std::current_exception(); }
-    bool has_failed() const noexcept { return exception_ != nullptr; }
     void result() {
         if (exception_) std::rethrow_exception(std::exchange(exception_, nullptr));
     }
@@ -192,8 +191,7 @@ public:
         promise.starting_ = false;
         if (!frame_.done()) return true;
         if constexpr (std::is_base_of_v<promise_base, Awaiting>) {
-            if (frame_.promise().has_failed() && awaiting.promise().is_cancelled())
-                return !awaiting.promise().may_go_on();
+            if (promise.refusals_ > 0) return !awaiting.promise().may_go_on(promise.refusals_);
         }
         return false;
     }

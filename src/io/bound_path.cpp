@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "io/bound_path.hpp"
 
-#include "core/descriptor.hpp"
-
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <ctime>
+#include <string_view>
 #include <utility>
 
 namespace aperto::io {
@@ -26,31 +29,28 @@ const char* path_of(const endpoint& where, sockaddr_storage& address) noexcept {
 
 bound_path::bound_path(const endpoint& where) {
     sockaddr_storage address{};
-    struct stat about{};
     const char* const path = path_of(where, address);
-    if (!path || ::lstat(path, &about) < 0) return;
+    if (!path) return;
     path_ = path;
-    device_ = about.st_dev;
-    file_ = about.st_ino;
+    file_ = descriptor(::open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC));
 }
-
-bound_path::bound_path(bound_path&& other) noexcept
-    : path_(std::exchange(other.path_, {})), device_(other.device_), file_(other.file_) {}
 
 bound_path& bound_path::operator=(bound_path&& other) noexcept {
     if (this == &other) return *this;
     remove();
     path_ = std::exchange(other.path_, {});
-    device_ = other.device_;
-    file_ = other.file_;
+    file_ = std::move(other.file_);
     return *this;
 }
 
 void bound_path::remove() noexcept {
-    struct stat about{};
-    if (path_.empty()) return;
-    if (::lstat(path_.c_str(), &about) == 0 && about.st_dev == device_ && about.st_ino == file_)
+    struct stat mine{};
+    struct stat there{};
+    const bool known = !path_.empty() && file_ && ::fstat(file_.get(), &mine) == 0;
+    if (known && ::lstat(path_.c_str(), &there) == 0 && there.st_dev == mine.st_dev &&
+        there.st_ino == mine.st_ino)
         ::unlink(path_.c_str());
+    file_.close();
     path_.clear();
 }
 
@@ -65,6 +65,25 @@ void bound_path::remove_left_over(const endpoint& where) noexcept {
     if (!asking) return;
     if (::connect(asking.get(), reinterpret_cast<const sockaddr*>(&to), length) < 0 && errno == ECONNREFUSED)
         ::unlink(path);
+}
+
+folder_lock::folder_lock(const endpoint& where) noexcept {
+    constexpr int tries_max = 100;
+    constexpr timespec pause{.tv_sec = 0, .tv_nsec = 2'000'000};
+    sockaddr_storage address{};
+    const char* const path = path_of(where, address);
+    if (!path) return;
+    std::array<char, sizeof sockaddr_un::sun_path + 1> folder{};
+    const std::string_view whole(path);
+    const std::size_t slash = whole.rfind('/');
+    if (slash == std::string_view::npos)
+        folder[0] = '.';
+    else
+        whole.copy(folder.data(), slash + 1);
+    folder_ = descriptor(::open(folder.data(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    for (int tries = 0; folder_ && tries < tries_max && ::flock(folder_.get(), LOCK_EX | LOCK_NB) < 0;
+         ++tries)
+        ::nanosleep(&pause, nullptr);
 }
 
 }  // namespace aperto::io

@@ -2,8 +2,7 @@
 #pragma once
 
 #include "aperto/endpoint.hpp"
-
-#include <sys/types.h>
+#include "core/descriptor.hpp"
 
 #include <string>
 
@@ -17,7 +16,7 @@ public:
     bound_path() noexcept = default;
     /// Just after `where` was bound. Throws std::bad_alloc.
     explicit bound_path(const endpoint& where);
-    bound_path(bound_path&& other) noexcept;
+    bound_path(bound_path&& other) noexcept = default;
     bound_path& operator=(bound_path&& other) noexcept;
     ~bound_path() { remove(); }
 
@@ -29,8 +28,18 @@ public:
 
 private:
     std::string path_;
-    dev_t device_ = 0;
-    ino_t file_ = 0;
+    descriptor file_;  ///< of what was made; while it is open nothing else has the same number
+};
+
+/// Keeps others that bind Unix sockets in the same folder out, for as long as it lives: between the look whether
+/// somebody listens on a name and the moment that one does. Where it cannot be had within a moment it is done
+/// without, lest who locks folders keep servers from starting.
+class folder_lock {
+public:
+    explicit folder_lock(const endpoint& where) noexcept;
+
+private:
+    descriptor folder_;
 };
 
 }  // namespace aperto::io

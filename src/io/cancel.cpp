@@ -3,11 +3,14 @@
 
 #include "aperto/operation.hpp"
 
+#include <utility>
+
 namespace aperto {
 
 cancel_scope::cancel_scope(cancel_scope* parent) noexcept {
     if (!parent) return;
     cancelled_ = parent->cancelled_;
+    condemned_ = parent->condemned_;
     parent->below_.push_back(*this);
 }
 
@@ -26,10 +29,11 @@ void cancel_scope::take_below(cancel_scope& inner) noexcept {
     inner.unlink();
     below_.push_back(inner);
     if (cancelled_) inner.cancel();
+    if (condemned_) inner.condemn();
 }
 
 void cancel_scope::condemn() noexcept {
-    condemned_ = true;
+    if (std::exchange(condemned_, true)) return;
     below_.for_each([](cancel_scope& inner) { inner.condemn(); });
 }
 

@@ -81,15 +81,17 @@ const std::string& endpoint::unix_name() const noexcept {
     return *name;
 }
 
+std::optional<endpoint> endpoint::unix_socket(std::string_view name) {
+    const std::string* const kept = kept_name(name);
+    if (!kept) return std::nullopt;
+    endpoint result;
+    result.family_ = AF_UNIX;
+    std::memcpy(result.bytes_.data(), &kept, sizeof kept);
+    return result;
+}
+
 std::optional<endpoint> endpoint::from_address(std::string_view address, std::uint16_t port) {
     endpoint result;
-    if (address.starts_with(unix_scheme)) {
-        const std::string* const name = kept_name(address.substr(unix_scheme.size()));
-        if (!name) return std::nullopt;
-        result.family_ = AF_UNIX;
-        std::memcpy(result.bytes_.data(), &name, sizeof name);
-        return result;
-    }
     result.port_ = port;
     std::array<char, INET6_ADDRSTRLEN> text;
     const std::size_t percent = address.find('%');
@@ -114,7 +116,7 @@ std::optional<endpoint> endpoint::from_address(std::string_view address, std::ui
 endpoint endpoint::parse(std::string_view text) {
     constexpr std::string_view reading = "understand the address";
     if (text.starts_with(unix_scheme)) {
-        if (const std::optional<endpoint> named = from_address(text, 0)) return *named;
+        if (const auto named = unix_socket(text.substr(unix_scheme.size()))) return *named;
         refuse(reading, text, unix_name_wanted);
     }
     const io::split_host split = io::split_host_port(text);
@@ -237,7 +239,7 @@ host_port host_port::parse(std::string_view text, std::optional<std::uint16_t> d
     // A name has at most 253 bytes (RFC 1035, 2.3.4); a zone may follow an address.
     constexpr std::size_t host_size_max = 255;
     if (text.starts_with(unix_scheme)) {
-        if (!endpoint::from_address(text, 0)) refuse(reading, text, unix_name_wanted);
+        if (!endpoint::unix_socket(text.substr(unix_scheme.size()))) refuse(reading, text, unix_name_wanted);
         return {std::string(text), 0};
     }
     const io::split_host split = io::split_host_port(text);

@@ -61,8 +61,9 @@ private:
 }  // namespace
 
 struct task_group::shared_state {
-    explicit shared_state(cancel_scope* parent) noexcept : scope(parent) {}
+    explicit shared_state(cancel_scope* parent) noexcept : scope(parent), has_parent(parent != nullptr) {}
     cancel_scope scope;
+    bool has_parent;
     std::size_t running = 0;
     std::exception_ptr failure;
     operation* joining = nullptr;
@@ -102,7 +103,8 @@ task<> task_group::join() {
     bool cancelled = false;
     scope_awaiter which;
     // Whoever is destroyed while it waits here takes them along.
-    if (cancel_scope* const mine = co_await which) mine->take_below(state_->scope);
+    cancel_scope* const mine = co_await which;
+    if (mine && !state_->has_parent) mine->take_below(state_->scope);
     while (state_->running > 0) {
         using scope_use = event_awaiter::scope_use;
         event_awaiter ended(loop::current(), cancelled ? scope_use::uncancellable : scope_use::cancellable);

@@ -16,6 +16,7 @@
 #include <cerrno>
 #include <limits>
 #include <new>
+#include <optional>
 #include <utility>
 
 namespace aperto::io {
@@ -93,7 +94,11 @@ int try_to_listen(const endpoint& where, const listen_options& options) noexcept
     descriptor socket(::socket(where.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (socket.get() < 0) return -errno;
     const bool is_unix = where.family() == AF_UNIX;
-    if (is_unix) bound_path::remove_left_over(where);
+    std::optional<folder_lock> alone;
+    if (is_unix) {
+        alone.emplace(where);
+        bound_path::remove_left_over(where);
+    }
     if (!is_unix && !set(socket.get(), SOL_SOCKET, SO_REUSEADDR, 1)) return -errno;
     const auto let_others_join = [&] { return is_unix || set(socket.get(), SOL_SOCKET, SO_REUSEPORT, 1); };
     if (options.sharing == port_sharing::join && !let_others_join()) return -errno;
@@ -185,7 +190,7 @@ endpoint unix_socket_of(const sockaddr_storage& address) noexcept try {
     std::string name(named.sun_path, sizeof named.sun_path);
     if (name.front() == '\0') name.front() = '@';
     name.resize(std::min(name.find('\0'), name.size()));
-    return endpoint::from_address("unix:" + name, 0).value_or(endpoint());
+    return endpoint::unix_socket(name).value_or(endpoint());
 } catch (const std::bad_alloc&) {
     return {};
 }

@@ -46,7 +46,7 @@ cidr::cidr(const endpoint& first, unsigned bits) noexcept
 cidr cidr::parse(std::string_view text) {
     const std::size_t slash = text.find('/');
     const std::optional<endpoint> address = endpoint::from_address(text.substr(0, slash), 0);
-    if (!address || address->family() == AF_UNIX || text.find('%') != std::string_view::npos)
+    if (!address || text.find('%') != std::string_view::npos)
         refuse(text, N_("A range is an address and a length, like 192.0.2.0/24 or 2001:db8::/32."));
     const bool ipv4 = address->family() == AF_INET;
     const unsigned most = ipv4 ? 32 : 128;

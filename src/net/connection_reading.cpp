@@ -292,7 +292,7 @@ time_point connection::read_deadline(detail::want what) noexcept {
 }
 
 duration connection::idle_left() const noexcept {
-    if (answers_ == answers::at_once || received_ == 0 || in_message()) return duration::zero();
+    if (answers_ == answers::at_once || closing_ || received_ == 0 || in_message()) return duration::zero();
     const duration limit = options_->idle_timeout;
     return answers_ == answers::in_hand ? limit : std::max(limit - without_progress(), duration::zero());
 }

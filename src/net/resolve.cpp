@@ -30,6 +30,10 @@ task<std::vector<endpoint>> resolve(host_port where) {
         std::vector<endpoint> one{*numeric};
         co_return one;
     }
+    if (where.host.starts_with("unix:")) {
+        std::vector<endpoint> one{endpoint::parse(where.host)};
+        co_return one;
+    }
     const interest mine;
     // A simulated network's names are its loop's to tell, which runs what is aside on its own thread. The
     // system's are asked for on another thread, past the end of a loop that does not wait for the answer.

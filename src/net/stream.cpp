@@ -111,7 +111,8 @@ void read_awaiter::on_bytes(operation& done) {
 void read_awaiter::on_deadline(timer& passed) {
     read_awaiter& self = *static_cast<alarm&>(passed).reader;
     if (self.alarm_.put_off(self.owner())) return;
-    if (const duration left = self.from_.idle_left(); left > duration::zero())
+    const bool by_options = self.until_ == time_point::max();
+    if (const duration left = self.from_.idle_left(); by_options && left > duration::zero())
         return self.alarm_.set(self.owner(), self.owner().now() + left);
     self.from_.time_out_reading(self.want_);
     self.owner().cancel(self);
@@ -228,10 +229,16 @@ std::pair<stream, stream> stream::pair(const stream_options& options) {
         throw error::from_result(-errno, "make a pair of streams");
     descriptor first(ends[0]);
     descriptor second(ends[1]);
-    stream one = from_fd(first.get(), options);
-    static_cast<void>(first.release());
-    stream other = from_fd(second.get(), options);
-    static_cast<void>(second.release());
+    check_stream_options("", options);
+    loop& on = loop::current();
+    const auto shared = std::make_shared<const stream_options>(options);
+    const auto open = [&](descriptor& end) {
+        const socket_id socket = on.adopt(end.get(), false);
+        static_cast<void>(end.release());
+        return adopt(on, socket, shared);
+    };
+    stream one = open(first);
+    stream other = open(second);
     return {std::move(one), std::move(other)};
 }
 

@@ -70,12 +70,13 @@ task<> worker::cut(cancel_scope& scope, bool (worker::*left)() const noexcept) {
 
 task<> worker::run_background() {
     struct presence {
+        explicit presence(worker& at) noexcept : of(at) { of.background_runs_ = true; }
         worker& of;
         ~presence() {
             of.background_runs_ = false;
             of.empty_.notify_all();
         }
-    } const here{*this};
+    } const here(*this);
     try {
         task<> running = shared_.options.background(background_);
         co_await running;

@@ -16,7 +16,7 @@ session::~session() {
     if (!ended_ && worker_.serving().cancelled()) {  // destroyed, as it did not end by itself
         fail(make_error_code(errc::cancelled));
         end();
-        peer_.close_now(true);
+        if (!peer_.is_shared()) peer_.close_now(true);
     }
     leave();
     peer_.release();

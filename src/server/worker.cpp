@@ -147,8 +147,9 @@ void worker::listen(const std::vector<endpoint>& where, port_sharing sharing) {
     for (const int each : shared_.listen_fds) {
         descriptor mine(::fcntl(each, F_DUPFD_CLOEXEC, 0));
         if (!mine) throw error::from_result(-errno, "listen on a socket that was handed over");
-        doors_.push_back(std::make_unique<door>(listener::from_fd(loop_, mine.get(), streams_)));
+        listener open = listener::from_fd(loop_, mine.get(), streams_);
         static_cast<void>(mine.release());
+        doors_.push_back(std::make_unique<door>(std::move(open)));
     }
     if (!shared_.listen_fds.empty()) return;
     listen_options socket = shared_.options.socket;
@@ -174,10 +175,7 @@ task<> worker::run() {
                              cut(beside_, &worker::has_background));
     std::exception_ptr broken;
     try {
-        if (shared_.options.background) {
-            background_runs_ = true;
-            loop_.spawn(run_background(), &beside_);
-        }
+        if (shared_.options.background) loop_.spawn(run_background(), &beside_);
         for (const auto& each : doors_)
             accepting.spawn(accept_from(*each));
         task<> served = serve_until_drained(accepting);

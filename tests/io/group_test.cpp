@@ -173,6 +173,24 @@ TEST_F(Group, WorkThatFailsInTimeThrowsItsOwnError) {
     }
 }
 
+TEST_F(Group, IsCancelledWithTheParentThatItWasGivenWhoeverJoinsIt) {
+    cancel_scope parent;
+    std::string ended;
+    const auto join = [&]() -> task<> {
+        task_group all(&parent);
+        all.spawn(wait_for_ever(ended));
+        co_await all.join();
+        ended += "joined ";
+    };
+    const auto cancel = [&]() -> task<> {
+        co_await sleep(1ms);
+        parent.cancel();
+    };
+    on->spawn(cancel());
+    on->run(join());
+    EXPECT_EQ(ended, "cancelled joined ");
+}
+
 TEST_F(Group, WorkThatIsCancelledOfItselfIsNotLate) {
     const auto give_up = []() -> task<> {
         co_await sleep(0ms);

@@ -103,6 +103,41 @@ TEST_F(answering_messages, who_waits_for_an_answer_is_not_idle) {
     EXPECT_LE(ended - answered, 2100ms);
 }
 
+/// Says `words` at once and stays; when the server ends the conversation, in `ended`.
+task<> say_and_stay(std::string words, duration& ended, server& then_stop) {
+    client_options patient;
+    patient.stream.idle_timeout = patient.stream.message_deadline = forever;
+    task<stream> connecting = connect("office:9999", patient);
+    stream peer = co_await connecting;
+    const time_point began = loop::current().now();
+    co_await peer.write(words);
+    for (bool more = true; more;) {
+        const auto some = co_await peer.read_some();
+        more = some.has_value();
+    }
+    co_await sleep(1h);  // without an end of its own
+    ended = loop::current().now() - began;
+    then_stop.stop();
+}
+
+TEST_F(answering_messages, an_end_of_the_servers_keeps_its_deadline_whatever_is_in_hand) {
+    chosen.max_in_flight = 4;
+    for (const std::string words : {"throw\n", "close\nslow\n"}) {
+        server serving(chosen, [](std::string_view message, exchange& with) -> task<> {
+            if (message == "throw") throw std::runtime_error("no");
+            if (message == "close") with.close();
+            if (message == "slow") co_await sleep(10min);
+        });
+        duration ended{};
+        office.spawn(serving.run_on(office.loop()));
+        laptop.spawn(say_and_stay(words, ended, serving));
+        world.run_for(10s);
+        EXPECT_EQ(serving.counters().accepted, 1U);
+        EXPECT_EQ(serving.connections(), 0U) << words << " holds the connection past close_deadline";
+        world.run();
+    }
+}
+
 TEST_F(answering_messages, one_after_the_other_where_nothing_else_is_said) {
     EXPECT_EQ(ask(after_a_while, "300 a\r\n200 b\n100 c\n"), "A\r\nB\nC\n");
     EXPECT_GE(took, 600ms);

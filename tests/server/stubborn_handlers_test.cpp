@@ -120,6 +120,26 @@ TEST_P(stubborn_handlers, one_that_catches_what_a_task_of_its_own_threw_is_let_g
     EXPECT_EQ(caught, 1000);
 }
 
+task<bool> try_once() {
+    try {
+        co_await sleep(1h);
+        co_return true;
+    } catch (...) {
+        co_return false;
+    }
+}
+
+TEST_P(stubborn_handlers, one_whose_own_task_catches_everything_is_let_go_as_well) {
+    stop_in_the_middle_of([&](stream peer) -> task<> {
+        const presence here(present);
+        co_await peer.write("go on");
+        for (bool done = false; !done;) {
+            task<bool> trying = try_once();
+            done = co_await trying;
+        }
+    });
+}
+
 TEST_P(stubborn_handlers, one_that_waits_for_what_knows_of_no_end_is_destroyed) {
     stop_in_the_middle_of([&](stream peer) -> task<> {
         const presence here(present);

@@ -4,6 +4,7 @@
 #include "aperto/listener.hpp"
 #include "aperto/loop.hpp"
 #include "aperto/server.hpp"
+#include "io/bound_path.hpp"
 #include "net/duet.hpp"
 
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace aperto {
 namespace {
@@ -34,6 +36,11 @@ private:
     std::string where_ = std::filesystem::temp_directory_path() / "aperto-unix-XXXXXX";
 };
 
+class UnixFolder : public testing::Test {
+protected:
+    folder names;
+};
+
 class UnixSocket : public StreamTest {
 protected:
     folder names;
@@ -51,6 +58,7 @@ TEST(UnixEndpoint, IsWrittenAndReadBack) {
         EXPECT_EQ(host_port::parse(text).to_string(), text);
     }
     EXPECT_NE(endpoint::parse("unix:a"), endpoint::parse("unix:b"));
+    EXPECT_FALSE(endpoint::from_address("unix:/run/a", 1)) << "which asks whether it is numeric";
     const std::string longest(107, 'x');
     EXPECT_EQ(endpoint::parse("unix:" + longest).to_string(), "unix:" + longest);
     for (const std::string& wrong : {std::string("unix:"), std::string("unix:@"), "unix:" + longest + 'x',
@@ -141,6 +149,47 @@ TEST_P(UnixSocket, ANameThatSomebodyElseHasMeanwhileStays) {
         first.close();
         EXPECT_TRUE(std::filesystem::exists(names.path("door")));
         co_return;
+    };
+    play(story());
+}
+
+void bind_a_socket(const endpoint& where) {
+    sockaddr_storage address{};
+    const socklen_t length = where.to_sockaddr(address);
+    const int socket = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    EXPECT_EQ(::bind(socket, reinterpret_cast<sockaddr*>(&address), length), 0);
+    ::close(socket);
+}
+
+TEST_F(UnixFolder, ANameIsNotTakenForItsSuccessorThatHasGotItsNumber) {
+    const endpoint where = endpoint::parse(names.socket("door"));
+    bind_a_socket(where);
+    io::bound_path first(where);
+    std::filesystem::remove(names.path("door"));
+    bind_a_socket(where);  // a file system that gives numbers again gives the same
+    first.remove();
+    EXPECT_TRUE(std::filesystem::exists(names.path("door")));
+}
+
+TEST_P(UnixSocket, AFullQueueIsWaitedFor) {
+    const auto story = [&]() -> task<> {
+        const endpoint where = endpoint::parse(names.socket("door"));
+        listen_options narrow;
+        narrow.backlog = 1;
+        listener door(where, narrow);
+        std::vector<std::string> got(6);
+        task_group group;
+        for (std::string& each : got)
+            group.spawn(visit(where.to_string(), each));
+        co_await sleep(50ms);
+        for (std::size_t i = 0; i < got.size(); ++i) {
+            task<> answering = answer_one(door);
+            co_await answering;
+        }
+        task<> joining = group.join();
+        co_await joining;
+        for (const std::string& each : got)
+            EXPECT_EQ(each, "hello there");
     };
     play(story());
 }
