@@ -61,8 +61,10 @@ TEST_P(background_on, each_worker_has_one_that_runs_until_the_server_stops) {
     EXPECT_EQ(ended, (std::multiset<unsigned>{0, 1, 2}));
 }
 
+// Not within the test: another thread's would not be made there.
+thread_local std::string greeting;
+
 TEST_P(background_on, what_it_leaves_is_there_for_the_first_conversation) {
-    static thread_local std::string greeting;
     server serving(basic([](background& here) -> task<> {
                        greeting = "hello ";
                        co_await here.stopping();
