@@ -11,6 +11,7 @@
 #include <sys/un.h>
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cstddef>
 #include <cstring>
@@ -54,6 +55,9 @@ std::optional<std::uint32_t> parse_zone(std::string_view text) noexcept {
 
 constexpr std::string_view unix_scheme = "unix:";
 
+/// Where a name is kept, as an endpoint holds it.
+using kept_place = std::array<std::uint8_t, sizeof(std::uintptr_t)>;
+
 /// Kept for good: an endpoint that names it may be anywhere. Null where it can be no name of a socket.
 const std::string* kept_name(std::string_view name) {
     static std::mutex guard;
@@ -76,9 +80,9 @@ bool is_host_byte(char byte) noexcept {
 }  // namespace
 
 const std::string& endpoint::unix_name() const noexcept {
-    const std::string* name = nullptr;
-    std::memcpy(&name, bytes_.data(), sizeof name);
-    return *name;
+    kept_place where{};
+    std::copy_n(bytes_.begin(), where.size(), where.begin());
+    return *std::bit_cast<const std::string*>(where);
 }
 
 std::optional<endpoint> endpoint::unix_socket(std::string_view name) {
@@ -86,7 +90,8 @@ std::optional<endpoint> endpoint::unix_socket(std::string_view name) {
     if (!kept) return std::nullopt;
     endpoint result;
     result.family_ = AF_UNIX;
-    std::memcpy(result.bytes_.data(), &kept, sizeof kept);
+    const auto where = std::bit_cast<kept_place>(kept);
+    std::copy(where.begin(), where.end(), result.bytes_.begin());
     return result;
 }
 
