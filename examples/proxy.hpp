@@ -17,7 +17,7 @@ inline aperto::task<> relay(aperto::stream client, const std::string& upstream) 
         co_await aperto::all(pump(client, server), pump(server, client));
     } catch (const aperto::error&) {
         client.abort();  // who was cut off is told so: an end in order would say that all had come
-        if (server) server.abort();
+        server.abort();
         throw;
     }
 }

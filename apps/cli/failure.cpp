@@ -197,7 +197,7 @@ failure explain_listen(const error& cause, const string& name, std::uint16_t por
     const string number = std::to_string(port);
     if (is_engine_refused(cause)) return explain_other(cause);
     if (is_name_error(cause)) return explain_name(cause, host, exit_no_listen);
-    if (name.starts_with("unix:"))
+    if (io::names_unix_socket(name))
         return {
             exit_no_listen, sentence(_("could not listen on {}: {}"), host, system_reason(cause.code())), {}};
     if (const auto left = is(cause, std::errc::address_in_use) && !find_port_owner(port)

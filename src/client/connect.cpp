@@ -65,7 +65,7 @@ std::string account_of(const endpoint& address, const attempts& log, bool with_r
 /// "sala-3 (192.0.2.7) port 9999"; with each address's own failure where they differ.
 std::string describe(const host_port& where, const attempts& log, std::error_code reported) {
     std::string text = log_safe(where.host);
-    const bool is_unix = where.host.starts_with("unix:");
+    const bool is_unix = io::names_unix_socket(where.host);
     const bool numeric = is_unix || endpoint::from_address(where.host, where.port).has_value();
     bool differ = log.failures.size() != log.begun && !log.failures.empty();
     for (const attempts::failure& failed : log.failures)
@@ -89,16 +89,15 @@ task<> try_addresses(const host_port& where, const client_options& options, atte
     task<std::vector<endpoint>> resolving = resolve(where);
     const std::vector<endpoint> found = co_await resolving;
     log.addresses = client::take_turns(found);
-    for (bool full = true; full;) {
-        full = false;
+    for (;;) {
         client::connect_race race(loop::current(), log, options);
         if (co_await race) {
             winner = race.take_winner();
             co_return;
         }
         // The queue of a Unix socket is full, which the kernel tells rather than to wait, connect(2).
-        full = log.failures.size() == 1 && log.failures.front().where.family() == AF_UNIX &&
-               log.failures.front().result == -EAGAIN;
+        const bool full = log.failures.size() == 1 && log.failures.front().where.family() == AF_UNIX &&
+                          log.failures.front().result == -EAGAIN;
         if (!full) co_return;
         detail::sleep_awaiter pause = sleep(std::chrono::milliseconds(5));
         co_await pause;

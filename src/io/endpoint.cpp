@@ -53,8 +53,6 @@ std::optional<std::uint32_t> parse_zone(std::string_view text) noexcept {
     return number;
 }
 
-constexpr std::string_view unix_scheme = "unix:";
-
 /// Where a name is kept, as an endpoint holds it.
 using kept_place = std::array<std::uint8_t, sizeof(std::uintptr_t)>;
 
@@ -120,8 +118,8 @@ std::optional<endpoint> endpoint::from_address(std::string_view address, std::ui
 
 endpoint endpoint::parse(std::string_view text) {
     constexpr std::string_view reading = "understand the address";
-    if (text.starts_with(unix_scheme)) {
-        if (const auto named = unix_socket(text.substr(unix_scheme.size()))) return *named;
+    if (io::names_unix_socket(text)) {
+        if (const auto named = unix_socket(text.substr(io::unix_scheme.size()))) return *named;
         refuse(reading, text, unix_name_wanted);
     }
     const io::split_host split = io::split_host_port(text);
@@ -221,7 +219,7 @@ std::string endpoint::address() const {
         inet_ntop(AF_INET, bytes_.data() + mapped_prefix.size(), text.data(), text.size());
         return text.data();
     }
-    if (family_ == AF_UNIX) return std::string(unix_scheme) + unix_name();
+    if (family_ == AF_UNIX) return std::string(io::unix_scheme) + unix_name();
     if (family_ != AF_INET6) return {};
     inet_ntop(AF_INET6, bytes_.data(), text.data(), text.size());
     std::string result = text.data();
@@ -243,8 +241,9 @@ host_port host_port::parse(std::string_view text, std::optional<std::uint16_t> d
     constexpr std::string_view reading = "understand the host and port";
     // A name has at most 253 bytes (RFC 1035, 2.3.4); a zone may follow an address.
     constexpr std::size_t host_size_max = 255;
-    if (text.starts_with(unix_scheme)) {
-        if (!endpoint::unix_socket(text.substr(unix_scheme.size()))) refuse(reading, text, unix_name_wanted);
+    if (io::names_unix_socket(text)) {
+        if (!endpoint::unix_socket(text.substr(io::unix_scheme.size())))
+            refuse(reading, text, unix_name_wanted);
         return {std::string(text), 0};
     }
     const io::split_host split = io::split_host_port(text);
@@ -267,7 +266,7 @@ host_port host_port::parse(std::string_view text, std::optional<std::uint16_t> d
 }
 
 std::string host_port::to_string() const {
-    if (host.starts_with(unix_scheme)) return host;
+    if (io::names_unix_socket(host)) return host;
     if (host.find(':') != std::string::npos) return '[' + host + "]:" + std::to_string(port);
     return host + ':' + std::to_string(port);
 }

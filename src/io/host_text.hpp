@@ -9,6 +9,10 @@
 
 namespace aperto::io {
 
+/// What the name of a Unix socket begins with where it stands in the place of a host.
+inline constexpr std::string_view unix_scheme = "unix:";
+inline bool names_unix_socket(std::string_view host) noexcept { return host.starts_with(unix_scheme); }
+
 /// The two halves of "host:port" as they stand in the text; nothing is checked but the shape.
 struct split_host {
     std::string_view host;

@@ -2,6 +2,7 @@
 #include "aperto/resolve.hpp"
 
 #include "aperto/loop.hpp"
+#include "io/host_text.hpp"
 #include "io/look_up.hpp"
 
 #include <atomic>
@@ -30,7 +31,7 @@ task<std::vector<endpoint>> resolve(host_port where) {
         std::vector<endpoint> one{*numeric};
         co_return one;
     }
-    if (where.host.starts_with("unix:")) {
+    if (io::names_unix_socket(where.host)) {
         std::vector<endpoint> one{endpoint::parse(where.host)};
         co_return one;
     }

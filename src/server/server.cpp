@@ -3,6 +3,7 @@
 
 #include "core/descriptor.hpp"
 #include "io/bound_path.hpp"
+#include "io/host_text.hpp"
 #include "io/socket_calls.hpp"
 #include "server/engines.hpp"
 #include "server/worker.hpp"
@@ -22,7 +23,7 @@ struct unix_door {
 };
 std::optional<unix_door> open_unix_door(server_shared& of) {
     const options& chosen = of.options;
-    const bool is_unix = chosen.listen_fds.empty() && chosen.host.starts_with("unix:");
+    const bool is_unix = chosen.listen_fds.empty() && io::names_unix_socket(chosen.host);
     if (!is_unix) return {};
     const endpoint where = endpoint::parse(chosen.host);
     unix_door opened{descriptor(io::open_listener(where, chosen.socket)), io::bound_path(where)};

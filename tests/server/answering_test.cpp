@@ -17,6 +17,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
+/// A client that waits as long as it takes.
+task<stream> call_the_office() {
+    client_options patient;
+    patient.stream.framing = framing::line;
+    patient.stream.idle_timeout = patient.stream.message_deadline = forever;
+    return connect("office:9999", patient);
+}
+
 class answering_messages : public testing::Test {
 public:
     answering_messages() {
@@ -27,9 +35,7 @@ public:
 
     /// Says all of `words` at once, then the end, and gives what comes back; and when, in `took`.
     task<> call(std::string words, std::string& replies, server& then_stop) {
-        client_options patient;
-        patient.stream.idle_timeout = patient.stream.message_deadline = forever;
-        task<stream> connecting = connect("office:9999", patient);
+        task<stream> connecting = call_the_office();
         stream peer = co_await connecting;
         const time_point began = loop::current().now();
         co_await peer.write(words);
@@ -72,10 +78,7 @@ task<std::string> after_a_while(std::string_view message) {
 
 /// Asks one question of a slow handler, hears the answer, and is then silent.
 task<> ask_and_fall_silent(std::string words, duration& answered, duration& ended, server& then_stop) {
-    client_options patient;
-    patient.stream.framing = framing::line;
-    patient.stream.idle_timeout = patient.stream.message_deadline = forever;
-    task<stream> connecting = connect("office:9999", patient);
+    task<stream> connecting = call_the_office();
     stream peer = co_await connecting;
     const time_point began = loop::current().now();
     co_await peer.write(words);
@@ -103,20 +106,16 @@ TEST_F(answering_messages, who_waits_for_an_answer_is_not_idle) {
     EXPECT_LE(ended - answered, 2100ms);
 }
 
-/// Says `words` at once and stays; when the server ends the conversation, in `ended`.
-task<> say_and_stay(std::string words, duration& ended, server& then_stop) {
-    client_options patient;
-    patient.stream.idle_timeout = patient.stream.message_deadline = forever;
-    task<stream> connecting = connect("office:9999", patient);
+/// Says `words` at once and stays, without an end of its own.
+task<> say_and_stay(std::string words, server& then_stop) {
+    task<stream> connecting = call_the_office();
     stream peer = co_await connecting;
-    const time_point began = loop::current().now();
     co_await peer.write(words);
     for (bool more = true; more;) {
         const auto some = co_await peer.read_some();
         more = some.has_value();
     }
-    co_await sleep(1h);  // without an end of its own
-    ended = loop::current().now() - began;
+    co_await sleep(1h);
     then_stop.stop();
 }
 
@@ -128,9 +127,8 @@ TEST_F(answering_messages, an_end_of_the_servers_keeps_its_deadline_whatever_is_
             if (message == "close") with.close();
             if (message == "slow") co_await sleep(10min);
         });
-        duration ended{};
         office.spawn(serving.run_on(office.loop()));
-        laptop.spawn(say_and_stay(words, ended, serving));
+        laptop.spawn(say_and_stay(words, serving));
         world.run_for(10s);
         EXPECT_EQ(serving.counters().accepted, 1U);
         EXPECT_EQ(serving.connections(), 0U) << words << " holds the connection past close_deadline";

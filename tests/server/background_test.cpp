@@ -4,11 +4,11 @@
 
 #include "aperto/server.hpp"
 #include "server/client.hpp"
+#include "server/foreign_wait.hpp"
 
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <coroutine>
 #include <mutex>
 #include <set>
 #include <stdexcept>
@@ -109,12 +109,6 @@ TEST_P(background_on, at_the_deadline_it_is_cancelled) {
     serving.wait();
     EXPECT_TRUE(told);
 }
-
-struct foreign_wait {
-    bool await_ready() const noexcept { return false; }
-    void await_suspend(std::coroutine_handle<> /*waiting*/) const noexcept {}
-    void await_resume() const noexcept {}
-};
 
 TEST_P(background_on, one_that_knows_of_no_end_is_destroyed) {
     struct at_its_end {

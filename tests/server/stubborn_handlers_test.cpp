@@ -3,12 +3,12 @@
 #include "aperto/group.hpp"
 #include "aperto/server.hpp"
 #include "server/client.hpp"
+#include "server/foreign_wait.hpp"
 #include "server/recorder.hpp"
 
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <coroutine>
 #include <string>
 #include <thread>
 #include <utility>
@@ -17,13 +17,6 @@ namespace aperto {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// Of another library: it knows of no scope, and nothing ever resumes it.
-struct foreign_wait {
-    bool await_ready() const noexcept { return false; }
-    void await_suspend(std::coroutine_handle<> /*waiting*/) const noexcept {}
-    void await_resume() const noexcept {}
-};
 
 /// Counts the handlers whose frames are there.
 struct presence {

@@ -7,6 +7,7 @@
 #include "core/option_ranges.hpp"
 #include "core/option_text.hpp"
 #include "core/sentence.hpp"
+#include "io/host_text.hpp"
 
 #include <limits>
 #include <utility>
@@ -79,7 +80,7 @@ void split_host_and_port(std::string& host, std::uint16_t& port) {
         throw usage_error(sentence(
             _("--host takes a name, an address, name:port or [address]:port, not \"{}\""), log_safe(given)));
     }
-    if (port == 0 && !host.starts_with("unix:"))
+    if (port == 0 && !io::names_unix_socket(host))
         throw usage_error(takes_number("--port", 1, std::numeric_limits<std::uint16_t>::max(), "0"));
 }
 

@@ -16,6 +16,8 @@ std::unique_ptr<report> report::create(const options& settings) {
     return settings.format == log_format::json ? make_json_report(settings) : make_text_report(settings);
 }
 
+std::string name_of(const endpoint& who) { return who ? who.to_string() : "unix"; }
+
 tcp_facts facts_of(const connection_view& who) {
     try {
         return who.facts();

@@ -121,6 +121,8 @@ private:
 
 /// "SIGHUP".
 std::string signal_name(int signal);
+/// A client as the log calls it: those of a Unix socket have no address.
+std::string name_of(const endpoint& who);
 /// What the kernel knows of a connection; nothing where it is gone.
 tcp_facts facts_of(const connection_view& who);
 

@@ -154,7 +154,7 @@ protected:
 private:
     static json_line about(std::string_view event, std::uint64_t connection, const endpoint& who) {
         json_line line(event);
-        line.add("connection", connection).add("peer", who ? who.to_string() : "unix");
+        line.add("connection", connection).add("peer", name_of(who));
         return line;
     }
 

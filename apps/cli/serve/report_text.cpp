@@ -18,9 +18,6 @@ namespace aperto::cli {
 
 namespace {
 
-/// Clients of a Unix socket have no address.
-std::string name_of(const endpoint& who) { return who ? who.to_string() : "unix"; }
-
 /// Where a message's size stands, columns from the line's beginning; a longer message pushes it on.
 constexpr std::size_t size_column = 70;
 /// What `time_of_day` takes.

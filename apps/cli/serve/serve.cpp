@@ -5,6 +5,7 @@
 #include "cli/serve/port_owner.hpp"
 #include "cli/serve/report.hpp"
 #include "core/signal_watch.hpp"
+#include "io/host_text.hpp"
 
 #include <unistd.h>
 
@@ -34,7 +35,7 @@ std::unique_ptr<server> start_server(const aperto::options& options, service wha
             return serving;
         } catch (const error& cause) {
             const bool in_use =
-                cause.code() == std::errc::address_in_use && !options.host.starts_with("unix:");
+                cause.code() == std::errc::address_in_use && !io::names_unix_socket(options.host);
             if (!in_use || clock::now() >= until || !is_held_by_nobody(options.port)) throw;
         }
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
