@@ -9,8 +9,14 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "interop"))
+
+from descriptors import open_descriptors  # noqa: E402
 
 APERTO = os.environ.get("APERTO_BIN", "build/release/aperto")
 BUILD = os.environ.get("APERTO_BUILD_DIR", os.path.dirname(os.path.abspath(APERTO)))
@@ -119,7 +125,7 @@ class Server:
             return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
 
     def descriptors(self):
-        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+        return open_descriptors(self.process.pid)
 
     def stop(self, seconds=20):
         """SIGTERM; the exit code and how long it took."""

@@ -17,6 +17,8 @@ import threading
 import time
 import unittest
 
+from descriptors import open_descriptors
+
 PROGRAM = os.environ.get("APERTO_BIN", "build/release/aperto")
 ENGINES = ("uring", "epoll")
 FRAMINGS = ("stream", "line", "length")
@@ -111,7 +113,7 @@ class Server:
         return socket.create_connection((host, self.port), timeout=LIMIT_S)
 
     def descriptors(self):
-        return len(os.listdir(f"/proc/{self._process.pid}/fd"))
+        return open_descriptors(self._process.pid)
 
     def wait_for_descriptors(self, count):
         """Until the process has so many: `closed` is said just before the last of a connection goes back to the kernel."""
