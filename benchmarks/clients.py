@@ -25,7 +25,7 @@ def build_clients():
     library = Path(aperto_program()).resolve().parent / "lib" / "libaperto.a"
     words = ["g++", "-std=c++20", *OPTIMISED, f"-I{ROOT / 'include'}"]
     ours = [*words, str(SOURCES / "ask_aperto.cpp"), str(library), "-o", str(BUILT / "ask_aperto"), "-luring", "-lfmt",
-            "-licuuc", "-pthread"]
+            "-pthread"]
     asio = [*words, str(SOURCES / "ask_asio.cpp"), "-o", str(BUILT / "ask_asio"), "-pthread"]
     return run_build(ours, BUILT / "ask_aperto.log") or run_build(asio, BUILT / "ask_asio.log")
 

@@ -5,6 +5,7 @@
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(liburing REQUIRED IMPORTED_TARGET liburing>=2.3)
+# Asked once, when the library is built, for its table of upper case; and by tests.
 pkg_check_modules(icu REQUIRED IMPORTED_TARGET icu-uc)
 find_package(fmt REQUIRED)
 

@@ -11,6 +11,8 @@ set(room_memory_uses ${rooms_of_library})
 set(room_examples_uses ${rooms_of_library})
 # What is simulated in the tests of the simulation.
 set(room_sim_tests_use text net client server)
+# The second opinion on capitals.
+set(room_text_tests_link PkgConfig::icu)
 # The suite of the seam, which the simulated loop passes as well.
 set(room_io_tests_use sim)
 # A server on the loop of a program that is a client too; and in simulated time.
@@ -39,7 +41,7 @@ function(aperto_room_tests room)
     target_include_directories(test_${room} PRIVATE "${PROJECT_SOURCE_DIR}/tests" "${PROJECT_SOURCE_DIR}/src"
         "${PROJECT_SOURCE_DIR}/apps" "${PROJECT_SOURCE_DIR}/include")
     aperto_link_rooms(test_${room} ${room_${room}_uses} ${room} ${room_${room}_tests_use})
-    target_link_libraries(test_${room} PRIVATE GTest::gtest GTest::gmock)
+    target_link_libraries(test_${room} PRIVATE GTest::gtest GTest::gmock ${room_${room}_tests_link})
     # In the folder where it was compiled: __FILE__, by which tests find their data, may be relative to it (ccache).
     gtest_discover_tests(test_${room}
         TEST_PREFIX "${room}/"
@@ -95,15 +97,20 @@ function(aperto_python_tests)
     endforeach()
 endfunction()
 
-# aperto_examples(): each examples/<name>.cpp is a program as a user would write it: the library and nothing else.
+# aperto_examples(): each examples/<name>.cpp is a program as a user would write it: the library, and what it names.
 function(aperto_examples)
     file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/examples/*.cpp")
+    pkg_check_modules(libuv IMPORTED_TARGET libuv)
+    set(example_foreign_loop_links PkgConfig::libuv)
+    if(NOT libuv_FOUND)
+        list(FILTER sources EXCLUDE REGEX "/foreign_loop\\.cpp$")
+    endif()
     foreach(source IN LISTS sources)
         cmake_path(GET source STEM name)
         add_executable(example_${name} ${source})
         set_target_properties(example_${name} PROPERTIES
             OUTPUT_NAME ${name}
             RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/examples")
-        target_link_libraries(example_${name} PRIVATE aperto aperto_flags)
+        target_link_libraries(example_${name} PRIVATE aperto aperto_flags ${example_${name}_links})
     endforeach()
 endfunction()

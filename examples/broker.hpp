@@ -29,7 +29,7 @@ inline aperto::frame find_packet(bytes received, std::size_t, bool) noexcept {
         if (received.size() < whole) return {.needed = whole};
         return {aperto::frame::state::complete, received.substr(0, whole), whole};
     }
-    return {.what = aperto::frame::state::too_large};
+    return {.what = aperto::frame::state::malformed};
 }
 
 /// What a packet says, field by field.

@@ -23,7 +23,7 @@ inline std::optional<std::int64_t> number(text digits) noexcept {
 
 /// A command is an array of strings, "*2\r\n$3\r\nGET\r\n$1\r\na\r\n"; each of them goes to `take`.
 aperto::frame read_command(text bytes, auto take) {
-    constexpr aperto::frame no_command{.what = aperto::frame::state::too_large};
+    constexpr aperto::frame no_command{.what = aperto::frame::state::malformed};
     text rest = bytes;
     std::int64_t left = 1;
     for (char kind = '*'; left > 0; kind = '$') {

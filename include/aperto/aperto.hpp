@@ -3,6 +3,7 @@
 
 /// Everything of aperto: servers, clients and what they stand on.
 
+#include "aperto/aside.hpp"
 #include "aperto/background.hpp"
 #include "aperto/broadcast.hpp"
 #include "aperto/cancel.hpp"
@@ -24,6 +25,9 @@
 #include "aperto/result.hpp"
 #include "aperto/semaphore.hpp"
 #include "aperto/server.hpp"
+#include "aperto/signals.hpp"
+#include "aperto/sleep.hpp"
+#include "aperto/stop_token.hpp"
 #include "aperto/stream.hpp"
 #include "aperto/task.hpp"
 #include "aperto/tcp_facts.hpp"

@@ -106,6 +106,10 @@ public:
     /// Throws them away: the stream then has a gap, so that nothing of it may be used any more.
     virtual void drop_held(socket_id) noexcept {}
     virtual bool start_send(socket_id to, send_operation& send) = 0;
+    /// Waits for a descriptor that is not of this loop, any that poll(2) takes. It stays its owner's, who may close it
+    /// meanwhile: the wait holds on to what it stood for. Not in a simulation (-EOPNOTSUPP).
+    virtual bool start_ready(int descriptor, ready_operation& ready) = 0;
+
     /// Ends the sending direction (shutdown(2), SHUT_WR): the peer reads the end of the stream. 0 or a
     /// negative errno.
     virtual int shutdown_send(socket_id which) noexcept = 0;
@@ -143,6 +147,13 @@ protected:
     /// (`time_point::min()`: not at all; `time_point::max()`: as long as it takes) or until `interrupt`, and
     /// completes what has come.
     virtual void poll(time_point until) = 0;
+    /// For who waits elsewhere than in `poll`: hands over what was prepared, without waiting and without completing
+    /// anything. True where a `poll` is due at once all the same: something let others go first.
+    virtual bool submit() = 0;
+    /// What is readable when a `poll` would find something; -1 where there is nothing of that kind. poll(2) is told
+    /// nothing of a ring's completions that wait for its thread to come by (io_uring_setup(2), DEFER_TASKRUN), and an
+    /// eventfd of a ring misses those that another eventfd caused (seen on Linux 6.18).
+    virtual int descriptor() const = 0;
     /// Ends a `poll` in progress, or the next one. Any thread.
     virtual void interrupt() noexcept = 0;
     virtual time_point read_clock() const noexcept;

@@ -45,6 +45,7 @@ enum class close_reason : std::uint8_t {
     lost,       ///< its machine or the network between was gone: the kernel gave the connection up
     deadline,   ///< a deadline of ours passed: idle, message or write
     too_large,  ///< a message over the limit
+    malformed,  ///< not of the protocol (frame::state::malformed)
     cut_short,  ///< the client ended in the middle of a message
     limit,      ///< refused by a limit before it began
     drain,      ///< the server was stopping

@@ -46,6 +46,7 @@ struct frame {
         incomplete,  ///< more bytes are needed; `needed` says how many in all, where that is known
         complete,    ///< `message` is whole, and `consumed` bytes are its frame
         too_large,   ///< larger than the limit: seen from the length, or from as many bytes without an end
+        malformed,   ///< not of the protocol, whatever follows: a finder's of one's own
     };
     state what = state::incomplete;  ///< what was found
     std::string_view message{};      ///< the payload, a part of the bytes that were given

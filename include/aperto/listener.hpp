@@ -35,7 +35,7 @@ public:
     listener& operator=(listener&& other) noexcept;
     ~listener();
 
-    class accept_awaiter : public detail::operation_awaiter<accept_operation> {
+    class [[nodiscard]] accept_awaiter : public detail::operation_awaiter<accept_operation> {
     public:
         explicit accept_awaiter(listener& from) noexcept : operation_awaiter(*from.loop_), from_(from) {}
         bool await_ready() const noexcept { return false; }

@@ -10,7 +10,6 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <type_traits>
 #include <utility>
 
 namespace aperto {
@@ -67,10 +66,34 @@ public:
     /// For threads that may live longer than the loop (aperto/loop_handle.hpp).
     loop_handle handle() const noexcept;
 
+    // ---- other descriptors, other loops
+
+    /// Waits until `descriptor`, any that poll(2) takes, can be read without waiting, or has failed or hung up: for
+    /// another library's connection, a pipe, a timerfd. It stays its owner's. Two may wait for one. Throws
+    /// `cancellation`, and `error` where it cannot be waited for, as in a simulation.
+    detail::ready_awaiter readable(int descriptor) {
+        return {*this, descriptor, ready_operation::direction::reading};
+    }
+    /// The same, until it can be written.
+    detail::ready_awaiter writable(int descriptor) {
+        return {*this, descriptor, ready_operation::direction::writing};
+    }
+
+    /// In place of `run`, where another loop runs this thread: one turn, without waiting. Afterwards there is nothing to
+    /// do before `poll_descriptor` is readable or `next_deadline` has come. False when every task has ended, and after
+    /// `stop`. Throws what a spawned task threw.
+    bool poll();
+    /// What is readable when `poll` has something to do; the loop's own. Throws `error` on every engine but epoll,
+    /// which has one: `loop::create({.which = engine::epoll})`.
+    int poll_descriptor() const;
+    /// When `poll` is due at the latest: the least of all times for now, the greatest for never.
+    time_point next_deadline() const noexcept;
+
     /// Sockets, tasks, timers and lent buffers in use: what a test compares before and after.
     census count() const noexcept override;
 
 protected:
+    using backend::poll;
     /// `epoch`: the engine's time now.
     explicit loop(time_point epoch = clock::now());
     void set_why(std::string why) { why_ = std::move(why); }
@@ -108,30 +131,8 @@ private:
     std::exception_ptr failure_;
     cancel_scope scope_;
     std::atomic<bool> stopped_ = false;
+    bool due_ = true;  ///< whoever polls has something to do at once
 };
-
-/// Waits on the current loop. Throws `cancellation` when its scope is cancelled.
-inline detail::sleep_awaiter sleep(duration how_long) {
-    loop& on = loop::current();
-    return {on, detail::time_after(on.read_now(), how_long)};
-}
-/// The same up to a point in the loop's own time.
-inline detail::sleep_awaiter sleep_until(time_point when) { return {loop::current(), when}; }
-
-/// Lets everything else that is ready on the current loop have its turn first: for a task that has long work
-/// to do, between two pieces of it. Throws `cancellation` when its scope is cancelled.
-///
-///     for (const row& each : table) {
-///         add(each);
-///         co_await aperto::yield();
-///     }
-inline detail::yield_awaiter yield() { return detail::yield_awaiter(loop::current()); }
-
-/// Runs a blocking call on a helper thread and gives its result; what it throws is thrown here. A caller who
-/// is cancelled goes on at once; the call runs to its end and its result is dropped, so it must own what it
-/// touches.
-template <class Call>
-task<std::invoke_result_t<Call&>> aside(Call call);
 
 }  // namespace aperto
 

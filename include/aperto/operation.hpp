@@ -50,7 +50,7 @@ struct queue_hook : list_hook {};
 class operation : public scope_hook, public queue_hook {
 public:
     /// `event` is whatever completes it by `backend::notify`: a joined group, room in a send queue.
-    enum class kind : std::uint8_t { event, accept, connect, receive, send, sleep, aside };
+    enum class kind : std::uint8_t { event, accept, connect, receive, send, ready, sleep, aside };
     enum class state : std::uint8_t { idle, pending, ready };
     using completion = void (*)(operation&);
 
@@ -126,6 +126,16 @@ public:
     static constexpr std::size_t parts_max = 16;
     explicit send_operation(backend& owner) noexcept : operation(owner, kind::send) {}
     std::span<iovec> parts;
+};
+
+/// Completes with `result` 0 when a descriptor is ready, as poll(2) tells it (POLLIN or POLLOUT, and where it has
+/// failed or hung up), or a negative errno.
+class ready_operation : public operation {
+public:
+    enum class direction : std::uint8_t { reading, writing };
+    ready_operation(backend& owner, direction which) noexcept
+        : operation(owner, kind::ready), towards(which) {}
+    direction towards;
 };
 
 /// Something to be done at the end of the loop's turn, after every handler that had something to do has run:

@@ -3,6 +3,7 @@
 
 #include "aperto/background.hpp"
 #include "aperto/cidr.hpp"
+#include "aperto/error.hpp"
 #include "aperto/events.hpp"
 #include "aperto/limits.hpp"
 #include "aperto/stream.hpp"
@@ -108,6 +109,22 @@ struct options {
     server_events* events = nullptr;
 };
 
+namespace detail {
+
+/// What a handler keeps of a connection.
+struct state {
+    state() = default;
+    state(const state&) = delete;
+    state& operator=(const state&) = delete;
+    virtual ~state() = default;
+};
+template <class T>
+struct state_of final : state {
+    T value{};
+};
+
+}  // namespace detail
+
 /// One message and the means to answer it; for handlers that want more than text in, text out.
 ///
 ///     void handle(std::string_view message, aperto::exchange& with) { with.reply(message); }
@@ -135,17 +152,26 @@ public:
     tcp_facts facts() const { return who_->facts(); }
     /// Where the message's first byte stands in what the client sent, counted from the start of the stream.
     std::uint64_t offset() const noexcept { return offset_; }
-    /// Yours, one a connection: empty at first.
-    std::shared_ptr<void>& state() noexcept { return *state_; }
+    /// Yours, one a connection: made by its default constructor when it is first asked for, and destroyed with the
+    /// connection. Of one type for all messages of a connection: another throws `errc::misuse`.
+    template <class T>
+    T& state() {
+        if (!*state_) *state_ = std::make_unique<detail::state_of<T>>();
+        auto* const mine = dynamic_cast<detail::state_of<T>*>(state_->get());
+        if (!mine) throw error(errc::misuse, "give a connection a state of a second type");
+        return mine->value;
+    }
+    /// Whether it has been asked for.
+    bool has_state() const noexcept { return *state_ != nullptr; }
 
 private:
     friend class message_conversation;
     friend class answering;
-    exchange(const connection_view& who, std::shared_ptr<void>& state, std::string& out,
+    exchange(const connection_view& who, std::unique_ptr<detail::state>& state, std::string& out,
              std::uint64_t offset) noexcept
         : who_(&who), state_(&state), out_(&out), offset_(offset) {}
     const connection_view* who_;
-    std::shared_ptr<void>* state_;
+    std::unique_ptr<detail::state>* state_;
     std::string* out_;
     std::uint64_t offset_;
     bool silent_ = false;

@@ -58,7 +58,7 @@ namespace detail {
 /// What a read asks for.
 enum class want : std::uint8_t { some, at_most, at_least, line, crlf_line, exactly, message, frame };
 
-class read_awaiter : public operation_awaiter<receive_operation> {
+class [[nodiscard]] read_awaiter : public operation_awaiter<receive_operation> {
 public:
     /// `until`: instead of the options' deadlines.
     read_awaiter(connection& from, want what, std::size_t count = 0, time_point until = time_point::max(),
@@ -105,7 +105,7 @@ private:
 };
 
 /// Copies what it reads.
-class read_into_awaiter : public read_awaiter {
+class [[nodiscard]] read_into_awaiter : public read_awaiter {
 public:
     read_into_awaiter(connection& from, std::span<char> memory) noexcept
         : read_awaiter(from, want::at_most, memory.size()), memory_(memory) {}
@@ -121,11 +121,13 @@ private:
 
 /// Waits until there is room to write, until what was written is sent, or until that and the end of the
 /// stream are.
-class write_awaiter : public operation_awaiter<operation> {
+class [[nodiscard]] write_awaiter : public operation_awaiter<operation> {
 public:
     enum class until : std::uint8_t { accepted, sent, shut_down };
     write_awaiter(connection& to, std::string_view data, until when) noexcept;
-    write_awaiter(write_awaiter&& unused) noexcept : write_awaiter(unused.to_, unused.data_, unused.until_) {}
+    /// `parts` is the caller's.
+    write_awaiter(connection& to, std::span<const std::string_view> parts) noexcept;
+    write_awaiter(write_awaiter&& unused) noexcept;
     ~write_awaiter();
     bool await_ready();
     template <class Promise>
@@ -143,9 +145,14 @@ private:
     void end_misused() noexcept;
     bool begin();
     bool satisfied() const noexcept;
+    std::span<const std::string_view> parts() const noexcept {
+        return several_.empty() ? std::span(&one_, 1) : several_;
+    }
 
     connection& to_;
-    std::string_view data_;
+    std::string_view one_;
+    std::span<const std::string_view> several_;
+    std::size_t size_ = 0;  ///< of all of it
     until until_;
     bool misused_ = false;  ///< beside another write, or its stream went while it waited
 };
@@ -168,7 +175,7 @@ private:
 /// Every read gives an empty optional at the end of the stream: that the peer has finished is not an error. A
 /// broken connection is an `error`: `std::errc::connection_reset`, `errc::deadline` where a deadline passed,
 /// `std::errc::timed_out` or `host_unreachable` where the kernel gave it up, `errc::message_too_large`,
-/// `errc::cut_short`. A wait whose scope is cancelled throws `cancellation`, which is no `error`.
+/// `errc::malformed` where a finder says so, `errc::cut_short`. A wait whose scope is cancelled throws `cancellation`, which is no `error`.
 ///
 /// A view that a read gives is good until the next read on the same stream, across any writes between.
 class stream {
@@ -230,9 +237,9 @@ public:
     detail::write_awaiter write(std::span<const std::byte> data) {
         return write(std::string_view(reinterpret_cast<const char*>(data.data()), data.size()));
     }
-    /// Several parts as one, without joining them first. `parts` is an array of the caller's that stays
-    /// meanwhile.
-    task<> write(std::span<const std::string_view> parts);
+    /// Several parts as one, in one call of the kernel, without joining them first. `parts` is an array of the
+    /// caller's that stays meanwhile.
+    detail::write_awaiter write(std::span<const std::string_view> parts) { return {*connection_, parts}; }
     /// `size` bytes of a file from `offset` on, as they are: sendfile(2), so that what is in the page cache is not
     /// copied; what is not is read from the disk meanwhile, on this thread. `file` is the caller's, stays open until
     /// this has ended, and keeps its own position. It returns once the kernel has all of it. Throws as a write, and
@@ -300,10 +307,32 @@ public:
 
 private:
     friend class connection;
+    friend class cork;
     friend class session;
     friend class worker;
     explicit stream(connection* taken) noexcept : connection_(taken) {}
     connection* connection_ = nullptr;
+};
+
+/// Keeps what is written together across waits: while it lives, small writes go out only when it ends, or when they
+/// are `high_water` bytes, or a `flush` or a half-close asks for it. Without it what was written goes out with the
+/// loop's turn.
+///
+///     const aperto::cork together(peer);
+///     co_await peer.write(header);
+///     co_await peer.write(co_await look_up(name));  // one segment, not two
+///
+/// Several may overlap; the last that ends sends. On the stream's thread.
+class cork {
+public:
+    /// Of a stream that has a connection.
+    explicit cork(stream& on) noexcept;
+    ~cork();
+    cork(const cork&) = delete;
+    cork& operator=(const cork&) = delete;
+
+private:
+    connection& on_;
 };
 
 }  // namespace aperto

@@ -2,6 +2,7 @@
 #include "aperto/detail/choice_state.hpp"
 #include "aperto/group.hpp"
 #include "aperto/resolve.hpp"
+#include "aperto/sleep.hpp"
 #include "client/check_client_options.hpp"
 #include "client/connect_race.hpp"
 #include "core/log_safe.hpp"

@@ -13,7 +13,6 @@ namespace {
 constexpr std::uint32_t more_than_data = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI;
 constexpr std::uint32_t reading = EPOLLIN | EPOLLRDHUP | EPOLLPRI | EPOLLET;
 
-std::uint64_t packed(socket_id which) noexcept { return std::uint64_t{which.generation} << 32 | which.slot; }
 socket_id unpacked(std::uint64_t data) noexcept {
     return {static_cast<std::uint32_t>(data), static_cast<std::uint32_t>(data >> 32)};
 }
@@ -46,9 +45,13 @@ epoll_loop::~epoll_loop() {
 
 // ---- waiting for the kernel
 
+bool epoll_loop::has_more() const noexcept {
+    return !again_.empty() || events_next_ < events_count_ ||
+           (!without_buffer_.empty() && buffers_.available());
+}
+
 int epoll_loop::wait(time_point until) {
-    const bool at_once = until == time_point::min() || !again_.empty() || events_next_ < events_count_ ||
-                         (!without_buffer_.empty() && buffers_.available());
+    const bool at_once = until == time_point::min() || has_more();
     // Where a callback threw, the rest of its turn has the first place in this one.
     if (events_next_ < events_count_) return events_count_;
     std::int64_t nanoseconds = 0;
@@ -96,6 +99,7 @@ void epoll_loop::try_incoming(socket_id which) {
     socket_slot* socket = sockets_.find(which);
     if (!socket || !socket->incoming || !socket->readable) return;
     operation& waiting = *socket->incoming;
+    if (waiting.what() == operation::kind::ready) return end_ready(waiting);
     const bool accepts = waiting.what() == operation::kind::accept;
     const bool done = accepts ? accept_one(*socket, static_cast<accept_operation&>(waiting))
                               : receive_some(*socket, static_cast<receive_operation&>(waiting));
@@ -108,12 +112,18 @@ void epoll_loop::try_outgoing(socket_id which) {
     socket_slot* socket = sockets_.find(which);
     if (!socket || !socket->outgoing || !socket->writable) return;
     operation& waiting = *socket->outgoing;
+    if (waiting.what() == operation::kind::ready) return end_ready(waiting);
     const bool connects = waiting.what() == operation::kind::connect;
     const bool done = connects ? finish_connect(*socket, static_cast<connect_operation&>(waiting))
                                : send_some(*socket, static_cast<send_operation&>(waiting));
     if (!done) return;
     if (sockets_.find(which)) detach(waiting);
     complete(waiting, waiting.result);
+}
+
+void epoll_loop::end_ready(operation& waiting) {
+    abandon_pending(waiting);
+    complete(waiting, 0);
 }
 
 void epoll_loop::serve_those_without_buffer() {
@@ -187,6 +197,7 @@ void epoll_loop::detach(operation& waiting) noexcept {
 void epoll_loop::abandon_pending(operation& waiting) noexcept {
     detach(waiting);
     if (waiting.what() == operation::kind::connect) close(waiting.socket, false);
+    if (waiting.what() == operation::kind::ready) end_watch(waiting.socket);
 }
 
 void epoll_loop::cancel_pending(operation& waiting) noexcept {

@@ -14,6 +14,11 @@
 
 namespace aperto::io {
 
+/// What epoll is given to name a socket by.
+constexpr std::uint64_t packed(socket_id which) noexcept {
+    return std::uint64_t{which.generation} << 32 | which.slot;
+}
+
 /// The seam on epoll(7), for wherever io_uring is not allowed: a call to wait, one to receive and one to
 /// send.
 ///
@@ -50,6 +55,7 @@ public:
     void give_back(lent_bytes bytes) noexcept override;
     bool is_short_of_buffers() const noexcept override { return buffers_.left() <= buffers_.count() / 4; }
     bool start_send(socket_id to, send_operation& send) override;
+    bool start_ready(int descriptor, ready_operation& ready) override;
     int shutdown_send(socket_id which) noexcept override;
     void close(socket_id which, bool reset) noexcept override;
 
@@ -61,6 +67,8 @@ public:
 
 protected:
     void poll(time_point until) override;
+    bool submit() override { return has_more(); }
+    int descriptor() const override { return poller_->descriptor(); }
     void interrupt() noexcept override { kernel_.wake(wake_up_); }
     void cancel_pending(operation& waiting) noexcept override;
     void abandon_pending(operation& waiting) noexcept override;
@@ -84,6 +92,8 @@ private:
     };
     static_assert(sizeof(socket_slot) <= 32);
 
+    /// Something that needs no event: what let others go first, what is left of a turn that was broken off.
+    bool has_more() const noexcept;
     int wait(time_point until);
     void on_event(socket_id which, std::uint32_t events);
     void try_incoming(socket_id which);
@@ -105,6 +115,8 @@ private:
     bool wait_incoming(socket_slot& socket, socket_id id, operation& waiting, bool again);
     bool wait_outgoing(socket_slot& socket, socket_id id, operation& waiting, bool again);
     void detach(operation& waiting) noexcept;
+    void end_watch(socket_id which) noexcept;
+    void end_ready(operation& waiting);
 
     kernel& kernel_;
     std::unique_ptr<poller> poller_;

@@ -214,6 +214,39 @@ bool epoll_loop::send_some(socket_slot& to, send_operation& send) {
     return true;
 }
 
+// ---- other descriptors
+
+/// A slot with a descriptor of its own: epoll knows a file by its descriptor, and two may wait for one file.
+bool epoll_loop::start_ready(int descriptor, ready_operation& ready) {
+    const socket_id id = take_slot();
+    if (!id) return ready.result = -ENOMEM, true;
+    socket_slot& socket = *sockets_.find(id);
+    socket.descriptor = kernel_.duplicate(descriptor);
+    socket.writable = false;
+    const bool out = ready.towards == ready_operation::direction::writing;
+    // Registered already, as it is meant: what is asked for is one direction alone.
+    socket.registered_in = socket.registered_out = true;
+    ready.result =
+        socket.descriptor < 0
+            ? socket.descriptor
+            : poller_->add(socket.descriptor, (out ? EPOLLOUT : EPOLLIN | EPOLLRDHUP) | EPOLLET, packed(id));
+    if (ready.result == 0)
+        return out ? wait_outgoing(socket, id, ready, false) : wait_incoming(socket, id, ready, false);
+    // A file that never makes anybody wait is ready (epoll_ctl(2), EPERM).
+    if (ready.result == -EPERM) ready.result = 0;
+    end_watch(id);
+    return true;
+}
+
+void epoll_loop::end_watch(socket_id which) noexcept {
+    const socket_slot& socket = *sockets_.find(which);
+    if (socket.descriptor >= 0) {
+        poller_->remove(socket.descriptor);
+        kernel_.close(socket.descriptor);
+    }
+    sockets_.release(which);
+}
+
 // ---- ending, and knowing
 
 int epoll_loop::shutdown_send(socket_id which) noexcept {

@@ -19,21 +19,6 @@ bool is_cancellation(const std::exception_ptr& thrown) {
     }
 }
 
-/// Tells a coroutine the scope it runs in.
-class scope_awaiter {
-public:
-    bool await_ready() const noexcept { return false; }
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
-        scope_ = detail::scope_of(awaiting);
-        return false;
-    }
-    cancel_scope* await_resume() const noexcept { return scope_; }
-
-private:
-    cancel_scope* scope_ = nullptr;
-};
-
 /// Waits for a `notify`; `result` is then 0, or -ECANCELED when the waiting scope was cancelled. An
 /// `uncancellable` wait is in no scope: it is for what must be over before its scope may unwind.
 class event_awaiter : public detail::operation_awaiter<operation> {
@@ -101,7 +86,7 @@ task<> task_group::run(std::shared_ptr<shared_state> group, task<> work) {
 
 task<> task_group::join() {
     bool cancelled = false;
-    scope_awaiter which;
+    detail::scope_awaiter which;
     // Whoever is destroyed while it waits here takes them along.
     cancel_scope* const mine = co_await which;
     if (mine && !state_->has_parent) mine->take_below(state_->scope);
@@ -120,41 +105,4 @@ task<> task_group::join() {
     if (cancelled) throw cancellation();
 }
 
-namespace detail {
-namespace {
-
-struct limit_timer : timer {
-    explicit limit_timer(cancel_scope& of) noexcept
-        : timer([](timer& due) {
-              auto& alarm = static_cast<limit_timer&>(due);
-              alarm.passed = true;
-              alarm.scope->cancel();
-          }),
-          scope(&of) {}
-    cancel_scope* scope;
-    bool passed = false;
-};
-
-}  // namespace
-
-task<bool> run_limited(task<> work, duration limit) {
-    scope_awaiter which;
-    cancel_scope* const outer = co_await which;
-    cancel_scope inner(outer);
-    limit_timer alarm(inner);
-    loop& on = loop::current();
-    const time_point until = time_after(on.read_now(), limit);
-    if (until != time_point::max()) on.arm(alarm, until);
-    work.in(inner);
-    bool late = false;
-    try {
-        co_await work;
-    } catch (const cancellation&) {
-        late = alarm.passed && !(outer && outer->cancelled());
-        if (!late) throw;
-    }
-    co_return late;
-}
-
-}  // namespace detail
 }  // namespace aperto

@@ -3,6 +3,7 @@
 
 #include "io/socket_calls.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -70,6 +71,10 @@ public:
     endpoint local(int socket) const noexcept override { return local_of(socket); }
     endpoint remote(int socket) const noexcept override { return remote_of(socket); }
     tcp_facts facts(int socket) const override { return read_tcp_facts(socket); }
+
+    int duplicate(int descriptor) noexcept override {
+        return outcome(::fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
+    }
 
     int open_wake_up() override {
         const int descriptor = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

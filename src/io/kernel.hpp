@@ -58,6 +58,9 @@ public:
     virtual endpoint remote(int socket) const noexcept = 0;
     virtual tcp_facts facts(int socket) const = 0;
 
+    /// Another descriptor for the same open file (fcntl(2), F_DUPFD_CLOEXEC).
+    virtual int duplicate(int descriptor) noexcept = 0;
+
     /// A descriptor that becomes readable when it is woken (eventfd(2)). Throws `error`.
     virtual int open_wake_up() = 0;
     /// Any thread.

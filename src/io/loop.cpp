@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/loop.hpp"
 
+#include "aperto/error.hpp"
 #include "aperto/loop_handle.hpp"
 #include "io/mailbox.hpp"
 
 #include <cassert>
+#include <cerrno>
 #include <utility>
 
 namespace aperto {
@@ -58,7 +60,8 @@ void loop::keep_failure(std::exception_ptr why) noexcept {
 
 void loop::spawn(task<> work, cancel_scope* scope) {
     // Between two runs the time stands still; what is started then must not take its deadlines from the past.
-    if (this_thread_loop != this) refresh_now();
+    const bool outside = this_thread_loop != this;
+    if (outside) refresh_now();
     const current_guard guard(*this);
     root_task started = run_root(*this, std::move(work));
     started.frame.promise().set_scope(scope ? scope : &scope_);
@@ -66,6 +69,7 @@ void loop::spawn(task<> work, cancel_scope* scope) {
     roots_.push_back(started.frame.promise());
     ++root_count_;
     started.frame.resume();
+    if (outside && !due_) interrupt();  // another loop waits for our descriptor
 }
 
 void loop::drop_tasks() noexcept {
@@ -134,6 +138,31 @@ void loop::run() {
     poll(time_point::min());
     stopped_.store(false, std::memory_order_release);
     if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+}
+
+bool loop::poll() {
+    const current_guard guard(*this);
+    refresh_now();
+    run_turn(false);
+    // What the turn has written or begun goes out now: whoever waits elsewhere hands nothing over.
+    run_hooks();
+    const bool over = stopped_.exchange(false, std::memory_order_acq_rel) || ended();
+    if (over) poll(time_point::min());
+    due_ = submit();
+    if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+    return !over;
+}
+
+int loop::poll_descriptor() const {
+    const int own = descriptor();
+    if (own < 0)
+        throw error::from_result(-EOPNOTSUPP, "wait from another loop for", to_string(which()),
+                                 "Create the loop with engine::epoll.");
+    return own;
+}
+
+time_point loop::next_deadline() const noexcept {
+    return due_ || has_work() ? time_point::min() : next_timer();
 }
 
 void loop::stop() noexcept {

@@ -27,6 +27,9 @@ public:
         return control(EPOLL_CTL_MOD, descriptor, events, data);
     }
 
+    void remove(int descriptor) noexcept override { control(EPOLL_CTL_DEL, descriptor, 0, 0); }
+    int descriptor() const noexcept override { return epoll_; }
+
     int wait(std::span<epoll_event> into, std::int64_t nanoseconds) noexcept override {
         const int size = static_cast<int>(into.size());
         if (nanoseconds <= 0)

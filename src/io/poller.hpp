@@ -17,6 +17,10 @@ public:
     virtual ~poller() = default;
     virtual int add(int descriptor, std::uint32_t events, std::uint64_t data) noexcept = 0;
     virtual int modify(int descriptor, std::uint32_t events, std::uint64_t data) noexcept = 0;
+    /// What was added: closing a descriptor takes it away only where no other stands for the same open file.
+    virtual void remove(int descriptor) noexcept = 0;
+    /// The instance's own descriptor, readable when `wait` would find something; -1 of a simulated one.
+    virtual int descriptor() const noexcept = 0;
     /// Waits for events until `nanoseconds` have passed (0: does not wait; negative: without end); how many.
     virtual int wait(std::span<epoll_event> into, std::int64_t nanoseconds) noexcept = 0;
 };

@@ -22,8 +22,7 @@ void uring_loop::poll(time_point until) {
     end_unread();
     rearm_waiting();
     const bool found = look_for_resets();
-    const bool at_once =
-        unfinished || found || !again_.empty() || (!without_buffer_.empty() && buffers_.left() > 0);
+    const bool at_once = found || has_more();
     std::int64_t nanoseconds = 0;
     if (!at_once && until == time_point::max())
         nanoseconds = -1;
@@ -46,11 +45,37 @@ void uring_loop::move_spilled() noexcept {
     }
 }
 
-void uring_loop::hand_over(std::int64_t nanoseconds) {
+bool uring_loop::hand_over_spilled() noexcept {
     move_spilled();
     while (!spilled_.empty() && ring_->submit() > 0)
         move_spilled();
-    if (!spilled_.empty()) nanoseconds = 0;
+    return spilled_.empty();
+}
+
+bool uring_loop::submit() {
+    end_unread();
+    rearm_waiting();
+    const bool found = look_for_resets();
+    const bool all = hand_over_spilled() && ring_->submit() >= 0;
+    forget_taken();
+    return !all || found || has_more() || !ring_->is_drained();
+}
+
+/// Something that needs no completion: what let others go first, what is left of a turn that was broken off.
+bool uring_loop::has_more() const noexcept {
+    return arrived_next_ < arrived_count_ || !again_.empty() ||
+           (!without_buffer_.empty() && buffers_.left() > 0);
+}
+
+/// What the kernel read when it took the submissions.
+void uring_loop::forget_taken() noexcept {
+    if (!spilled_.empty() || ring_->not_submitted() > 0) return;
+    headers_.clear();
+    addresses_.clear();
+}
+
+void uring_loop::hand_over(std::int64_t nanoseconds) {
+    if (!hand_over_spilled()) nanoseconds = 0;
     // Refused twice in a row, with nothing told in between: it is not to be asked again at once.
     if (refused_ && nanoseconds == 0 && ring_->is_drained()) ring_->wait(refused_rest_ns);
     const int result = broken_ != 0 ? broken_ : ring_->submit_and_wait(nanoseconds);
@@ -61,10 +86,7 @@ void uring_loop::hand_over(std::int64_t nanoseconds) {
         broken_ = result;
         throw error::from_result(result, "wait for", "io_uring", "A loop runs on the thread that made it.");
     }
-    if (spilled_.empty() && ring_->not_submitted() == 0) {
-        headers_.clear();
-        addresses_.clear();
-    }
+    forget_taken();
 }
 
 /// Takes the completions off the ring, all that are there: what callbacks bring is for the next turn.
@@ -81,7 +103,7 @@ void uring_loop::collect() noexcept {
 void uring_loop::end_unread() noexcept {
     for (const socket_id each : delivered_) {
         socket* at = sockets_.find(each);
-        if (at && !at->reader && !at->polling) end_incoming(each, *at);
+        if (at && !at->reader && !at->is_polling()) end_incoming(each, *at);
     }
     delivered_.clear();
 }
@@ -109,8 +131,8 @@ bool uring_loop::look_for_resets() {
             there = kernel_.look(at.descriptor);
         } while (there == -EINTR);
         if (there > 0 || there == -EAGAIN) continue;
-        found = at.ended = true;
-        at.end_result = static_cast<std::int16_t>(true_end(at, static_cast<int>(there)));
+        found = true;
+        at.end(true_end(at, static_cast<int>(there)));
         complete_later(*take_reader(at), at.end_result);
     }
     return found;
@@ -146,9 +168,8 @@ void uring_loop::dispatch(const ring::completion& done) {
 /// What was to end was found in no list of the kernel's: if it has not ended meanwhile it was just running,
 /// and is armed still.
 void uring_loop::on_end_refused(socket_id which, socket& at) noexcept {
-    if (at.incoming != watch::ending) return;
-    at.incoming = watch::armed;
-    if (at.closed || !at.reader) end_incoming(which, at);
+    if (!at.goes_on()) return;
+    if (at.is_closed() || !at.reader) end_incoming(which, at);
 }
 
 /// It came late, or twice.
@@ -164,31 +185,43 @@ void uring_loop::on_wake_up(std::uint32_t flags) noexcept {
 }
 
 void uring_loop::on_incoming(socket_id which, socket& at, const ring::completion& done) {
-    if (!(done.flags & IORING_CQE_F_MORE))
+    const bool was_polling = at.is_polling();
+    if (done.flags & IORING_CQE_F_MORE)
+        at.goes_on();  // a cancel may have come too early: if not, its answer is still to come
+    else
         at.incoming = watch::none;
-    else if (at.incoming == watch::ending)
-        at.incoming =
-            watch::armed;  // the cancel may have come too early: if not, its answer is still to come
     if (at.is == role::listener) return on_queued(which, at, done.result);
-    if (at.polling) return on_readable(which, at, done.result);
+    if (at.is == role::watched) return on_ready(which, at, done.result);
+    if (was_polling) return on_readable(which, at, done.result);
     on_receive(which, at, done);
 }
 
 // ---- accepting
 
 void uring_loop::on_queued(socket_id which, socket& at, int result) {
-    if (at.closed) return release_if_done(which, at);
-    if (result > 0) at.told = true;  // 0 where an accept is only tried again
-    if (result >= 0) at.queued = true;
+    if (at.is_closed()) return release_if_done(which, at);
+    if (result > 0)
+        at.waiting = clients::told;
+    else if (result == 0 && at.waiting == clients::none)  // where an accept is only tried again
+        at.waiting = clients::perhaps;
     if (!at.reader) return;
     auto& waiting = static_cast<accept_operation&>(*at.reader);
     const bool cannot_watch = result < 0 && result != -ECANCELED;
     if (cannot_watch)
         waiting.result = result;
-    else if (!at.queued || !accept_one(at, waiting))
+    else if (at.waiting == clients::none || !accept_one(at, waiting))
         return arm_accept(which, at);
     take_reader(at);
     complete(waiting, waiting.result);
+}
+
+// ---- other descriptors
+
+void uring_loop::on_ready(socket_id which, socket& at, int result) {
+    if (at.is_closed()) return release_if_done(which, at);
+    operation& waiting = *take_reader(at);
+    close(which, false);
+    complete(waiting, std::min(result, 0));
 }
 
 // ---- receiving
@@ -197,9 +230,9 @@ void uring_loop::on_receive(socket_id which, socket& at, const ring::completion&
     if (done.result <= 0) return on_no_bytes(which, at, done.result);
     const auto buffer = static_cast<std::uint16_t>(done.flags >> IORING_CQE_BUFFER_SHIFT);
     const lent_bytes bytes = buffers_.lend(buffer, static_cast<std::uint32_t>(done.result));
-    if (at.closed || at.ended || !bytes) {
+    if (at.now != stage::open || !bytes) {
         give_back(bytes);
-        if (at.closed) end_incoming(which, at);
+        if (at.is_closed()) end_incoming(which, at);
         return release_if_done(which, at);
     }
     if (bytes.size >= buffers_.size() && bulk_.size() > 0) {
@@ -214,8 +247,8 @@ void uring_loop::on_receive(socket_id which, socket& at, const ring::completion&
 }
 
 void uring_loop::on_no_bytes(socket_id which, socket& at, int result) {
-    if (at.closed) return release_if_done(which, at);
-    if (at.ended) return;
+    if (at.is_closed()) return release_if_done(which, at);
+    if (at.now == stage::ended) return;
     if (result == -EINVAL && at.capped) {
         capped_ = at.capped = false;  // this kernel does not know how
         result = -EAGAIN;
@@ -230,8 +263,7 @@ void uring_loop::on_no_bytes(socket_id which, socket& at, int result) {
 }
 
 void uring_loop::end(socket& at, int result) {
-    at.ended = true;
-    at.end_result = static_cast<std::int16_t>(true_end(at, result));
+    at.end(true_end(at, result));
     if (operation* const waiting = take_reader(at)) complete(*waiting, at.end_result);
 }
 
@@ -244,7 +276,7 @@ int uring_loop::true_end(const socket& at, int result) const {
 
 /// What is armed may have missed a reset: who receives, now or next, is to look.
 void uring_loop::doubt(socket& at) noexcept {
-    at.unchecked = at.incoming != watch::none && !at.polling;
+    at.unchecked = at.incoming != watch::none && !at.is_polling();
     if (!at.unchecked || !at.reader) return;
     static_cast<queue_hook&>(*at.reader).unlink();
     unchecked_.push_back(*at.reader);
@@ -259,7 +291,7 @@ operation* uring_loop::take_reader(socket& at) noexcept {
 
 /// A poll has ended.
 void uring_loop::on_readable(socket_id which, socket& at, int result) {
-    if (at.closed) return release_if_done(which, at);
+    if (at.is_closed()) return release_if_done(which, at);
     if (!at.reader) return;  // what is there waits in the kernel
     if (result == -ECANCELED) return arm_receive(which, at);
     if (result < 0) return end(at, result);
@@ -291,7 +323,7 @@ void uring_loop::on_bytes(socket_id which, socket& at, lent_bytes bytes) {
 
 /// What is armed has no reader, or is about to have none: unless one comes it is to end with the turn.
 void uring_loop::expect_reader(socket_id which, socket& at) noexcept {
-    if (at.incoming != watch::armed || at.polling) return;
+    if (at.incoming != watch::receiving) return;
     try {
         delivered_.push_back(which);
     } catch (const std::bad_alloc&) {
@@ -317,8 +349,7 @@ void uring_loop::keep_bytes(socket_id which, socket& at, lent_bytes bytes) noexc
         // What cannot be kept would be missed in the middle of the stream: it ends here.
         give_back(bytes);
         if (at.ahead && at.ahead->bytes.empty()) at.ahead.reset();
-        at.ended = true;
-        at.end_result = -ENOMEM;
+        at.end(-ENOMEM);
         end_incoming(which, at);
     }
 }
@@ -343,7 +374,7 @@ void uring_loop::drop_arrivals(socket& at) noexcept {
 
 void uring_loop::on_outgoing(socket_id which, socket& at, int result) {
     at.sending = false;
-    if (at.closed) return release_if_done(which, at);
+    if (at.is_closed()) return release_if_done(which, at);
     operation* const waiting = std::exchange(at.writer, nullptr);
     if (!waiting) return;
     if (waiting->what() == operation::kind::send) {

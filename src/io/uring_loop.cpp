@@ -53,7 +53,7 @@ uring_loop::~uring_loop() {
     drop_tasks();
     close_mailbox();
     sockets_.for_each([this](socket_id which, socket& at) {
-        if (!at.closed) close(which, false);
+        if (!at.is_closed()) close(which, false);
     });
     // Cancels and closes; the ring's own end waits for what is left.
     try {
@@ -86,16 +86,16 @@ socket_id uring_loop::take(int descriptor) noexcept {
 
 uring_loop::socket* uring_loop::find_open(socket_id which) noexcept {
     socket* at = sockets_.find(which);
-    return at && !at->closed ? at : nullptr;
+    return at && !at->is_closed() ? at : nullptr;
 }
 
 int uring_loop::descriptor_of(socket_id which) const noexcept {
     const socket* at = sockets_.find(which);
-    return at && !at->closed ? at->descriptor : -1;
+    return at && !at->is_closed() ? at->descriptor : -1;
 }
 
 void uring_loop::release_if_done(socket_id which, socket& at) noexcept {
-    if (at.closed && at.incoming == watch::none && !at.sending) sockets_.release(which);
+    if (at.is_closed() && at.incoming == watch::none && !at.sending) sockets_.release(which);
 }
 
 // ---- listening and accepting
@@ -126,11 +126,11 @@ bool uring_loop::may_call_now(socket& at) noexcept {
 
 /// False when nobody waits.
 bool uring_loop::accept_one(socket& listener, accept_operation& accept) noexcept {
-    const bool told = listener.told;
-    listener.told = false;
+    const bool told = listener.waiting == clients::told;
+    listener.waiting = clients::perhaps;
     const int descriptor = accept_client(kernel_, listener.descriptor, accept.peer, told);
     if (descriptor == -EAGAIN) {
-        listener.queued = false;
+        listener.waiting = clients::none;
         return false;
     }
     accept.result = std::min(descriptor, 0);
@@ -145,12 +145,12 @@ bool uring_loop::start_accept(socket_id listener, accept_operation& accept) {
     socket* at = find_open(listener);
     if (!at) return accept.result = -EBADF, true;
     assert(at->is == role::listener && !at->reader);
-    const bool now = at->queued && may_call_now(*at);
-    if (now && accept_one(*at, accept)) return true;
+    const bool perhaps = at->waiting != clients::none;
+    if (perhaps && may_call_now(*at) && accept_one(*at, accept)) return true;
     at->reader = &accept;
     accept.socket = listener;
     mark_pending(accept);
-    if (at->queued)
+    if (at->waiting != clients::none)
         again_.push_back(accept);
     else
         arm_accept(listener, *at);
@@ -206,7 +206,7 @@ bool uring_loop::start_receive(socket_id from, receive_operation& receive) {
         if (ahead.bytes.empty()) at->ahead.reset();
         return true;
     }
-    if (at->ended) {
+    if (at->now == stage::ended) {
         receive.result = at->end_result;
         return true;
     }
@@ -289,6 +289,24 @@ bool uring_loop::start_send(socket_id to, send_operation& send) {
     return false;
 }
 
+// ---- other descriptors
+
+bool uring_loop::start_ready(int descriptor, ready_operation& ready) {
+    const int own = kernel_.duplicate(descriptor);
+    if (own < 0) return ready.result = own, true;
+    const socket_id which = take(own);
+    if (!which) return ready.result = -ENOMEM, true;
+    socket& at = *sockets_.find(which);
+    at.is = role::watched;
+    const bool out = ready.towards == ready_operation::direction::writing;
+    io_uring_prep_poll_add(prepare_incoming(which, at, watch::polling), own,
+                           out ? POLLOUT : POLLIN | POLLRDHUP);
+    at.reader = &ready;
+    ready.socket = which;
+    mark_pending(ready);
+    return false;
+}
+
 // ---- ending, and knowing
 
 int uring_loop::shutdown_send(socket_id which) noexcept {
@@ -302,7 +320,7 @@ void uring_loop::close(socket_id which, bool reset) noexcept {
     assert(!at->reader && !at->writer && "an operation is in flight on the socket that is closed");
     if (reset) kernel_.reset_on_close(at->descriptor);
     drop_arrivals(*at);
-    at->closed = true;
+    at->now = stage::closed;
     const std::uint64_t armed = pack(tag::incoming, at->incoming_number, which);
     if (at->is == role::listener) {
         // At once, so that the port is free when this returns: what is armed holds the socket open until it
@@ -357,6 +375,7 @@ void uring_loop::abandon_pending(operation& waiting) noexcept {
         // Only the waiting ends: what is armed until the end of the turn, lest somebody read again.
         take_reader(at);
         if (at.is == role::connection) expect_reader(waiting.socket, at);
+        if (at.is == role::watched) close(waiting.socket, false);
         return;
     }
     assert(at.writer == &waiting);

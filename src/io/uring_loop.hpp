@@ -11,6 +11,7 @@
 
 #include <sys/socket.h>
 
+#include <cassert>
 #include <deque>
 #include <memory>
 #include <new>
@@ -77,6 +78,7 @@ public:
     std::size_t held(socket_id which) const noexcept override;
     void drop_held(socket_id which) noexcept override;
     bool start_send(socket_id to, send_operation& send) override;
+    bool start_ready(int descriptor, ready_operation& ready) override;
     int shutdown_send(socket_id which) noexcept override;
     void close(socket_id which, bool reset) noexcept override;
     endpoint local(socket_id which) const noexcept override;
@@ -87,6 +89,8 @@ public:
 
 protected:
     void poll(time_point until) override;
+    bool submit() override;
+    int descriptor() const override { return -1; }
     void interrupt() noexcept override { kernel_.wake(wake_up_); }
     void cancel_pending(operation& waiting) noexcept override;
     void abandon_pending(operation& waiting) noexcept override;
@@ -103,12 +107,24 @@ private:
     /// cache is less than what it costs (16 KB: 0.99 of the floor by the ring, 1.07 by itself).
     static constexpr std::size_t send_now_min = 32 * 1024;
 
-    enum class role : std::uint8_t { connection, listener };
-    /// What the kernel has of a socket's incoming side: a receive or a poll.
-    enum class watch : std::uint8_t {
+    enum class role : std::uint8_t {
+        connection,
+        listener,
+        watched,  ///< somebody else's descriptor: polled once
+    };
+    /// What the kernel has of a socket's incoming side. What `ends` has been asked to, and has not said yet that it
+    /// has; it may go on instead, where the asking came too early.
+    enum class watch : std::uint8_t { none, receiving, polling, receiving_ends, polling_ends };
+    enum class stage : std::uint8_t {
+        open,
+        ended,   ///< no more will be received; `end_result` says why
+        closed,  ///< waits for the kernel's last completion only
+    };
+    /// Who waits at a listener, as far as is known.
+    enum class clients : std::uint8_t {
         none,
-        armed,
-        ending,  ///< it has been asked to end, and has not said yet that it has
+        perhaps,
+        told,  ///< the kernel said that one is there, and none was taken since
     };
     /// What came before anybody asked for it. Rare, so apart.
     struct arrivals {
@@ -125,28 +141,51 @@ private:
         std::uint8_t outgoing_number = 0;    ///< of the send or connect in flight
         std::uint16_t account = no_account;  ///< index in `accounts_`
         std::int16_t end_result = 0;         ///< 0 or a negative errno
-        role is : 1 = role::connection;
-        watch incoming : 2 = watch::none;
-        bool polling : 1 = false;    ///< what is armed is a poll
-        bool capped : 1 = false;     ///< what is armed was asked to bring one buffer at a time
-        bool sending : 1 = false;    ///< a send or connect is in the kernel
-        bool closed : 1 = false;     ///< waits for the kernel's last completion only
-        bool ended : 1 = false;      ///< no more will be received; `end_result` says why
+        role is : 2 = role::connection;
+        watch incoming : 3 = watch::none;
+        stage now : 2 = stage::open;
+        clients waiting : 2 = clients::perhaps;  ///< a listener's
+        bool capped : 1 = false;                 ///< what is armed was asked to bring one buffer at a time
+        bool sending : 1 = false;                ///< a send or connect is in the kernel
         bool bulk : 1 = false;       ///< it brings much: it is polled, and received from into `bulk_`
         bool unchecked : 1 = false;  ///< what is armed brought bytes, and maybe no word of a reset after them
-        bool queued : 1 = true;      ///< a listener's: a client may be there
-        bool told : 1 = false;       ///< a listener's: the kernel said that one is, and none was taken since
         bool cut : 1 = false;        ///< a send ended short: an error may have been lost with it
         operation* reader = nullptr;  ///< an accept or a receive that waits
         operation* writer = nullptr;  ///< a send or a connect in flight
         std::unique_ptr<arrivals> ahead;
+
+        bool is_closed() const noexcept { return now == stage::closed; }
+        bool is_armed() const noexcept { return incoming == watch::receiving || incoming == watch::polling; }
+        bool is_polling() const noexcept {
+            return incoming == watch::polling || incoming == watch::polling_ends;
+        }
+        void arm(watch what) noexcept {
+            assert(incoming == watch::none && (what == watch::receiving || what == watch::polling));
+            incoming = what;
+        }
+        void ask_to_end() noexcept {
+            assert(is_armed());
+            incoming = is_polling() ? watch::polling_ends : watch::receiving_ends;
+        }
+        /// It goes on: whether it had been asked to end.
+        bool goes_on() noexcept {
+            assert(incoming != watch::none);
+            if (is_armed()) return false;
+            incoming = is_polling() ? watch::polling : watch::receiving;
+            return true;
+        }
+        void end(int result) noexcept {
+            assert(now == stage::open);
+            now = stage::ended;
+            end_result = static_cast<std::int16_t>(result);
+        }
     };
     static_assert(sizeof(socket) <= 40, "a server has one for each idle client");
 
     // ---- uring_submissions.cpp
     static std::uint64_t pack(tag what, std::uint8_t number, socket_id which) noexcept;
     io_uring_sqe* next_entry() noexcept;
-    io_uring_sqe* prepare_incoming(socket_id which, socket& at) noexcept;
+    io_uring_sqe* prepare_incoming(socket_id which, socket& at, watch what) noexcept;
     io_uring_sqe* prepare_outgoing(socket_id which, socket& at) noexcept;
     /// Makes `entry` one that asks the kernel to end another; it completes, as `own`, only where it failed.
     static void fill_cancel(io_uring_sqe* entry, std::uint64_t user_data, std::uint64_t own) noexcept;
@@ -162,6 +201,9 @@ private:
 
     // ---- uring_completions.cpp: turns, and what completes
     void hand_over(std::int64_t nanoseconds);
+    bool hand_over_spilled() noexcept;
+    void forget_taken() noexcept;
+    bool has_more() const noexcept;
     void move_spilled() noexcept;
     void collect() noexcept;
     void end_unread() noexcept;
@@ -173,6 +215,7 @@ private:
     void on_end_refused(socket_id which, socket& at) noexcept;
     void on_incoming(socket_id which, socket& at, const ring::completion& done);
     void on_queued(socket_id which, socket& at, int result);
+    void on_ready(socket_id which, socket& at, int result);
     void on_receive(socket_id which, socket& at, const ring::completion& done);
     void on_no_bytes(socket_id which, socket& at, int result);
     void on_readable(socket_id which, socket& at, int result);

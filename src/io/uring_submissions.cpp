@@ -24,10 +24,10 @@ io_uring_sqe* uring_loop::next_entry() noexcept {
     return lost_.get();
 }
 
-io_uring_sqe* uring_loop::prepare_incoming(socket_id which, socket& at) noexcept {
+io_uring_sqe* uring_loop::prepare_incoming(socket_id which, socket& at, watch what) noexcept {
     io_uring_sqe* const entry = next_entry();
     entry->user_data = pack(tag::incoming, ++at.incoming_number, which);
-    at.incoming = watch::armed;
+    at.arm(what);
     return entry;
 }
 
@@ -57,10 +57,10 @@ bool uring_loop::withdraw(std::uint64_t user_data) noexcept {
 
 /// Asks that what is armed end.
 void uring_loop::end_incoming(socket_id which, socket& at) noexcept {
-    if (at.incoming != watch::armed) return;
+    if (!at.is_armed()) return;
     fill_cancel(next_entry(), pack(tag::incoming, at.incoming_number, which),
                 pack(tag::end_incoming, at.incoming_number, which));
-    at.incoming = watch::ending;
+    at.ask_to_end();
 }
 
 void uring_loop::arm_wake_up() noexcept {
@@ -70,11 +70,9 @@ void uring_loop::arm_wake_up() noexcept {
 }
 
 void uring_loop::arm_receive(socket_id which, socket& at) noexcept {
-    assert(at.incoming == watch::none);
-    io_uring_sqe* const entry = prepare_incoming(which, at);
-    at.polling = at.bulk;
-    at.capped = capped_ && !at.polling;
-    if (at.polling) {
+    io_uring_sqe* const entry = prepare_incoming(which, at, at.bulk ? watch::polling : watch::receiving);
+    at.capped = capped_ && !at.bulk;
+    if (at.bulk) {
         io_uring_prep_poll_add(entry, at.descriptor, POLLIN | POLLRDHUP);
     } else {
         io_uring_prep_recv_multishot(entry, at.descriptor, nullptr, at.capped ? buffers_.size() : 0, 0);
@@ -86,7 +84,7 @@ void uring_loop::arm_receive(socket_id which, socket& at) noexcept {
 
 void uring_loop::arm_accept(socket_id which, socket& at) noexcept {
     if (at.incoming != watch::none) return;
-    io_uring_sqe* const entry = prepare_incoming(which, at);
+    io_uring_sqe* const entry = prepare_incoming(which, at, watch::polling);
     io_uring_prep_poll_multishot(entry, at.descriptor, POLLIN);
 }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -127,10 +128,13 @@ public:
     /// There is so much to send that it should not wait for the end of the turn.
     bool is_much_pending() const noexcept { return pending() >= send_at_once_min; }
     bool has_room(std::size_t bytes) const noexcept;
-    void append(std::string_view data);
+    void append(std::span<const std::string_view> parts);
+    /// What is appended from now on waits for `uncork`, or until it is `high_water` bytes.
+    void cork() noexcept { ++corks_; }
+    void uncork() noexcept;
     /// Sends now as much as the kernel takes.
     void pump() noexcept;
-    void set_direct(std::string_view data);
+    void set_direct(std::span<const std::string_view> parts, std::size_t size);
     bool has_direct() const noexcept { return outbox_ && outbox_->has_direct(); }
     void drop_direct() noexcept;
     /// Gives the kernel of a file what it takes, and moves `offset` and `size` past it. False where a piece has to
@@ -246,6 +250,7 @@ private:
     bool carriage_return_ = false;
     bool write_shut_ = false;
     bool closing_ = false;
+    std::uint8_t corks_ = 0;
     enum class answers : std::uint8_t { at_once, in_hand, given } answers_ = answers::at_once;
 };
 

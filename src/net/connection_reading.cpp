@@ -144,8 +144,9 @@ bool connection::take(detail::want what, std::size_t count, std::optional<std::s
         carriage_return_ = front.carriage_return;
         return consume(front.consumed);
     }
-    if (front.what == frame::state::too_large) {
-        read_failure_ = errc::message_too_large;
+    if (front.what == frame::state::too_large || front.what == frame::state::malformed) {
+        const bool large = front.what == frame::state::too_large;
+        read_failure_ = large ? errc::message_too_large : errc::malformed;
         return true;
     }
     const bool by_line = what == detail::want::line || what == detail::want::crlf_line ||

@@ -22,6 +22,7 @@ void connection::commit() noexcept {
     if (!outbox_) return;
     recount();
     if (outbox_->in_flight()) return;  // its completion sends what has come meanwhile
+    if (corks_ > 0 && has_room(0)) return;
     // Large replies gain nothing from company, and are still in the cache now: the next one reuses their
     // memory.
     if (is_much_pending()) return pump();
@@ -33,14 +34,16 @@ bool connection::has_room(std::size_t bytes) const noexcept {
     return pending() == 0 || pending() + bytes <= options_->high_water;
 }
 
-void connection::append(std::string_view data) {
-    reply_buffer().append(data);
+void connection::append(std::span<const std::string_view> parts) {
+    std::string& buffer = reply_buffer();
+    for (const std::string_view each : parts)
+        buffer.append(each);
     commit();
 }
 
-void connection::set_direct(std::string_view data) {
+void connection::set_direct(std::span<const std::string_view> parts, std::size_t size) {
     if (!outbox_) outbox_ = outbox::take(*this);
-    outbox_->set_direct(data);
+    outbox_->set_direct(parts, size);
 }
 
 void connection::drop_direct() noexcept {
@@ -49,6 +52,10 @@ void connection::drop_direct() noexcept {
     if (outbox_->in_flight()) loop_->abandon(*outbox_);
     outbox_->drop_all();
     fail_writing(errc::cancelled);
+}
+
+void connection::uncork() noexcept {
+    if (--corks_ == 0 && is_open()) commit();
 }
 
 void connection::pump() noexcept {

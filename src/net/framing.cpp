@@ -3,12 +3,20 @@
 
 #include "aperto/error.hpp"
 #include "core/utf8.hpp"
+#include "net/frame_edges.hpp"
 
 #include <algorithm>
 #include <cstring>
 
 namespace aperto {
 namespace {
+
+/// Writes the header of a message of `size` bytes.
+void put_length(std::uint64_t size, char* into) {
+    if (size > length_max) throw error(errc::message_too_large, "frame", std::to_string(size) + " bytes");
+    for (std::size_t at = 0; at < length_header_size; ++at)
+        into[at] = static_cast<char>(size >> (8 * (length_header_size - 1 - at)) & 0xFF);
+}
 
 /// Bytes of the UTF-8 character that begins with `lead`, a lead byte of 2 to 4 (RFC 3629, 3).
 std::size_t character_size(char lead) noexcept {
@@ -151,6 +159,13 @@ frame find_frame(framing which, std::string_view bytes, std::size_t message_max,
     return find_raw(bytes, message_max);
 }
 
+frame_edges::frame_edges(framing which, std::size_t size) {
+    if (which == framing::line) after_ = "\n";
+    if (which != framing::length) return;
+    put_length(size, header_.data());
+    header_size_ = header_.size();
+}
+
 void append_frame(framing which, std::string_view message, std::string& out, bool carriage_return) {
     const std::size_t begin = begin_frame(which, out);
     out += message;
@@ -166,13 +181,12 @@ std::size_t begin_frame(framing which, std::string& out) {
 void end_frame(framing which, std::size_t begin, std::string& out, bool carriage_return) {
     if (which == framing::line) out += carriage_return ? "\r\n" : "\n";
     if (which != framing::length) return;
-    const std::uint64_t size = out.size() - begin - length_header_size;
-    if (size > length_max) {
+    try {
+        put_length(out.size() - begin - length_header_size, out.data() + begin);
+    } catch (const error&) {
         out.resize(begin);
-        throw error(errc::message_too_large, "frame", std::to_string(size) + " bytes");
+        throw;
     }
-    for (std::size_t at = 0; at < length_header_size; ++at)
-        out[begin + at] = static_cast<char>(size >> (8 * (length_header_size - 1 - at)) & 0xFF);
 }
 
 }  // namespace aperto

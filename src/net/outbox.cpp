@@ -71,7 +71,7 @@ void outbox::drop_all() noexcept {
     filling_.clear();
     sending_.clear();
     offset_ = 0;
-    direct_ = {};
+    set_direct({}, 0);
     offered_ = 0;
     given_up.clear();
     is_slow = false;
@@ -91,13 +91,32 @@ void outbox::offer(std::size_t limit) noexcept {
         parts_[count++] = part(sending_.data() + offset_, total);
     }
     // What is in filling_ by now was written before direct_: it goes first, with the next offer.
-    if (filling_.empty() && !direct_.empty() && total < limit) {
-        const std::size_t size = std::min(limit - total, direct_.size());
-        parts_[count++] = part(direct_.data(), size);
-        total += size;
+    std::size_t skipped = direct_taken_;
+    for (const std::string_view each : direct_) {
+        if (!filling_.empty() || total == limit || count == parts_.size()) break;
+        const std::string_view left = each.substr(skipped, limit - total);
+        skipped = 0;
+        if (left.empty()) continue;
+        parts_[count++] = part(left.data(), left.size());
+        total += left.size();
     }
     parts = {parts_.data(), count};
     offered_ = total;
+}
+
+void outbox::take_direct(std::size_t bytes) noexcept {
+    assert(bytes <= direct_size_);
+    direct_size_ -= bytes;
+    while (bytes > 0) {
+        const std::size_t left = direct_.front().size() - direct_taken_;
+        if (bytes < left) {
+            direct_taken_ += bytes;
+            return;
+        }
+        bytes -= left;
+        direct_taken_ = 0;
+        direct_ = direct_.subspan(1);
+    }
 }
 
 void outbox::taken(std::size_t bytes) noexcept {
@@ -105,7 +124,7 @@ void outbox::taken(std::size_t bytes) noexcept {
     offered_ -= bytes;
     const std::size_t buffered = std::min(bytes, sending_.size() - offset_);
     offset_ += buffered;
-    direct_.remove_prefix(bytes - buffered);
+    take_direct(bytes - buffered);
     if (offset_ == sending_.size()) {
         sending_.clear();
         offset_ = 0;

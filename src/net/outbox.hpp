@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -18,8 +19,8 @@ class connection;
 /// something; outboxes are reused by the thread, with the memory of their buffers.
 ///
 /// Small writes are appended to `filling_`; a send offers `sending_`, which was filled before it, and
-/// `direct_`, the large data of a write that waits, from where its owner keeps it. Order: sending_, filling_,
-/// direct_.
+/// `direct_`, the parts of a large write that waits, from where their owner keeps them. Order: sending_,
+/// filling_, direct_.
 class outbox final : public send_operation, public turn_hook {
 public:
     explicit outbox(connection& of) noexcept;
@@ -29,16 +30,20 @@ public:
     static void put_away(std::unique_ptr<outbox> emptied) noexcept;
 
     std::size_t pending() const noexcept {
-        return sending_.size() - offset_ + filling_.size() + direct_.size();
+        return sending_.size() - offset_ + filling_.size() + direct_size_;
     }
     /// Bytes of memory that its buffers hold.
     std::size_t capacity() const noexcept { return filling_.capacity() + sending_.capacity(); }
     /// To append to.
     std::string& filling() noexcept { return filling_; }
 
-    bool has_direct() const noexcept { return !direct_.empty(); }
-    void set_direct(std::string_view data) noexcept { direct_ = data; }
-    void drop_direct() noexcept { direct_ = {}; }
+    bool has_direct() const noexcept { return direct_size_ > 0; }
+    /// `size`: of all parts. The array and what it names stay its owner's.
+    void set_direct(std::span<const std::string_view> direct, std::size_t size) noexcept {
+        direct_ = direct;
+        direct_size_ = size;
+        direct_taken_ = 0;
+    }
     void drop_all() noexcept;
 
     /// Prepares `parts` with up to `limit` bytes of what is pending, in order.
@@ -62,14 +67,18 @@ public:
     connection* owner;
 
 private:
+    void take_direct(std::size_t bytes) noexcept;
+
     static constexpr std::size_t kept_capacity_max = 64 * 1024;
 
     std::string filling_;
     std::string sending_;
     std::size_t offset_ = 0;
-    std::string_view direct_;
+    std::span<const std::string_view> direct_;
+    std::size_t direct_size_ = 0;   ///< bytes of it that are not taken yet
+    std::size_t direct_taken_ = 0;  ///< bytes of its first part that are
     std::size_t offered_ = 0;
-    std::array<iovec, 2> parts_{};
+    std::array<iovec, parts_max> parts_{};
 };
 
 }  // namespace aperto

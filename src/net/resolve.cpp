@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/resolve.hpp"
 
+#include "aperto/aside.hpp"
 #include "aperto/loop.hpp"
 #include "io/host_text.hpp"
 #include "io/look_up.hpp"

@@ -4,6 +4,7 @@
 #include "core/descriptor.hpp"
 #include "net/check_stream_options.hpp"
 #include "net/connection.hpp"
+#include "net/frame_edges.hpp"
 
 #include <sys/socket.h>
 
@@ -136,8 +137,21 @@ std::optional<std::string_view> read_awaiter::await_resume() {
 // ---- write_awaiter
 
 write_awaiter::write_awaiter(connection& to, std::string_view data, until when) noexcept
-    : operation_awaiter(to.on(), kind::event), to_(to), data_(data), until_(when) {
+    : operation_awaiter(to.on(), kind::event), to_(to), one_(data), size_(data.size()), until_(when) {
     to.hold();
+}
+
+write_awaiter::write_awaiter(connection& to, std::span<const std::string_view> parts) noexcept
+    : operation_awaiter(to.on(), kind::event), to_(to), several_(parts), until_(until::accepted) {
+    for (const std::string_view each : parts)
+        size_ += each.size();
+    to.hold();
+}
+
+write_awaiter::write_awaiter(write_awaiter&& unused) noexcept
+    : write_awaiter(unused.to_, unused.one_, unused.until_) {
+    several_ = unused.several_;
+    size_ = unused.size_;
 }
 
 write_awaiter::~write_awaiter() {
@@ -157,19 +171,19 @@ void write_awaiter::end_misused() noexcept {
 bool write_awaiter::satisfied() const noexcept {
     if (to_.write_failure()) return true;
     if (until_ != until::accepted) return to_.pending() == 0;
-    return data_.size() > copy_max ? !to_.has_direct() : to_.has_room(data_.size());
+    return size_ > copy_max ? !to_.has_direct() : to_.has_room(size_);
 }
 
 bool write_awaiter::await_ready() {
     if (to_.writer) return misused_ = true;
     if (!to_.is_open() || to_.write_failure()) return true;
     if (until_ != until::accepted) return to_.pending() == 0;
-    if (data_.size() > copy_max || !to_.has_room(data_.size())) return data_.empty();
+    if (size_ > copy_max || !to_.has_room(size_)) return size_ == 0;
     return true;
 }
 
 bool write_awaiter::begin() {
-    if (data_.size() > copy_max) to_.set_direct(data_);
+    if (size_ > copy_max) to_.set_direct(parts(), size_);
     to_.pump();
     if (satisfied()) return true;
     to_.writer = this;
@@ -189,7 +203,7 @@ std::error_code write_awaiter::outcome() {
         return errc::cancelled;
     }
     if (to_.write_failure()) return to_.write_failure();
-    if (until_ == until::accepted && data_.size() <= copy_max && !data_.empty()) to_.append(data_);
+    if (until_ == until::accepted && size_ <= copy_max && size_ > 0) to_.append(parts());
     return until_ == until::shut_down ? to_.shut_write() : std::error_code();
 }
 
@@ -252,17 +266,10 @@ stream stream::adopt(loop& on, socket_id socket, std::shared_ptr<const stream_op
     }
 }
 
-task<> stream::write(std::span<const std::string_view> parts) {
-    for (const std::string_view part : parts) {
-        detail::write_awaiter written = write(part);
-        co_await written;
-    }
-}
-
 task<> stream::write_message(std::string_view message) {
-    std::string framed;
-    append_frame(connection_->written_framing(), message, framed);
-    detail::write_awaiter written = write(framed);
+    const frame_edges edges(connection_->written_framing(), message.size());
+    const std::array<std::string_view, 3> parts{edges.before(), message, edges.after()};
+    detail::write_awaiter written = write(parts);
     co_await written;
 }
 
@@ -270,11 +277,21 @@ void stream::consume(std::size_t count) {
     if (!connection_->consume(count)) detail::raise(errc::misuse, "consume what has come from", *connection_);
 }
 
+cork::cork(stream& on) noexcept : on_(*on.connection_) {
+    on_.hold();
+    on_.cork();
+}
+
+cork::~cork() {
+    on_.uncork();
+    on_.release();
+}
+
 bool stream::try_write(std::string_view data) {
     connection& to = *connection_;
     if (to.writer || !to.is_open() || to.write_is_shut() || to.write_failure() || !to.has_room(data.size()))
         return false;
-    if (!data.empty()) to.append(data);
+    if (!data.empty()) to.append({&data, 1});
     return true;
 }
 

@@ -40,7 +40,7 @@ private:
     connection& connection_;
     const connection_view who_;
     stream peer_;
-    std::shared_ptr<void> state_;  ///< the handler's, one a connection
+    std::unique_ptr<detail::state> state_;  ///< the handler's, one a connection
     std::deque<std::unique_ptr<job>> jobs_;
     event changed_;
     bool read_all_ = false;

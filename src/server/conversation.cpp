@@ -19,6 +19,8 @@ close_reason reason_of(errc code) noexcept {
         return close_reason::deadline;
     case errc::message_too_large:
         return close_reason::too_large;
+    case errc::malformed:
+        return close_reason::malformed;
     case errc::cut_short:
         return close_reason::cut_short;
     case errc::refused_by_policy:

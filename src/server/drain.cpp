@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "aperto/sleep.hpp"
 #include "server/worker.hpp"
 
 #include <algorithm>

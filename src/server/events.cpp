@@ -27,6 +27,8 @@ std::string_view to_string(close_reason reason) noexcept {
         return "deadline";
     case close_reason::too_large:
         return "too_large";
+    case close_reason::malformed:
+        return "malformed";
     case close_reason::cut_short:
         return "cut_short";
     case close_reason::limit:

@@ -49,7 +49,7 @@ private:
     task<> carry_on(step next);
     void close() noexcept;
 
-    std::shared_ptr<void> state_;  ///< the handler's own
+    std::unique_ptr<detail::state> state_;  ///< the handler's own
     admission::place counted_;
     connection mine_;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "server/worker.hpp"
 
+#include "aperto/sleep.hpp"
 #include "core/descriptor.hpp"
 #include "server/check_options.hpp"
 

@@ -4,6 +4,7 @@
 #include "aperto/list.hpp"
 #include "io/kernel.hpp"
 
+#include <cerrno>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -77,6 +78,7 @@ public:
     endpoint local(int socket) const noexcept override;
     endpoint remote(int socket) const noexcept override;
     tcp_facts facts(int socket) const override;
+    int duplicate(int) noexcept override { return -EOPNOTSUPP; }  // what is not of this machine
     int open_wake_up() override;
     void wake(int wake_up) noexcept override;
     void calm(int wake_up) noexcept override;

@@ -19,6 +19,8 @@ public:
 
     int add(int descriptor, std::uint32_t events, std::uint64_t data) noexcept override;
     int modify(int descriptor, std::uint32_t events, std::uint64_t data) noexcept override;
+    void remove(int) noexcept override {}  // of descriptors that a simulated kernel does not give
+    int descriptor() const noexcept override { return -1; }
     int wait(std::span<epoll_event> into, std::int64_t nanoseconds) noexcept override;
 
 private:

@@ -3,7 +3,7 @@
 
 #include "core/utf8.hpp"
 #include "text/ascii.hpp"
-#include "text/case_pages.hpp"
+#include "text/case_table.hpp"
 #include "text/upper_blocks.hpp"
 
 #include <algorithm>
@@ -94,11 +94,11 @@ private:
         char* const target = window_.data() + used_;
         if (found.kind != utf8::kind::character) {
             invalid(found.size);
-        } else if (const upper_page& page = upper_page_of(found.code_point); &page == &unchanged_page) {
+        } else if (const upper_page* const page = upper_page_of(found.code_point); !page) {
             copy_character(at_, found.size, target);
             used_ += found.size;
         } else {
-            const upper_form& form = page[found.code_point % page_size];
+            const upper_form& form = (*page)[found.code_point % page_size];
             std::memcpy(target, &form, sizeof form);
             used_ += form.size;
         }

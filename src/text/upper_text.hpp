@@ -20,8 +20,8 @@ struct invalid_tally {
 };
 
 /// Appends the capitals of `text` to `out` and counts what is not UTF-8; a character cut by the end counts.
-/// Joins the block kernels, which take the plain stretches, with the pages of ICU's answers for everything
-/// else.
+/// Joins the block kernels, which take the plain stretches, with the table of what ICU says for
+/// everything else.
 invalid_tally upper_text(std::string_view text, std::string& out);
 
 }  // namespace aperto::text

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/client.hpp"
 #include "aperto/listener.hpp"
+#include "aperto/sleep.hpp"
 #include "client/reply_quiet.hpp"
 #include "net/duet.hpp"
 

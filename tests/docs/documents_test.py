@@ -24,7 +24,10 @@ COMMAND_SECONDS = 60
 SHELLS = ("sh", "console")
 
 USUAL = """#include <aperto/aperto.hpp>
+#include <unistd.h>
+#include <array>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <string>
 using namespace std::chrono_literals;
@@ -118,7 +121,7 @@ class Documents(unittest.TestCase):
                    "-Wno-unused", f"-I{ROOT / 'include'}", "-c", "snippet.cpp", "-o", "snippet.o"]
         self.succeeds(block, command)
         if whole:
-            libraries = ["-luring", "-licuuc", "-lfmt", "-pthread"]
+            libraries = ["-luring", "-lfmt", "-pthread"]
             self.succeeds(block, ["g++", "snippet.o", f"-L{BUILD / 'lib'}", "-laperto", *libraries, "-o", "snippet"])
 
     def succeeds(self, block, command):

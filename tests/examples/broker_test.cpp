@@ -4,6 +4,7 @@
 #include "../examples/broker.hpp"
 
 #include "aperto/sim.hpp"
+#include "aperto/sleep.hpp"
 
 #include <gtest/gtest.h>
 

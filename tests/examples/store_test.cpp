@@ -3,6 +3,7 @@
 #include "../examples/store.hpp"
 
 #include "aperto/sim.hpp"
+#include "aperto/sleep.hpp"
 
 #include <gtest/gtest.h>
 

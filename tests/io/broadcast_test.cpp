@@ -2,6 +2,7 @@
 #include "aperto/broadcast.hpp"
 
 #include "aperto/group.hpp"
+#include "aperto/sleep.hpp"
 
 #include <gtest/gtest.h>
 

@@ -28,6 +28,8 @@ public:
         ++into_.modifications;
         return of_machine_->modify(descriptor, events, data);
     }
+    void remove(int descriptor) noexcept override { of_machine_->remove(descriptor); }
+    int descriptor() const noexcept override { return of_machine_->descriptor(); }
     int wait(std::span<epoll_event> into, std::int64_t nanoseconds) noexcept override {
         return of_machine_->wait(into, nanoseconds);
     }
@@ -79,6 +81,8 @@ public:
     int modify(int descriptor, std::uint32_t events, std::uint64_t data) noexcept override {
         return full_ ? -ENOSPC : of_machine_->modify(descriptor, events, data);
     }
+    void remove(int descriptor) noexcept override { of_machine_->remove(descriptor); }
+    int descriptor() const noexcept override { return of_machine_->descriptor(); }
     int wait(std::span<epoll_event> into, std::int64_t nanoseconds) noexcept override {
         return of_machine_->wait(into, nanoseconds);
     }

@@ -2,6 +2,7 @@
 #include "aperto/group.hpp"
 
 #include "aperto/choice.hpp"
+#include "aperto/sleep.hpp"
 
 #include <gtest/gtest.h>
 

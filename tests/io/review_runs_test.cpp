@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What a run leaves behind when something else ends it, and when its clock starts.
+#include "aperto/aside.hpp"
+#include "aperto/sleep.hpp"
 #include "io/seam.hpp"
 
 #include <chrono>

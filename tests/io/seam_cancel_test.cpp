@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Giving up, on every engine: cancelling before and after the fact, and destroying whoever waits.
+#include "aperto/sleep.hpp"
 #include "io/seam.hpp"
 
 #include <atomic>

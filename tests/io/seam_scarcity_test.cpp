@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Scarcity, on every engine: too few buffers, no descriptors, a neighbour who takes all he can, a small
 // stack.
+#include "aperto/sleep.hpp"
 #include "io/seam.hpp"
 
 #include <sys/resource.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The seam as a story, on every engine: two ends talk, close halves, break off, and are found gone.
 #include "aperto/group.hpp"
+#include "aperto/sleep.hpp"
 #include "io/seam.hpp"
 
 #include <netinet/in.h>

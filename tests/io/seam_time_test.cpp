@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Time and threads, on every engine: sleeps, timers, posts from elsewhere, stopping, blocking calls aside.
+#include "aperto/aside.hpp"
 #include "aperto/choice.hpp"
 #include "aperto/group.hpp"
+#include "aperto/sleep.hpp"
 #include "io/seam.hpp"
 
 #include <algorithm>

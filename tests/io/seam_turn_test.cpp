@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A turn ends, whatever is asked of it: timers that are due at once, tasks that go on and on.
 #include "aperto/group.hpp"
+#include "aperto/sleep.hpp"
 #include "io/seam.hpp"
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What the kernel keeps unsent for a peer that does not read is bounded, on both sides of a connection.
+#include "aperto/sleep.hpp"
 #include "io/seam.hpp"
 
 #include <netinet/in.h>

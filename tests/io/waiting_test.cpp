@@ -5,6 +5,7 @@
 #include "aperto/loop_handle.hpp"
 #include "aperto/queue.hpp"
 #include "aperto/semaphore.hpp"
+#include "aperto/sleep.hpp"
 
 #include <gtest/gtest.h>
 

@@ -5,6 +5,7 @@
 #include "aperto/event.hpp"
 #include "aperto/queue.hpp"
 #include "aperto/semaphore.hpp"
+#include "aperto/sleep.hpp"
 #include "net/duet.hpp"
 
 #include <tuple>

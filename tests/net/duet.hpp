@@ -3,6 +3,7 @@
 
 #include "aperto/group.hpp"
 #include "aperto/listener.hpp"
+#include "aperto/sleep.hpp"
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>

@@ -3,6 +3,7 @@
 
 #include "aperto/choice.hpp"
 #include "aperto/resolve.hpp"
+#include "aperto/sleep.hpp"
 #include "net/duet.hpp"
 
 #include <algorithm>

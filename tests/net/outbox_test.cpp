@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace aperto {
 namespace {
@@ -26,6 +27,15 @@ protected:
     std::unique_ptr<loop> on = loop::create({.which = engine::epoll});
     connection owner{*on, {}, {}, std::make_shared<const stream_options>()};
     outbox box{owner};
+    std::vector<std::string_view> direct;
+
+    void set_direct(std::vector<std::string_view> parts) {
+        direct = std::move(parts);
+        std::size_t size = 0;
+        for (const std::string_view each : direct)
+            size += each.size();
+        box.set_direct(direct, size);
+    }
 };
 
 TEST_F(Outbox, OffersInTheOrderOfWriting) {
@@ -33,7 +43,7 @@ TEST_F(Outbox, OffersInTheOrderOfWriting) {
     box.offer(100);
     box.taken(2);  // "rst " is still to be sent
     box.filling() = "second ";
-    box.set_direct("third");
+    set_direct({"thi", "", "rd"});
     box.offer(100);
     EXPECT_EQ(offered(), "rst ") << "what is direct was written after the second";
     box.taken(4);
@@ -44,10 +54,26 @@ TEST_F(Outbox, OffersInTheOrderOfWriting) {
     EXPECT_EQ(offered(), "hird");
 }
 
+TEST_F(Outbox, OffersManyPartsInPiecesOfEverySize) {
+    std::string all;
+    std::vector<std::string> kept;
+    for (int i = 0; i < 40; ++i)
+        all += kept.emplace_back(static_cast<std::size_t>(i % 7), static_cast<char>('a' + i % 26));
+    set_direct({kept.begin(), kept.end()});
+    std::string taken;
+    for (std::size_t size = 1; box.pending() > 0; size = size % 11 + 1) {
+        box.offer(1000);
+        const std::size_t some = std::min(size, box.offered());
+        taken += offered().substr(0, some);
+        box.taken(some);
+    }
+    EXPECT_EQ(taken, all);
+}
+
 TEST_F(Outbox, OffersNoMoreThanTheLimit) {
     const std::string large(1000, 'd');
     box.filling() = std::string(150, 'f');
-    box.set_direct(large);
+    set_direct({large});
     std::string all;
     while (box.pending() > 0) {
         box.offer(100);
@@ -84,7 +110,7 @@ TEST_F(Outbox, DoesNotHoldTheMemoryOfALargeReplyForSmallOnesBehindIt) {
 
 TEST_F(Outbox, DropsWhatIsLeftAfterAPartWasTaken) {
     box.filling() = "a part of this is taken";
-    box.set_direct("and this not at all");
+    set_direct({"and this not at all"});
     box.offer(100);
     box.taken(6);
     box.drop_all();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Frames that a finder of the user's own finds, and lines that CR LF alone ends.
 #include "aperto/choice.hpp"
+#include "aperto/sleep.hpp"
 #include "aperto/stream.hpp"
 #include "net/duet.hpp"
 
@@ -101,6 +102,23 @@ TEST_P(OwnFraming, TellsWhatWasCutShortAndWhatIsTooLarge) {
         EXPECT_EQ(co_await at_once, errc::message_too_large) << "whole, and larger than allowed";
         task<std::error_code> fits = failure_after("4abcd", find_counted, small);
         EXPECT_EQ(co_await fits, std::error_code());
+    };
+    play(story());
+}
+
+TEST_P(OwnFraming, TellsWhatIsNotOfTheProtocol) {
+    const auto story = []() -> task<> {
+        const frame_finder digits = [](std::string_view bytes, std::size_t, bool) noexcept {
+            if (bytes[0] < '0' || bytes[0] > '9') return frame{.what = frame::state::malformed};
+            return frame{.what = frame::state::complete, .message = bytes.substr(0, 1), .consumed = 1};
+        };
+        task<pair> meeting = meet();
+        pair both = co_await meeting;
+        both.peer.send("1x");
+        EXPECT_EQ(co_await both.ours.read_frame(digits), "1");
+        task<std::error_code> reading = failure_of(read_frame(both.ours, digits));
+        EXPECT_EQ(co_await reading, errc::malformed);
+        EXPECT_EQ(co_await both.ours.read_some(), "x") << "who wants to know what it was may look";
     };
     play(story());
 }

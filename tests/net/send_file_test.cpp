@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Files sent by the kernel, to one who reads, one who does not, and one who has gone.
 #include "aperto/group.hpp"
+#include "aperto/sleep.hpp"
 #include "aperto/stream.hpp"
 #include "net/duet.hpp"
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include "aperto/aside.hpp"
 #include "aperto/choice.hpp"
+#include "aperto/sleep.hpp"
 #include "aperto/stream.hpp"
 #include "net/duet.hpp"
 

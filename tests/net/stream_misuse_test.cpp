@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What a handler does wrong with a stream ends its own conversation, with an error that says so; the other
 // side, and the other wait, have their due.
+#include "aperto/aside.hpp"
+#include "aperto/sleep.hpp"
 #include "aperto/stream.hpp"
 #include "net/duet.hpp"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/choice.hpp"
+#include "aperto/sleep.hpp"
 #include "aperto/stream.hpp"
 #include "core/utf8.hpp"
 #include "net/duet.hpp"

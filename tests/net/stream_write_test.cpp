@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/choice.hpp"
+#include "aperto/sleep.hpp"
 #include "aperto/stream.hpp"
 #include "net/duet.hpp"
 
@@ -84,8 +85,7 @@ TEST_P(StreamWrite, JoinsPartsAndFramesMessages) {
         task<pair> meeting = meet(options);
         pair both = co_await meeting;
         const std::vector<std::string_view> parts{"HTTP/1.1 ", "200", " OK\r\n"};
-        task<> gathering = both.ours.write(parts);
-        co_await gathering;
+        co_await both.ours.write(parts);
         task<> framed = both.ours.write_message("texto");
         co_await framed;
         task<> empty = both.ours.write_message("");
@@ -93,6 +93,81 @@ TEST_P(StreamWrite, JoinsPartsAndFramesMessages) {
         co_await both.ours.flush();
         EXPECT_EQ(both.peer.take(), std::string("HTTP/1.1 200 OK\r\n\0\0\0\5texto\0\0\0\0", 30));
         EXPECT_EQ(both.ours.bytes_sent(), 30u);
+    };
+    play(story());
+}
+
+TEST_P(StreamWrite, GathersManyLargePartsWhereTheyAre) {
+    const auto story = []() -> task<> {
+        const std::string bytes = pattern(2'000'000);
+        // More than one call of the kernel takes, of every size, and some of them nothing.
+        std::vector<std::string_view> parts;
+        for (std::size_t at = 0, size = 0; at < bytes.size(); at += size, size = (size * 5 + 7'001) % 90'001)
+            parts.push_back(std::string_view(bytes).substr(at, size));
+        EXPECT_GT(parts.size(), 2 * send_operation::parts_max);
+        task<streams> meeting = meet_ours();
+        streams both = co_await meeting;
+        std::string received;
+        task_group group;
+        group.spawn(read_all(both.right, received));
+        co_await both.left.write("small, ");
+        co_await both.left.write(parts);
+        co_await both.left.write(" and small");
+        co_await both.left.shutdown_write();
+        task<> joining = group.join();
+        co_await joining;
+        EXPECT_TRUE(received == "small, " + bytes + " and small");
+    };
+    play(story());
+}
+
+TEST_P(StreamWrite, ACorkKeepsTogetherWhatIsWrittenAcrossWaits) {
+    const auto story = []() -> task<> {
+        task<pair> meeting = meet();
+        pair both = co_await meeting;
+        {
+            const cork together(both.ours);
+            co_await both.ours.write("head, ");
+            co_await sleep(std::chrono::milliseconds(5));
+            EXPECT_EQ(both.peer.take(), "");
+            {
+                const cork inner(both.ours);
+                co_await both.ours.write("middle, ");
+            }
+            co_await sleep(std::chrono::milliseconds(5));
+            co_await both.ours.write("tail");
+        }
+        co_await both.ours.flush();
+        EXPECT_EQ(both.peer.take(), "head, middle, tail");
+        EXPECT_EQ(both.ours.facts().data_segments_out, 1u);
+
+        const cork asked(both.ours);
+        co_await both.ours.write("now");
+        co_await both.ours.flush();
+        EXPECT_EQ(both.peer.take(), "now");
+    };
+    play(story());
+}
+
+TEST_P(StreamWrite, ACorkHoldsNoMoreThanTheHighWaterMark) {
+    const auto story = []() -> task<> {
+        stream_options options;
+        options.high_water = 20'000;
+        task<pair> meeting = meet(options);
+        pair both = co_await meeting;
+        const cork together(both.ours);
+        const std::string piece = pattern(9'000);
+        std::string arrived;
+        for (int i = 0; i < 10; ++i) {
+            co_await both.ours.write(piece);
+            EXPECT_LE(both.ours.unsent(), options.high_water);
+        }
+        co_await sleep(std::chrono::milliseconds(5));
+        arrived += both.peer.take();
+        EXPECT_GE(arrived.size(), 70'000);
+        co_await both.ours.shutdown_write();
+        arrived += both.peer.take_all();
+        EXPECT_EQ(arrived.size(), 90'000);
     };
     play(story());
 }

@@ -4,6 +4,7 @@
 #include "aperto/queue.hpp"
 #include "aperto/server.hpp"
 #include "aperto/sim.hpp"
+#include "aperto/sleep.hpp"
 #include "aperto/text.hpp"
 #include "server/recorder.hpp"
 
@@ -164,9 +165,8 @@ TEST_F(answering_messages, what_a_handler_throws_ends_the_conversation_after_the
 
 TEST_F(answering_messages, the_other_form_may_be_silent_keep_state_and_end) {
     const auto counting = [](std::string_view message, exchange& with) -> task<> {
-        if (!with.state()) with.state() = std::make_shared<int>(0);
         co_await sleep(1ms);
-        int& count = *std::static_pointer_cast<int>(with.state());
+        int& count = with.state<int>();
         ++count;
         if (message == "quiet") with.no_reply();
         if (message == "bye") with.close();

@@ -3,6 +3,7 @@
 #include "aperto/background.hpp"
 
 #include "aperto/server.hpp"
+#include "aperto/sleep.hpp"
 #include "server/client.hpp"
 #include "server/foreign_wait.hpp"
 

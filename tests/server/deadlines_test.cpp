@@ -3,6 +3,7 @@
 #include "aperto/client.hpp"
 #include "aperto/server.hpp"
 #include "aperto/sim.hpp"
+#include "aperto/sleep.hpp"
 #include "aperto/text.hpp"
 #include "server/recorder.hpp"
 

@@ -5,6 +5,7 @@
 #include "aperto/group.hpp"
 #include "aperto/server.hpp"
 #include "aperto/sim.hpp"
+#include "aperto/sleep.hpp"
 #include "core/split_mix.hpp"
 
 #include <gtest/gtest.h>

@@ -6,6 +6,7 @@
 #include "aperto/listener.hpp"
 #include "aperto/server.hpp"
 #include "aperto/sim.hpp"
+#include "aperto/sleep.hpp"
 #include "server/recorder.hpp"
 
 #include <gtest/gtest.h>

@@ -51,6 +51,26 @@ class HandlerForms(unittest.TestCase):
                 self.refused(self.compile(handler))
         self.refused(self.compile("session", "aperto::task<> session(aperto::stream&& peer) { co_await peer.write(\"x\"); }"))
 
+    def test_a_wait_that_nobody_awaits_is_told(self):
+        """What was forgotten is a `co_await`: nothing would be read, written or waited for."""
+        waits = ("peer.read_line()", "peer.read_some()", 'peer.write("x")', "peer.flush()", "peer.close()",
+                 "peer.read_into(memory)", "peer.write_message({})", "door.accept()", "set.wait()", "places.acquire()",
+                 "values.pop()", "values.push(1)", "aperto::sleep(1s)", "aperto::yield()", "here.readable(0)",
+                 "aperto::aside([] {})", "wanted.next()", "aperto::with_timeout(1s, peer.read_line())",
+                 "aperto::first(set.wait(), aperto::sleep(1s))", 'aperto::connect("localhost:1")')
+        lines = "\n".join(f"#line {number}\n{wait};" for number, wait in enumerate(waits, 1001))
+        done = self.compile("session", f"""using namespace std::chrono_literals;
+            aperto::task<> wait(aperto::stream& peer, aperto::listener& door, aperto::event& set, aperto::semaphore& places,
+                                aperto::queue<int>& values, aperto::loop& here, aperto::signals& wanted,
+                                std::span<char> memory) {{
+            {lines}
+            co_return;
+            }}
+            aperto::task<> session(aperto::stream) {{ co_return; }}""")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        for number, wait in enumerate(waits, 1001):
+            self.assertRegex(done.stdout, rf":{number}:.*nodiscard", wait)
+
     def refused(self, done):
         self.assertNotEqual(done.returncode, 0)
         errors = [line for line in done.stdout.splitlines() if "error:" in line]

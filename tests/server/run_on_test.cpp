@@ -4,6 +4,7 @@
 #include "aperto/group.hpp"
 #include "aperto/server.hpp"
 #include "aperto/sim.hpp"
+#include "aperto/sleep.hpp"
 
 #include <gtest/gtest.h>
 #include <sched.h>

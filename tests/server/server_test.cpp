@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/server.hpp"
 
+#include "aperto/sleep.hpp"
 #include "aperto/text.hpp"
 #include "server/client.hpp"
 #include "server/recorder.hpp"
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <string>
 #include <thread>
 #include <vector>
@@ -87,10 +89,40 @@ TEST_P(server_on, keeps_a_carriage_return_in_the_reply_to_a_line_that_had_one) {
     EXPECT_EQ(client.send("a\r\nb\nc").half_close().receive_all(), "A\r\nB\nC\n");
 }
 
+TEST_P(server_on, a_connection_has_a_state_of_one_type_that_goes_with_it) {
+    static std::atomic<int> alive = 0;
+    struct counted {
+        counted() { ++alive; }
+        ~counted() { --alive; }
+        counted(const counted&) = delete;
+        counted& operator=(const counted&) = delete;
+        std::string all;
+    };
+    const auto gather = [](std::string_view message, exchange& with) {
+        if (message == "nothing") return with.reply(with.has_state() ? "some" : "none");
+        with.reply(with.state<counted>().all += message);
+        if (message == "wrong") static_cast<void>(with.state<int>());
+    };
+    options chosen = basic();
+    chosen.framing = framing::line;
+    server serving(chosen, gather);
+    serving.start();
+    {
+        plain_client one(serving.endpoints().front());
+        plain_client other(serving.endpoints().front());
+        EXPECT_EQ(one.send("nothing\na\nb\n").receive(10), "none\na\nab\n");
+        EXPECT_EQ(other.send("c\nnothing\n").receive(7), "c\nsome\n");
+        EXPECT_EQ(alive, 2);
+        EXPECT_EQ(one.send("wrong\n").receive_all(), "");  // a fault of the handler ends its conversation
+    }
+    serving.stop();
+    serving.wait();
+    EXPECT_EQ(alive, 0);
+}
+
 TEST_P(server_on, a_handler_may_stay_silent_keep_state_and_close) {
     const auto counting = [](std::string_view message, exchange& with) {
-        if (!with.state()) with.state() = std::make_shared<int>(0);
-        int& count = *std::static_pointer_cast<int>(with.state());
+        int& count = with.state<int>();
         ++count;
         with.reply(std::to_string(count));
         if (message == "quiet") with.no_reply();

@@ -2,6 +2,7 @@
 // Handlers that do not end when they are told to: the server ends all the same, at its drain deadline.
 #include "aperto/group.hpp"
 #include "aperto/server.hpp"
+#include "aperto/sleep.hpp"
 #include "server/client.hpp"
 #include "server/foreign_wait.hpp"
 #include "server/recorder.hpp"

@@ -4,6 +4,7 @@
 #include "aperto/listener.hpp"
 #include "aperto/loop.hpp"
 #include "aperto/server.hpp"
+#include "aperto/sleep.hpp"
 #include "io/bound_path.hpp"
 #include "net/duet.hpp"
 

@@ -4,6 +4,7 @@
 #include "aperto/choice.hpp"
 #include "aperto/group.hpp"
 #include "aperto/listener.hpp"
+#include "aperto/sleep.hpp"
 #include "sim/story.hpp"
 
 #include <chrono>

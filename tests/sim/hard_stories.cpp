@@ -2,6 +2,7 @@
 // Stories in which somebody misbehaves, or the end comes early: deadlines are kept, both ways, and nothing is
 // left.
 #include "aperto/group.hpp"
+#include "aperto/sleep.hpp"
 #include "sim/story.hpp"
 
 #include <chrono>

@@ -5,6 +5,7 @@
 
 #include "aperto/client.hpp"
 #include "aperto/server.hpp"
+#include "aperto/sleep.hpp"
 #include "sim/story.hpp"
 
 #include <gtest/gtest.h>

@@ -135,8 +135,7 @@ task<> serve_lines(story& it, stream peer) {
             const std::string_view rest = std::string_view(answer).substr(answer.size() / 2);
             const std::array<std::string_view, 3> parts{std::string_view(answer).substr(0, answer.size() / 2),
                                                         rest, "\n"};
-            task<> writing = peer.write(parts);
-            co_await writing;
+            co_await peer.write(parts);
         }
         task<> closing = peer.close();
         if (it.toss()) co_await closing;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/send/client_connection.hpp"
 
+#include "aperto/sleep.hpp"
 #include "cli/facts_text.hpp"
 #include "cli/options/quantity.hpp"
 #include "core/display.hpp"

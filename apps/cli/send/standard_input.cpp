@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/send/standard_input.hpp"
 
+#include "aperto/aside.hpp"
 #include "aperto/loop.hpp"
 
 #include <poll.h>

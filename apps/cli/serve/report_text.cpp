@@ -41,6 +41,8 @@ std::string ending_phrase(close_reason reason) {
         return _("closed: a deadline passed");
     case close_reason::too_large:
         return _("closed: its message is over the limit (--max-message)");
+    case close_reason::malformed:
+        return _("closed: what it sent is not of the protocol");
     case close_reason::cut_short:
         return _("ended in the middle of a message");
     case close_reason::limit:

@@ -4,6 +4,8 @@
 #include "cli/serve/report.hpp"
 #include "text/upper_text.hpp"
 
+#include <utility>
+
 namespace aperto::cli {
 
 namespace {
@@ -14,9 +16,8 @@ void answer_upper(std::string_view message, exchange& with, report& told) {
     const text::invalid_tally invalid = text::upper_text(message, with.out());
     if (invalid.bytes == 0) return;
     told.count_invalid(invalid.bytes);
-    std::shared_ptr<void>& told_before = with.state();
-    if (told_before) return;
-    told_before = std::make_shared<bool>(true);
+    bool& told_before = with.state<bool>();
+    if (std::exchange(told_before, true)) return;
     told.invalid_utf8(with.who(), with.offset() + invalid.first);
 }
 

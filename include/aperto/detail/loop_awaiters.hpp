@@ -53,7 +53,22 @@ protected:
     }
 };
 
-class sleep_awaiter : public operation_awaiter<sleep_operation> {
+/// Tells a coroutine the scope it runs in.
+class scope_awaiter {
+public:
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
+        scope_ = scope_of(awaiting);
+        return false;
+    }
+    cancel_scope* await_resume() const noexcept { return scope_; }
+
+private:
+    cancel_scope* scope_ = nullptr;
+};
+
+class [[nodiscard]] sleep_awaiter : public operation_awaiter<sleep_operation> {
 public:
     sleep_awaiter(backend& owner, time_point until) noexcept : operation_awaiter(owner), until_(until) {}
     bool await_ready() const noexcept { return false; }
@@ -67,7 +82,7 @@ private:
     time_point until_;
 };
 
-class yield_awaiter : public operation_awaiter<operation> {
+class [[nodiscard]] yield_awaiter : public operation_awaiter<operation> {
 public:
     explicit yield_awaiter(backend& owner) noexcept : operation_awaiter(owner, kind::event) {}
     bool await_ready() const noexcept { return false; }
@@ -83,7 +98,22 @@ public:
     }
 };
 
-class aside_awaiter : public operation_awaiter<aside_operation> {
+class [[nodiscard]] ready_awaiter : public operation_awaiter<ready_operation> {
+public:
+    ready_awaiter(backend& owner, int descriptor, direction which) noexcept
+        : operation_awaiter(owner, which), descriptor_(descriptor) {}
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> awaiting) {
+        return suspend(awaiting, [this] { return owner().start_ready(descriptor_, *this); });
+    }
+    void await_resume() const { check_result("wait for a descriptor"); }
+
+private:
+    int descriptor_;
+};
+
+class [[nodiscard]] aside_awaiter : public operation_awaiter<aside_operation> {
 public:
     aside_awaiter(backend& owner, std::function<void()> call) noexcept
         : operation_awaiter(owner), call_(std::move(call)) {}

@@ -6,7 +6,6 @@
 #include "aperto/task.hpp"
 
 #include <exception>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <type_traits>
@@ -57,31 +56,6 @@ T loop::run(task<T> main) {
     if (result->exception) std::rethrow_exception(result->exception);
     if (!result->ended) throw error(errc::cancelled, "run a task to its end");
     if constexpr (!std::is_void_v<T>) return std::move(*result->value);
-}
-
-template <class Call>
-task<std::invoke_result_t<Call&>> aside(Call call) {
-    using result_type = std::invoke_result_t<Call&>;
-    struct box {
-        Call call;
-        detail::main_result<result_type> result;
-    };
-    auto shared = std::make_shared<box>(box{std::move(call), {}});
-    std::function<void()> work = [shared] {
-        try {
-            if constexpr (std::is_void_v<result_type>)
-                shared->call();
-            else
-                shared->result.value.emplace(shared->call());
-        } catch (...) {
-            shared->result.exception = std::current_exception();
-        }
-    };
-    detail::aside_awaiter waiting(loop::current(), std::move(work));
-    co_await waiting;
-    // Taken out of the box: the helper thread may let go of that last, when the exception is in use here.
-    if (shared->result.exception) std::rethrow_exception(std::exchange(shared->result.exception, nullptr));
-    if constexpr (!std::is_void_v<result_type>) co_return std::move(*shared->result.value);
 }
 
 }  // namespace aperto
