@@ -20,6 +20,9 @@ enum exit_code : int {
     exit_no_connection = 3,  ///< could not connect
     exit_cut_short = 4,      ///< connected, but no reply came, or it was cut short
     exit_no_listen = 5,      ///< could not listen
+    exit_wire = 70,          ///< of a lab: the wire lost what it was not told to lose
+    exit_cannot_here = 77,   ///< of a lab: this machine does not allow what it needs
+    exit_time_up = 124,      ///< of a lab: it was ended by its time-out
     exit_by_signal = 128,    ///< and the signal's number, as shells count it
     exit_interrupted = 130,  ///< Ctrl-C: 128 + SIGINT
 };

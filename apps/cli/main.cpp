@@ -2,7 +2,6 @@
 #include "cli/failure.hpp"
 #include "cli/language.hpp"
 #include "cli/options/command_line.hpp"
-#include "cli/options/foreign_commands.hpp"
 #include "core/sentence.hpp"
 
 #include <fcntl.h>
@@ -49,6 +48,11 @@ int run(const invocation& asked) {
         return run_demo();
     case invocation::verb::bench:
         return run_bench(asked.bench);
+    case invocation::verb::lab: {
+        const int code = run_lab(asked.lab);
+        const int flushed = flush_output();
+        return code == exit_done ? flushed : code;
+    }
     case invocation::verb::print:
         break;
     }
@@ -56,19 +60,16 @@ int run(const invocation& asked) {
 }
 
 int run_arguments(const std::vector<std::string>& arguments) {
-    for (const foreign_command& other : foreign_commands)
-        if (!arguments.empty() && arguments[0] == other.name) {
-            const int code = other.run({arguments.begin() + 1, arguments.end()});
-            const int flushed = flush_output();
-            return code == exit_done ? flushed : code;
-        }
+    invocation asked;
     try {
-        return run(parse_command_line(arguments));
+        parse_command_line(arguments, asked);
     } catch (const usage_error& wrong) {
+        if (asked.what == invocation::verb::lab) refuse_lab(asked.lab, wrong.what());
         const std::string help =
             wrong.command.empty() ? "aperto --help" : "aperto " + wrong.command + " --help";
         return tell({exit_usage, wrong.what(), sentence(_("See  {}"), help)});
     }
+    return run(asked);
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "cli/lab/lab_arguments.hpp"
+#include "cli/lab/lab.hpp"
 
 #include <string>
 #include <vector>

@@ -26,25 +26,14 @@ bool is_one_of(const std::string& word, std::initializer_list<const char*> words
 
 /// `aperto completion SHELL`, for packagers: not listed in the help.
 std::string completion_text(const std::vector<std::string>& arguments,
-                            std::vector<command_description> commands) {
+                            const std::vector<command_description>& commands) {
     const std::string shell = arguments.size() == 1 ? arguments[0] : "";
     if (shell == "options") return options_table(commands);
-    describe_foreign_options(commands);
     if (shell == "bash") return bash_completion(commands);
     if (shell == "zsh") return zsh_completion(commands);
     if (shell == "fish") return fish_completion(commands);
     if (shell == "man") return manual_page(commands);
     throw usage_error(_("completion takes one of bash, zsh, fish, man"));
-}
-
-[[noreturn]] void unknown_command(const std::string& name, const std::vector<command_description>& commands) {
-    std::vector<std::string> names;
-    for (const command_description& command : commands)
-        names.push_back(command.name);
-    const std::string near = nearest(name, names);
-    std::string what = sentence(_("there is no command \"{}\""), log_safe(name));
-    if (!near.empty()) what += sentence(_("; did you mean {}?"), near);
-    throw usage_error(what);
 }
 
 const std::vector<std::string>& options_about_files() {
@@ -73,52 +62,69 @@ void take_config(const command_description& command, const std::string& path) {
     throw usage_error(report);
 }
 
+/// The file first: what the command line says has the last word.
+void take_serve_config(const command_description& serve, const std::vector<std::string>& arguments) {
+    if (const std::string path = config_named(arguments); !path.empty()) take_config(serve, path);
+}
+
+/// What the options of a command say together.
+void complete(const command_description& command, invocation& asked) {
+    if (asked.what == verb::send) split_host_and_port(asked.send.host, asked.send.port);
+    if (asked.what == verb::bench) split_host_and_port(asked.bench.plan.host, asked.bench.plan.port);
+    if (asked.what == verb::lab && asked.lab.what == lab_request::verb::once) complete_run(asked.lab);
+    if (!asked.serve.check.empty()) {
+        take_config(command, asked.serve.check);
+        asked.text = sentence(_("{}: nothing is wrong"), log_safe(asked.serve.check)) + "\n";
+        asked.what = verb::print;
+    }
+}
+
+void parse_command(const command_description& command, const std::vector<std::string>& arguments,
+                   invocation& asked) {
+    std::string name = command.name;
+    try {
+        if (name == "serve") take_serve_config(command, arguments);
+        const parsed understood = parse_arguments(command, arguments);
+        name = understood.name;
+        if (understood.help) {
+            asked.text = command_help(*understood.command, name);
+            asked.what = verb::print;
+            return;
+        }
+        complete(command, asked);
+    } catch (usage_error& wrong) {
+        if (wrong.command.empty()) wrong.command = name;
+        throw;
+    }
+}
+
 }  // namespace
 
-invocation parse_command_line(const std::vector<std::string>& arguments) {
-    invocation asked;
-    const auto commands = describe_commands(asked.serve, asked.send, asked.bench);
+void parse_command_line(const std::vector<std::string>& arguments, invocation& asked) {
+    const auto commands = describe_commands(asked);
     if (arguments.empty() || is_one_of(arguments[0], {"--help", "-h", "help"})) {
         asked.text = program_help(commands);
-        return asked;
+        return;
     }
     const std::string& name = arguments[0];
     const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
     if (is_one_of(name, {"--version", "-V"})) {
         asked.text = fmt::format("aperto {}\n", version);
-        return asked;
+        return;
     }
     if (name == "completion") {
         asked.text = completion_text(rest, commands);
-        return asked;
+        return;
     }
     const auto found = std::find_if(commands.begin(), commands.end(),
                                     [&name](const command_description& one) { return one.name == name; });
     if (found == commands.end()) unknown_command(name, commands);
-    try {
-        // The file first: what the command line says has the last word.
-        if (name == "serve")
-            if (const std::string path = config_named(rest); !path.empty()) take_config(*found, path);
-        if (parse_arguments(*found, rest).help) {
-            asked.text = command_help(*found);
-            return asked;
-        }
-        if (name == "send") split_host_and_port(asked.send.host, asked.send.port);
-        if (name == "bench") split_host_and_port(asked.bench.plan.host, asked.bench.plan.port);
-        if (!asked.serve.check.empty()) {
-            take_config(*found, asked.serve.check);
-            asked.text = sentence(_("{}: nothing is wrong"), log_safe(asked.serve.check)) + "\n";
-            return asked;
-        }
-    } catch (usage_error& wrong) {
-        wrong.command = name;
-        throw;
-    }
-    asked.what = name == "serve"   ? verb::serve
-                 : name == "send"  ? verb::send
-                 : name == "bench" ? verb::bench
-                                   : verb::demo;
-    // The descriptions refer to these requests, which now leave; nothing uses the descriptions any more.
+    parse_command(*found, rest, asked);
+}
+
+invocation parse_command_line(const std::vector<std::string>& arguments) {
+    invocation asked;
+    parse_command_line(arguments, asked);
     return asked;
 }
 

@@ -116,7 +116,7 @@ void add_limits(std::vector<option_description>& to, aperto::options& options) {
     add_deadlines(limits, options);
     add_drain(limits, options);
     for (option_description& each : limits) {
-        each.advanced = true;
+        each.group = _("Limits");
         to.push_back(std::move(each));
     }
 }

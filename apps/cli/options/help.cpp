@@ -25,39 +25,6 @@ std::size_t help_columns() {
     return std::min(known == 0 ? columns_unknown : known, columns_max);
 }
 
-std::string name_and_value(const option_description& option) {
-    const std::string names = option.letter.empty() ? option.name : option.letter + ", " + option.name;
-    return option.value.empty() ? names : names + " " + placeholder(option.value);
-}
-
-void add_options(std::string& text, const command_description& command, bool advanced) {
-    for (const option_description& option : command.options) {
-        if (option.advanced != advanced) continue;
-        const std::string fallback = option.fallback.empty() ? "" : fmt::format(" [{}]", option.fallback);
-        add_help_row(text, name_and_value(option), option.help + fallback);
-    }
-}
-
-bool has_limits(const command_description& command) {
-    return std::any_of(command.options.begin(), command.options.end(),
-                       [](const option_description& option) { return option.advanced; });
-}
-
-}  // namespace
-
-std::string placeholder(const std::string& value) {
-    // Those of which the help is made; what is to be typed as it stands, "auto|all|none", is in no catalogue.
-    [[maybe_unused]] constexpr std::array<const char*, 21> translated{
-        N_("HOST"),       N_("PORT"),        N_("TIME"),
-        N_("SIZE"),       N_("FILE"),        N_("RANGES"),
-        N_("TEXT"),       N_("TEXT…"),       N_("[TEXT…]"),
-        N_("LANGUAGE"),   N_("WHICH"),       N_("VALUE"),
-        N_("PACKET"),     N_("BYTES"),       N_("COMMAND"),
-        N_("NAME=VALUE"), N_("PACKET TIME"), N_("LAB…"),
-        N_("PID"),        N_("SIGN"),        N_("[run LAB…|list|show LAB…|doctor] [OPTIONS]")};
-    return value.empty() ? value : _(value.c_str());
-}
-
 std::string help_line(const std::string& line) { return wrap(line, help_columns()) + "\n"; }
 
 /// Two columns; the right one moves to a line of its own where the left one is too wide.
@@ -70,13 +37,77 @@ void add_help_row(std::string& text, const std::string& left, const std::string&
     text += row + wrap(right, help_columns(), indent, indent) + "\n";
 }
 
+std::string name_and_value(const option_description& option) {
+    std::string text = option.letter.empty() ? option.name : option.letter + ", " + option.name;
+    if (!option.also.empty()) text += ", " + option.also;
+    return option.value.empty() ? text : text + " " + placeholder(option.value);
+}
+
+void add_options(std::string& text, const command_description& command, const std::string& group) {
+    for (const option_description& option : command.options) {
+        if (option.group != group) continue;
+        const std::string fallback = option.fallback.empty() ? "" : fmt::format(" [{}]", option.fallback);
+        add_help_row(text, name_and_value(option), option.help + fallback);
+    }
+}
+
+/// In the order in which they come first.
+std::vector<std::string> groups_of(const command_description& command) {
+    std::vector<std::string> groups;
+    for (const option_description& option : command.options)
+        if (!option.group.empty() && std::find(groups.begin(), groups.end(), option.group) == groups.end())
+            groups.push_back(option.group);
+    return groups;
+}
+
+void add_arguments(std::string& text, const command_description& command) {
+    if (!command.choices.empty()) text += '\n';
+    for (const argument_choice& choice : command.choices)
+        add_help_row(text, choice.value, choice.help);
+    if (command.commands.empty()) return;
+    text += fmt::format("\n{}\n", _("Commands:"));
+    for (const command_description* own : listed(command.commands)) {
+        const std::string arguments = usage_arguments(*own);
+        add_help_row(text, own->name + (arguments.empty() ? "" : " " + arguments), own->summary);
+    }
+}
+
+void add_examples(std::string& text, const command_description& command) {
+    if (command.examples.empty()) return;
+    text += fmt::format("\n{}\n", _("Examples:"));
+    for (const example& shown : command.examples)
+        text += fmt::format("  {}\n{}\n", shown.command, wrap("      " + shown.what, help_columns(), 6));
+}
+
+}  // namespace
+
+std::string placeholder(const std::string& value) {
+    // Those of which the help is made; what is to be typed as it stands, "auto|all|none", is in no catalogue.
+    [[maybe_unused]] constexpr std::array<const char*, 19> translated{
+        N_("HOST"),        N_("PORT"),   N_("TIME"),  N_("SIZE"),    N_("FILE"),
+        N_("RANGES"),      N_("TEXT"),   N_("TEXT…"), N_("[TEXT…]"), N_("LANGUAGE"),
+        N_("VALUE"),       N_("PACKET"), N_("BYTES"), N_("COMMAND"), N_("NAME=VALUE"),
+        N_("PACKET TIME"), N_("LAB…"),   N_("PID"),   N_("SIGN")};
+    return value.empty() ? value : _(value.c_str());
+}
+
+std::string usage_arguments(const command_description& command) {
+    if (command.commands.empty()) return placeholder(command.arguments);
+    std::string text;
+    for (const command_description* own : listed(command.commands)) {
+        const std::string arguments = usage_arguments(*own);
+        text += (text.empty() ? "[" : "|") + own->name + (arguments.empty() ? "" : " " + arguments);
+    }
+    return text + "]";
+}
+
 std::string program_help(const std::vector<command_description>& commands) {
     std::string text =
         fmt::format("aperto {}  {}\n\n", version, _("TCP, to use and to see: a server and its client"));
     text += _("Commands:");
     text += '\n';
-    for (const command_description& command : commands)
-        if (!command.hidden) add_help_row(text, command.name, command.summary);
+    for (const command_description* command : listed(commands))
+        add_help_row(text, command->name, command->summary);
     text += '\n';
     text += _("Options:");
     text += '\n';
@@ -92,30 +123,23 @@ std::string program_help(const std::vector<command_description>& commands) {
     return text;
 }
 
-std::string command_help(const command_description& command) {
-    std::string text = _("Usage:");
-    text += fmt::format(" aperto {}{}{}{}\n\n", command.name, command.arguments.empty() ? "" : " ",
-                        placeholder(command.arguments), command.options.empty() ? "" : _(" [OPTIONS]"));
-    text += help_line(command.about);
-    if (!command.choices.empty()) {
-        text += '\n';
-        for (const argument_choice& choice : command.choices)
-            add_help_row(text, choice.value, choice.help);
-    }
+std::string command_help(const command_description& command, const std::string& name) {
+    const std::string arguments = usage_arguments(command);
+    std::string text =
+        fmt::format("{} aperto {}{}{}", _("Usage:"), name, arguments.empty() ? "" : " " + arguments,
+                    command.options.empty() ? "" : _(" [OPTIONS]"));
+    text = help_line(text) + "\n" + help_line(command.about.empty() ? command.summary : command.about);
+    add_arguments(text, command);
     text += fmt::format("\n{}\n", _("Options:"));
-    add_options(text, command, false);
+    add_options(text, command, "");
     add_help_row(text, "--lang " + placeholder("LANGUAGE"),
                  _("speak this language (en, pt_BR) rather than the system's"));
     add_help_row(text, "-h, --help", _("this help"));
-    if (has_limits(command)) {
-        text += fmt::format("\n{}\n", _("Limits:"));
-        add_options(text, command, true);
+    for (const std::string& group : groups_of(command)) {
+        text += "\n" + help_line(group + ":");
+        add_options(text, command, group);
     }
-    if (!command.examples.empty()) {
-        text += fmt::format("\n{}\n", _("Examples:"));
-        for (const example& shown : command.examples)
-            text += fmt::format("  {}\n{}\n", shown.command, wrap("      " + shown.what, help_columns(), 6));
-    }
+    add_examples(text, command);
     return text;
 }
 

@@ -15,13 +15,13 @@
 namespace aperto::cli {
 namespace {
 
-/// A time, however `take` reads it; `target` has what it is otherwise.
-option_description time_option(std::string name, std::string help, const duration& target,
+/// A time, however `take` reads it.
+option_description time_option(std::string name, std::string help, std::string fallback,
                                std::function<void(const std::string&)> take) {
     return {.name = std::move(name),
             .value = "TIME",
             .help = std::move(help),
-            .fallback = duration_option_text(target),
+            .fallback = std::move(fallback),
             .set = std::move(take)};
 }
 
@@ -111,19 +111,26 @@ option_description duration_option(std::string name, std::string help, duration&
             throw usage_error(takes_time(name, zero_allowed, text));
         target = *length;
     };
-    return time_option(std::move(name), std::move(help), target, std::move(take));
+    return time_option(std::move(name), std::move(help), duration_option_text(target), std::move(take));
 }
 
 option_description limited_duration_option(std::string name, std::string help, duration& target,
                                            duration least, duration most) {
-    auto take = [name, &target, least, most](const std::string& text) {
+    std::string fallback = duration_option_text(target);
+    return limited_duration_option(std::move(name), std::move(help), std::move(fallback), least, most,
+                                   [&target](duration length) { target = length; });
+}
+
+option_description limited_duration_option(std::string name, std::string help, std::string fallback,
+                                           duration least, duration most, std::function<void(duration)> set) {
+    auto take = [name, least, most, set = std::move(set)](const std::string& text) {
         const auto length = parse_duration(text);
         if (!length || *length < least || *length > most)
             throw usage_error(
                 takes_time_within(name, duration_option_text(least), duration_option_text(most), text));
-        target = *length;
+        set(*length);
     };
-    return time_option(std::move(name), std::move(help), target, std::move(take));
+    return time_option(std::move(name), std::move(help), std::move(fallback), std::move(take));
 }
 
 option_description decimal_option(std::string name, std::string help, std::string fallback, double least,

@@ -28,6 +28,9 @@ option_description duration_option(std::string name, std::string help, duration&
 /// A time from `least` to `most`, which has to end.
 option_description limited_duration_option(std::string name, std::string help, duration& target,
                                            duration least, duration most);
+/// The same; `fallback` is what the help shows.
+option_description limited_duration_option(std::string name, std::string help, std::string fallback,
+                                           duration least, duration most, std::function<void(duration)> set);
 option_description size_option(std::string name, std::string help, std::size_t& target, std::size_t least,
                                std::size_t most = ranges::size_most);
 /// A number with decimals, from `least` to `most`.
