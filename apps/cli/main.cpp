@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: MIT
+//
+// The program `aperto`. options/ has the table of its commands and all that is made from it; serve/, send/,
+// bench/ and lab/ have what each command does; demo is a server and its client at once. What they share is
+// here: failure (what is said when something does not work, exit codes, who holds a port) and terminal_text
+// (what a person reads of a conversation).
+
 #include "cli/failure.hpp"
-#include "cli/language.hpp"
 #include "cli/options/command_line.hpp"
+#include "core/log_safe.hpp"
 #include "core/sentence.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <exception>
@@ -16,6 +23,38 @@
 namespace aperto::cli {
 
 namespace {
+
+/// Takes `--lang LANGUAGE` out of the arguments, wherever it stands before a `--`, and sets the language that
+/// every later sentence is in. What is wrong with it is returned rather than thrown, in the language of the
+/// environment.
+std::optional<failure> choose_language(std::vector<std::string>& arguments) {
+    const std::string option = "--lang";
+    const auto end = std::find(arguments.begin(), arguments.end(), "--");
+    const auto found = std::find_if(arguments.begin(), end, [&option](const std::string& word) {
+        return word == option || word.starts_with(option + "=");
+    });
+    if (found == end) {
+        i18n::init();
+        return {};
+    }
+    std::string language;
+    if (*found == option) {
+        if (found + 1 == end) {
+            i18n::init();
+            return failure{exit_usage, _("--lang needs a value: a language, like pt_BR"),
+                           _("See  aperto --help")};
+        }
+        language = *(found + 1);
+        arguments.erase(found, found + 2);
+    } else {
+        language = found->substr(option.size() + 1);
+        arguments.erase(found);
+    }
+    if (!i18n::init(language))
+        return failure{exit_usage, sentence(_("no translation for the language \"{}\""), log_safe(language)),
+                       _("There are: en, pt_BR")};
+    return {};
+}
 
 /// A standard descriptor that the caller has closed would be the number of the first thing that is opened, a
 /// socket for example, and read and written as if it were the caller's. Such a one is taken here, so that its

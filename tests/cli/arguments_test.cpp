@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "cli/options/command_line.hpp"
-#include "cli/options/command_table.hpp"
 #include "cli/options/description.hpp"
 #include "core/log_safe.hpp"
 

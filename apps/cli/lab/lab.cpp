@@ -2,7 +2,6 @@
 #include "cli/lab/lab.hpp"
 
 #include "cli/failure.hpp"
-#include "cli/lab/lab_files.hpp"
 #include "core/display.hpp"
 #include "core/log_safe.hpp"
 #include "core/sentence.hpp"

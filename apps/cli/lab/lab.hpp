@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: MIT
+//
+// lab/: what `aperto lab` does, with the lab of apps/lab. lab has the command; lab_files, the files that its
+// runs leave.
 #pragma once
 
 #include "lab/scenario/run.hpp"
@@ -43,8 +46,20 @@ struct lab_request {
 ///     any other: the client's own
 int run_lab(lab_request request);
 
-/// Nothing runs, because the arguments make no sense: the files that they name say so too, rather than tell of
-/// an older run.
+/// Nothing runs, because the arguments make no sense: the files that they name say so too, rather than tell
+/// of an older run.
 void refuse_lab(const lab_request& request, const std::string& why);
+
+/// The files that a run of this scenario leaves: `{}` in a name of theirs is the scenario's.
+lab::show_plan files_of(const lab_request& request, const std::string& scenario);
+std::string decisions_file(const lab_request& request, const std::string& scenario);
+
+/// Empties every file that the runs of these scenarios (none: the one run) will write, so that no file shows
+/// an older run's result, and one that cannot be written is told of before the run. Throws `bad_input`, also
+/// when two runs would write one file.
+void empty_files(const lab_request& request, const std::vector<std::string>& scenarios);
+
+/// The same where nothing runs at all, because something is wrong. Never throws.
+void forget_older_results(const lab_request& request) noexcept;
 
 }  // namespace aperto::cli

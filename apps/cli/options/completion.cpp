@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cli/options/completion.hpp"
-
+#include "cli/options/help.hpp"
 #include "core/sentence.hpp"
 
 namespace aperto::cli {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "cli/options/command_table.hpp"
-#include "cli/options/option_values.hpp"
+#include "cli/options/command_line.hpp"
+#include "cli/options/description.hpp"
 #include "cli/options/quantity.hpp"
 #include "core/sentence.hpp"
 #include "lab/input/bad_input.hpp"

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+/// What is made from the descriptions for people and for shells.
 namespace aperto::cli {
 
 /// What `aperto --help` shows.
@@ -18,5 +19,12 @@ std::string placeholder(const std::string& value);
 std::string usage_arguments(const command_description& command);
 /// The manual page, in troff's man macros (man(7)).
 std::string manual_page(const std::vector<command_description>& commands);
+
+std::string bash_completion(const std::vector<command_description>& commands);
+std::string zsh_completion(const std::vector<command_description>& commands);
+std::string fish_completion(const std::vector<command_description>& commands);
+
+/// docs/options.md: everything that can be set, as Markdown tables made from the descriptions.
+std::string options_table(const std::vector<command_description>& commands);
 
 }  // namespace aperto::cli
