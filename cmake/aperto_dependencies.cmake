@@ -10,7 +10,6 @@ pkg_check_modules(icu REQUIRED IMPORTED_TARGET icu-uc)
 find_package(fmt REQUIRED)
 
 # The program alone.
-find_package(CLI11 REQUIRED)
 find_package(nlohmann_json REQUIRED)
 
 # The lab alone.

@@ -2,8 +2,7 @@
 //
 // Any bytes as a configuration file of `serve`: every fault is told of with a place that is in the file, in
 // words that are safe to print, and what was set is within what the options allow.
-#include "cli/options/command_table.hpp"
-#include "cli/options/config.hpp"
+#include "cli/options/command_line.hpp"
 #include "core/utf8.hpp"
 #include "require.hpp"
 

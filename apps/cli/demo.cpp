@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/version.hpp"
-#include "cli/commands.hpp"
-#include "cli/facts_text.hpp"
 #include "cli/failure.hpp"
 #include "cli/options/quantity.hpp"
-#include "cli/send/client_connection.hpp"
-#include "cli/serve/ignored_signals.hpp"
+#include "cli/send/send.hpp"
 #include "cli/serve/report.hpp"
+#include "cli/serve/serve.hpp"
+#include "cli/terminal_text.hpp"
 #include "core/display.hpp"
 #include "core/log_safe.hpp"
 #include "core/sentence.hpp"
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include <condition_variable>
+#include <csignal>
 #include <mutex>
 
 namespace aperto::cli {

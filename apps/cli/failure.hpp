@@ -4,12 +4,15 @@
 #include "aperto/error.hpp"
 #include "aperto/time.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
-/// What the program says when something does not work, and how it then ends.
+/// What the program says when something does not work, and how it then ends; and who listens on a port of
+/// this machine, as far as /proc tells this user (proc(5)).
 namespace aperto::cli {
 
 /// Exit codes; scripts rely on them.
@@ -20,6 +23,9 @@ enum exit_code : int {
     exit_no_connection = 3,  ///< could not connect
     exit_cut_short = 4,      ///< connected, but no reply came, or it was cut short
     exit_no_listen = 5,      ///< could not listen
+    exit_wire = 70,          ///< of a lab: the wire lost what it was not told to lose
+    exit_cannot_here = 77,   ///< of a lab: this machine does not allow what it needs
+    exit_time_up = 124,      ///< of a lab: it was ended by its time-out
     exit_by_signal = 128,    ///< and the signal's number, as shells count it
     exit_interrupted = 130,  ///< Ctrl-C: 128 + SIGINT
 };
@@ -51,5 +57,29 @@ std::string port_in_use(std::uint16_t port);
 
 /// The system's own words for an error number, begun in lower case, to stand after a colon.
 std::string system_reason(const std::error_code& code);
+
+struct port_owner {
+    int process = 0;      ///< 0 where the process belongs to somebody else, or to another container
+    std::string command;  ///< its short name, where there is a process
+    std::string user;     ///< its user's name or number
+};
+
+/// Empty where nobody listens there, or /proc cannot be read.
+std::optional<port_owner> find_port_owner(std::uint16_t port);
+
+/// How long a connection that has ended still holds `port` (TIME_WAIT, RFC 9293, 3.6.1), the longest of them;
+/// empty where none does.
+std::optional<std::chrono::milliseconds> find_time_wait(std::uint16_t port);
+/// The same in the text of /proc/net/tcp or /proc/net/tcp6.
+std::optional<std::chrono::milliseconds> time_wait_in(std::string_view table, std::uint16_t port);
+
+/// A listening socket's line in /proc/net/tcp or /proc/net/tcp6.
+struct listening_socket {
+    std::uint64_t inode = 0;
+    std::uint32_t user = 0;
+    bool operator==(const listening_socket&) const = default;
+};
+/// The sockets that listen on `port` in the text of such a file. Lines of another form are passed over.
+std::vector<listening_socket> find_listening_sockets(std::string_view table, std::uint16_t port);
 
 }  // namespace aperto::cli

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: MIT
+//
+// The program `aperto`. options/ has the table of its commands and all that is made from it; serve/, send/,
+// bench/ and lab/ have what each command does; demo is a server and its client at once. What they share is
+// here: failure (what is said when something does not work, exit codes, who holds a port) and terminal_text
+// (what a person reads of a conversation).
+
 #include "cli/failure.hpp"
-#include "cli/language.hpp"
 #include "cli/options/command_line.hpp"
-#include "cli/options/foreign_commands.hpp"
+#include "core/log_safe.hpp"
 #include "core/sentence.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <exception>
@@ -17,6 +23,38 @@
 namespace aperto::cli {
 
 namespace {
+
+/// Takes `--lang LANGUAGE` out of the arguments, wherever it stands before a `--`, and sets the language that
+/// every later sentence is in. What is wrong with it is returned rather than thrown, in the language of the
+/// environment.
+std::optional<failure> choose_language(std::vector<std::string>& arguments) {
+    const std::string option = "--lang";
+    const auto end = std::find(arguments.begin(), arguments.end(), "--");
+    const auto found = std::find_if(arguments.begin(), end, [&option](const std::string& word) {
+        return word == option || word.starts_with(option + "=");
+    });
+    if (found == end) {
+        i18n::init();
+        return {};
+    }
+    std::string language;
+    if (*found == option) {
+        if (found + 1 == end) {
+            i18n::init();
+            return failure{exit_usage, _("--lang needs a value: a language, like pt_BR"),
+                           _("See  aperto --help")};
+        }
+        language = *(found + 1);
+        arguments.erase(found, found + 2);
+    } else {
+        language = found->substr(option.size() + 1);
+        arguments.erase(found);
+    }
+    if (!i18n::init(language))
+        return failure{exit_usage, sentence(_("no translation for the language \"{}\""), log_safe(language)),
+                       _("There are: en, pt_BR")};
+    return {};
+}
 
 /// A standard descriptor that the caller has closed would be the number of the first thing that is opened, a
 /// socket for example, and read and written as if it were the caller's. Such a one is taken here, so that its
@@ -49,6 +87,11 @@ int run(const invocation& asked) {
         return run_demo();
     case invocation::verb::bench:
         return run_bench(asked.bench);
+    case invocation::verb::lab: {
+        const int code = run_lab(asked.lab);
+        const int flushed = flush_output();
+        return code == exit_done ? flushed : code;
+    }
     case invocation::verb::print:
         break;
     }
@@ -56,19 +99,16 @@ int run(const invocation& asked) {
 }
 
 int run_arguments(const std::vector<std::string>& arguments) {
-    for (const foreign_command& other : foreign_commands)
-        if (!arguments.empty() && arguments[0] == other.name) {
-            const int code = other.run({arguments.begin() + 1, arguments.end()});
-            const int flushed = flush_output();
-            return code == exit_done ? flushed : code;
-        }
+    invocation asked;
     try {
-        return run(parse_command_line(arguments));
+        parse_command_line(arguments, asked);
     } catch (const usage_error& wrong) {
+        if (asked.what == invocation::verb::lab) refuse_lab(asked.lab, wrong.what());
         const std::string help =
             wrong.command.empty() ? "aperto --help" : "aperto " + wrong.command + " --help";
         return tell({exit_usage, wrong.what(), sentence(_("See  {}"), help)});
     }
+    return run(asked);
 }
 
 }  // namespace

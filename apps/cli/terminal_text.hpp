@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "aperto/tcp_facts.hpp"
+
 #include <string>
 #include <string_view>
+#include <vector>
 
-/// Bytes from a peer on a person's terminal.
+/// What a person reads of a conversation: a peer's bytes, made safe for a terminal, and what the kernel knows
+/// of the connection, in words; a figure that it does not tell is left out.
 namespace aperto::cli {
 
 /// As much of `bytes` as fits into so many columns of one row, at least one, made safe as `log_safe` does;
@@ -25,5 +29,18 @@ private:
     std::string held_;
     bool within_line_ = false;
 };
+
+/// The handshake as the server saw it, for a log line: "MSS 65,495 B · window 65,495 B · round trip 0.04 ms".
+std::string handshake_summary(const tcp_facts& server);
+
+/// The handshake as the client saw it, one line a packet.
+std::vector<std::string> handshake_lines(const tcp_facts& client);
+/// The same where the server's view is known too: then the SYN is told as it came.
+std::vector<std::string> handshake_lines(const tcp_facts& client, const tcp_facts& server);
+
+/// After the conversation: round trip, what was sent again, what was lost.
+std::string conversation_summary(const tcp_facts& facts);
+/// "nothing sent twice", "2 segments sent again"; empty where the kernel does not tell.
+std::string retransmissions_text(const tcp_facts& facts);
 
 }  // namespace aperto::cli

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "cli/options/command_line.hpp"
-#include "cli/options/command_table.hpp"
 #include "cli/options/description.hpp"
 #include "core/log_safe.hpp"
 
@@ -193,11 +192,9 @@ TEST(arguments, what_is_no_number_in_range_is_refused_by_every_option_that_takes
                           "99999999999999999999999999999999",
                           "1e10",
                           "-99999999999999999999"};
-    serve_request serve;
-    send_request send;
-    bench_request bench;
+    invocation asked;
     std::size_t options = 0;
-    for (const command_description& command : describe_commands(serve, send, bench)) {
+    for (const command_description& command : describe_commands(asked)) {
         for (const option_description& option : command.options) {
             if (!takes_numbers(option)) continue;
             ++options;
@@ -239,13 +236,13 @@ TEST(arguments, help_comes_before_complaints_that_follow_it) {
 }
 
 TEST(arguments, every_option_of_every_command_is_in_its_help_and_in_each_completion) {
-    for (const char* command : {"serve", "send", "bench"}) {
+    for (const char* command : {"serve", "send", "bench", "lab"}) {
         const std::string help = parse_command_line({command, "--help"}).text;
         for (const char* shell : {"bash", "zsh", "fish", "man"}) {
             const std::string text = parse_command_line({"completion", shell}).text;
             for (std::size_t at = help.find("  --"); at != std::string::npos;
                  at = help.find("  --", at + 1)) {
-                const std::string name = help.substr(at + 4, help.find_first_of(" \n", at + 4) - at - 4);
+                const std::string name = help.substr(at + 4, help.find_first_of(" ,\n", at + 4) - at - 4);
                 std::string looked_for = std::string(shell) == "fish" ? "-l " + name : "--" + name;
                 if (std::string(shell) == "man") {
                     if (name == "lang") continue;
@@ -256,6 +253,62 @@ TEST(arguments, every_option_of_every_command_is_in_its_help_and_in_each_complet
             }
         }
     }
+}
+
+TEST(arguments, a_lab_without_a_command_runs_a_server_and_a_client) {
+    const lab_request asked =
+        parse_command_line({"lab", "--server", "peer serve", "--client=peer call", "--drop", "client data#1",
+                            "--hold", "server data#2", "50ms", "--loss", "client:5%", "--seed", "7",
+                            "--timeout", "2m", "--rto-min", "30ms", "--ipv6", "--no-color"})
+            .lab;
+    EXPECT_EQ(asked.what, lab_request::verb::once);
+    EXPECT_EQ(asked.plan.server_program.text, "peer serve");
+    EXPECT_EQ(asked.plan.client_program.text, "peer call");
+    EXPECT_EQ(asked.plan.wire.named.size(), 2U);
+    EXPECT_EQ(asked.plan.wire.link.base[0].loss, 0.05);
+    EXPECT_EQ(asked.plan.wire.link.base[1].loss, 0);
+    EXPECT_EQ(asked.seed, 7U);
+    EXPECT_EQ(asked.timeout, lab::duration(2min));
+    for (const lab::host_plan& host : {asked.plan.client, asked.plan.server}) {
+        EXPECT_TRUE(host.v6);
+        EXPECT_EQ(host.rto_min, lab::duration(30ms));
+    }
+    EXPECT_TRUE(asked.no_colour);
+}
+
+TEST(arguments, a_lab_has_commands_of_its_own) {
+    const lab_request asked =
+        parse_command_line({"lab", "--seed", "3", "run", "handshake", "--junit", "j.xml", "loss"}).lab;
+    EXPECT_EQ(asked.what, lab_request::verb::run);
+    EXPECT_EQ(asked.names, (words{"handshake", "loss"}));
+    EXPECT_EQ(asked.junit_path, "j.xml");
+    EXPECT_EQ(asked.seed, 3U);
+    EXPECT_EQ(parse_command_line({"lab", "doctor"}).lab.what, lab_request::verb::doctor);
+    const lab_request peer = parse_command_line({"lab", "peer", "serve", "--upper", "--help"}).lab;
+    EXPECT_EQ(peer.what, lab_request::verb::peer);
+    EXPECT_EQ(peer.names, (words{"serve", "--upper", "--help"})) << "as they stand";
+    EXPECT_NE(parse_command_line({"lab", "run", "--help"}).text.find("Usage: aperto lab run LAB…"),
+              std::string::npos);
+}
+
+TEST(arguments, a_slip_in_a_lab_is_met_in_the_same_words) {
+    EXPECT_EQ(complaint({"lab", "doctr"}), "there is no command \"doctr\"; did you mean doctor?");
+    EXPECT_EQ(complaint({"lab", "list", "x"}), "\"x\" is one argument too many");
+    EXPECT_EQ(complaint({"lab", "list", "--json", "x"}), "there is no option --json");
+    EXPECT_EQ(complaint({"lab", "--drop", "client data#1", "run", "handshake"}), "there is no option --drop")
+        << "it would be left out";
+    EXPECT_EQ(complaint({"lab", "--hold", "client data#1"}), "--hold needs two values: PACKET TIME");
+    EXPECT_EQ(complaint({"lab", "--show", "some"}), "--show takes one of auto|all|none, not \"some\"");
+    EXPECT_EQ(complaint({"lab", "--timeout", "25h"}),
+              "--timeout takes a time like 200ms, 5s or 2m, from 0s to 24h, not \"25h\"");
+}
+
+TEST(arguments, what_is_right_beside_a_mistake_is_known) {
+    invocation asked;
+    EXPECT_THROW(parse_command_line({"lab", "run", "--frobnicate", "--json", "run.jsonl"}, asked),
+                 usage_error);
+    EXPECT_EQ(asked.what, verb::lab);
+    EXPECT_EQ(asked.lab.show.json_path, "run.jsonl") << "an older run's result in it can be emptied";
 }
 
 }  // namespace

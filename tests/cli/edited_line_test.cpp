@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cli/send/edited_line.hpp"
+#include "cli/send/line_editor.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cli/facts_text.hpp"
+#include "cli/terminal_text.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cli/serve/json_line.hpp"
+#include "cli/serve/log.hpp"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>

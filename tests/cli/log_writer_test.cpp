@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cli/serve/log_writer.hpp"
+#include "cli/serve/log.hpp"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>

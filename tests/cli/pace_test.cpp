@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cli/serve/pace.hpp"
+#include "cli/serve/report.hpp"
 
 #include <gtest/gtest.h>
 

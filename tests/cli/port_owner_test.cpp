@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cli/serve/port_owner.hpp"
+#include "cli/failure.hpp"
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>

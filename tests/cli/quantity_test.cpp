@@ -16,6 +16,8 @@ TEST(quantity, a_time_is_a_number_and_a_unit) {
     EXPECT_EQ(parse_duration("2min"), duration(2min));
     EXPECT_EQ(parse_duration("1h"), duration(1h));
     EXPECT_EQ(parse_duration("30us"), duration(30us));
+    EXPECT_EQ(parse_duration("30µs"), duration(30us));
+    EXPECT_EQ(parse_duration("50ns"), duration(50ns));
 }
 
 TEST(quantity, a_bare_number_is_seconds_and_never_is_for_ever) {

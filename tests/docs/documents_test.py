@@ -24,6 +24,7 @@ COMMAND_SECONDS = 60
 SHELLS = ("sh", "console")
 
 USUAL = """#include <aperto/aperto.hpp>
+#include <aperto/stop_token.hpp>
 #include <unistd.h>
 #include <array>
 #include <chrono>

@@ -191,11 +191,11 @@ class Mistakes(unittest.TestCase):
         self.complain("--mtu", "5", text="68")
         self.complain("--hold", "client data#1", "soon", text="not a duration")
         self.complain("--setting", "nonsense", text="no setting")
-        self.complain("--rto-min", "500us", text="1 ms to 120 s, not 500us")
-        self.complain("--hold", "client data#1", text="a packet and a time")
+        self.complain("--rto-min", "500us", text='--rto-min takes a time like 200ms, 5s or 2m, from 1ms to 2m, not "500us"')
+        self.complain("--hold", "client data#1", text="--hold needs two values: PACKET TIME")
         self.complain("--los", "5%", text="there is no option --los; did you mean --loss?")
         self.complain("run", "handshake", "--junti", "x", text="did you mean --junit?")
-        self.complain("--frobnicate", text="'--frobnicate' is no option")
+        self.complain("--frobnicate", text="there is no option --frobnicate")
         for option in ("--json", "--pcap", "--html", "--save-decisions"):
             self.complain(option, "/nonexistent/file", text="cannot write /nonexistent/file: No such file or directory")
         self.complain("--server", "no-such-program-here --port 1", text="there is no program 'no-such-program-here'")
@@ -203,13 +203,18 @@ class Mistakes(unittest.TestCase):
         self.complain("--server", "echo " + "x" * 70_000, text="is too long; the most is 50,000")
 
     def test_a_number_that_is_none_is_told_with_its_option_and_what_would_be_one(self):
-        for option, wanted in (("--seed", "a whole number from 0 to 9223372036854775807"), ("--timeout", "at most a day"),
-                               ("--host-mtu", "a whole number from 68 to 65535"), ("--rto-min", "at most a day"),
-                               ("--loss", "at most 100%"), ("--delay", "at most a day"), ("--rate", "from 1bit to 1000gbit"),
+        senseless = ("-1", "", "1e9", "nan", "0x10", "99999999999999999999999")
+        for option, wanted in (("--seed", "a whole number from 0 to 9223372036854775807"), ("--host-mtu", "a whole number from 68 to 65535"),
+                               ("--timeout", "a time like 200ms, 5s or 2m, from 0s to 24h"),
+                               ("--rto-min", "a time like 200ms, 5s or 2m, from 1ms to 2m")):
+            for value in senseless:
+                self.complain(option, value, text=f'error: {option} takes {wanted}, not "{value}"')
+        # What the wire takes reads as in a scenario's file.
+        for option, wanted in (("--loss", "at most 100%"), ("--delay", "at most a day"), ("--rate", "from 1bit to 1000gbit"),
                                ("--queue-bytes", "at most 1000000GB"), ("--queue-packets", "a whole number from")):
-            for value in ("-1", "", "1e9", "nan", "0x10", "99999999999999999999999"):
-                self.complain(f"{option}", value, text=f"error: {option}: '{value}' is not ")
-                self.complain(f"{option}", value, text=wanted)
+            for value in senseless:
+                self.complain(option, value, text=f"error: {option}: '{value}' is not ")
+                self.complain(option, value, text=wanted)
 
     def test_scenarios_name_the_line(self):
         with tempfile.TemporaryDirectory() as folder:

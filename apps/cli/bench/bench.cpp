@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "cli/bench/bench.hpp"
 
-#include "cli/bench/bench_report.hpp"
 #include "cli/failure.hpp"
 #include "cli/options/quantity.hpp"
 #include "core/display.hpp"

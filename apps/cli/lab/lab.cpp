@@ -2,8 +2,6 @@
 #include "cli/lab/lab.hpp"
 
 #include "cli/failure.hpp"
-#include "cli/lab/lab_arguments.hpp"
-#include "cli/lab/lab_files.hpp"
 #include "core/display.hpp"
 #include "core/log_safe.hpp"
 #include "core/sentence.hpp"
@@ -27,12 +25,6 @@
 namespace aperto::cli {
 
 namespace {
-
-constexpr int exit_not_seen = 1;
-constexpr int exit_bad_input = 2;
-constexpr int exit_wire = 70;
-constexpr int exit_cannot_here = 77;
-constexpr int exit_timeout = 124;
 
 void print(const std::string& text) { std::fputs(text.c_str(), stdout); }
 
@@ -108,7 +100,7 @@ int run_code(const lab::run_report& report) {
     }
     if (report.timed_out) {
         complain(_("the time was up (--timeout) and the run was ended"));
-        return exit_timeout;
+        return exit_time_up;
     }
     if (report.wire_failed()) {
         return exit_wire;
@@ -116,13 +108,14 @@ int run_code(const lab::run_report& report) {
     if (!report.programs[lab::index(lab::side::client)].started) {
         complain(sentence(_("the server ended with {} before it was ready"),
                           report.programs[lab::index(lab::side::server)].code));
-        return exit_not_seen;
+        return exit_failed;
     }
     return report.programs[lab::index(lab::side::client)].code;
 }
 
 int run_once(lab_request& request) {
     apply(request, request.plan, {});
+    request.show.style.v6 = request.host.v6;
     request.show.title = sentence(_("aperto lab, seed {}"), request.plan.wire.seed);
     lab::show view(request.show, request.plan, {});
     auto watcher = view.watcher();
@@ -211,7 +204,7 @@ int run_scenarios(const lab_request& request, std::vector<lab::scenario_result>&
         }
         results.push_back(run_scenario(request, paths[i], code));
         if (code == 0 && !results.back().passed()) {
-            code = exit_not_seen;
+            code = exit_failed;
         }
     }
     write_junit(request.junit_path, results);
@@ -225,7 +218,7 @@ int list_labs(const lab_request& request) {
         print(request.show.style.fitted(fmt::format("  {:<16}{}\n", name, lesson ? lesson->title : ""), 18));
     }
     print(fmt::format("{}  aperto lab run handshake\n", _("run one:")));
-    return folder.empty() ? exit_bad_input : 0;
+    return folder.empty() ? exit_usage : 0;
 }
 
 int show_labs(const lab_request& request) {
@@ -261,9 +254,9 @@ int examine(const lab_request& request) {
 }
 
 int dispatch(lab_request& request, std::vector<lab::scenario_result>& results) {
-    if (request.exit_now) {
-        return *request.exit_now;
-    }
+    request.show.style = lab::style_for(stdout);
+    request.show.style.colour = request.show.style.colour && !request.no_colour;
+    request.show.style.ascii = request.show.style.ascii || request.ascii;
     request.replay = read_decisions(request.replay_path);
     switch (request.what) {
     case lab_request::verb::run:
@@ -274,6 +267,8 @@ int dispatch(lab_request& request, std::vector<lab::scenario_result>& results) {
         return show_labs(request);
     case lab_request::verb::doctor:
         return examine(request);
+    case lab_request::verb::peer:
+        return lab::run_peer(request.names);
     case lab_request::verb::once:
         break;
     }
@@ -295,24 +290,14 @@ void record_failure(const lab_request& request, std::vector<lab::scenario_result
 
 }  // namespace
 
-int run_lab(std::vector<std::string> args) {
-    if (!args.empty() && args[0] == "peer") {
-        return lab::run_peer({args.begin() + 1, args.end()});
-    }
-    lab_request request;
+int run_lab(lab_request request) {
     std::vector<lab::scenario_result> results;
-    bool understood = false;
     try {
-        read_lab_arguments(args, request);
-        understood = true;
         return dispatch(request, results);
     } catch (const lab::bad_input& wrong) {
         complain(wrong.what());
-        if (!understood) {
-            tell("       " + sentence(_("See  {}"), "aperto lab --help"));
-        }
         record_failure(request, results, wrong.what());
-        return exit_bad_input;
+        return exit_usage;
     } catch (const lab::cannot_here& refused) {
         complain(sentence(_("the lab cannot work here: {}"), refused.what()));
         tell("       " + refused.remedy());
@@ -321,8 +306,13 @@ int run_lab(std::vector<std::string> args) {
     } catch (const std::exception& failed) {
         complain(log_safe(failed.what()));
         record_failure(request, results, failed.what());
-        return exit_not_seen;
+        return exit_failed;
     }
+}
+
+void refuse_lab(const lab_request& request, const std::string& why) {
+    std::vector<lab::scenario_result> results;
+    record_failure(request, results, why);
 }
 
 }  // namespace aperto::cli

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cli/lab/lab_files.hpp"
-
+#include "cli/lab/lab.hpp"
 #include "core/sentence.hpp"
 #include "lab/input/bad_input.hpp"
 

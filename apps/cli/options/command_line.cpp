@@ -2,21 +2,207 @@
 #include "cli/options/command_line.hpp"
 
 #include "aperto/version.hpp"
-#include "cli/options/command_table.hpp"
-#include "cli/options/completion.hpp"
-#include "cli/options/config.hpp"
+#include "cli/options/description.hpp"
 #include "cli/options/help.hpp"
-#include "cli/options/option_values.hpp"
-#include "cli/options/options_table.hpp"
 #include "core/log_safe.hpp"
 #include "core/nearest.hpp"
 #include "core/sentence.hpp"
 
 #include <algorithm>
+#include <cctype>
+#include <optional>
+#include <utility>
 
 namespace aperto::cli {
 
 namespace {
+
+bool is_option(const std::string& word) {
+    return word.size() > 1 && word[0] == '-' && !std::isdigit(static_cast<unsigned char>(word[1]));
+}
+
+bool is_named(const option_description& option, const std::string& name) {
+    return option.name == name || (!option.also.empty() && option.also == name) ||
+           (!option.letter.empty() && option.letter == name);
+}
+
+[[noreturn]] void unknown_option(const command_description& command, const std::string& name) {
+    std::vector<std::string> names{"--help"};
+    for (const option_description& option : command.options)
+        names.push_back(option.name);
+    std::string what = sentence(_("there is no option {}"), log_safe(name));
+    if (const std::string near = nearest(name, names); !near.empty())
+        what += sentence(_("; did you mean {}?"), near);
+    else if (command.name == "send")
+        what += _("; text that begins with a dash goes after --");
+    throw usage_error(what);
+}
+
+const option_description& find_option(const command_description& command, const std::string& name) {
+    for (const option_description& option : command.options)
+        if (is_named(option, name)) return option;
+    unknown_option(command, name);
+}
+
+/// An option as it stands in one word: "--port", "--port=7000", "-p", "-p7000".
+struct option_word {
+    std::string name;
+    std::optional<std::string> value;
+};
+
+option_word split_option(const std::string& word) {
+    constexpr std::size_t letter_size = 2;
+    if (word[1] != '-') {
+        if (word.size() == letter_size) return {word, std::nullopt};
+        return {word.substr(0, letter_size), word.substr(letter_size)};
+    }
+    const auto equals = word.find('=');
+    if (equals == std::string::npos) return {word, std::nullopt};
+    return {word.substr(0, equals), word.substr(equals + 1)};
+}
+
+bool has_letter(const command_description& command, const std::string& letter) {
+    return std::any_of(command.options.begin(), command.options.end(),
+                       [&letter](const option_description& option) { return option.letter == letter; });
+}
+
+[[noreturn]] void unknown_command(const std::string& name, const std::vector<command_description>& commands) {
+    std::vector<std::string> names;
+    for (const command_description* command : listed(commands))
+        names.push_back(command->name);
+    std::string what = sentence(_("there is no command \"{}\""), log_safe(name));
+    if (const std::string near = nearest(name, names); !near.empty())
+        what += sentence(_("; did you mean {}?"), near);
+    throw usage_error(what);
+}
+
+/// Hands over what the words say. A mistake is kept, the first of them, and the reading goes on.
+class argument_reader {
+public:
+    argument_reader(const command_description& command, const std::vector<std::string>& words)
+        : words_(words) {
+        enter(command);
+    }
+
+    parsed read() {
+        while (at_ < words_.size() && !understood_.help)
+            take_word(words_[at_++]);
+        if (!understood_.help || mistake_) end();
+        return std::move(understood_);
+    }
+
+private:
+    void enter(const command_description& command) {
+        understood_.command = &command;
+        understood_.name += (understood_.name.empty() ? "" : " ") + command.name;
+        if (command.chosen) command.chosen();
+        for (const std::string& name : given_)
+            attempt([&] { find_option(command, name); });
+        if (command.verbatim) take_rest();
+    }
+
+    void take_word(const std::string& word) {
+        if (word == "--")
+            take_rest();
+        else if (word == "--help" || word == "-h")
+            understood_.help = true;
+        else if (is_option(word))
+            attempt([&] { take_option(word); });
+        else if (const command_description* const own = command_named(word))
+            enter(*own);
+        else
+            others_.push_back(word);
+    }
+
+    void take_rest() {
+        others_.insert(others_.end(), words_.begin() + static_cast<std::ptrdiff_t>(at_), words_.end());
+        at_ = words_.size();
+    }
+
+    const command_description* command_named(const std::string& word) const {
+        if (!others_.empty()) return nullptr;
+        for (const command_description& own : understood_.command->commands)
+            if (own.name == word) return &own;
+        return nullptr;
+    }
+
+    void take_option(const std::string& word) {
+        const command_description& command = *understood_.command;
+        option_word given = split_option(word);
+        // A word that begins with an unknown letter is shown whole: "-nope".
+        const bool known = word[1] == '-' || has_letter(command, given.name);
+        const option_description& option = find_option(command, known ? given.name : word);
+        given_.push_back(option.name);
+        if (option.value.empty()) {
+            if (given.value) throw usage_error(sentence(_("{} takes no value"), option.name));
+            return option.set({});
+        }
+        if (option.set_two) return take_two(option, given.value);
+        if (!given.value && at_ == words_.size())
+            throw usage_error(sentence(_("{} needs a value: {}"), option.name, placeholder(option.value)));
+        const std::string& value = given.value ? *given.value : words_[at_++];
+        check_choice(option, value);
+        option.set(value);
+    }
+
+    void take_two(const option_description& option, const std::optional<std::string>& first) {
+        const std::size_t needed = first ? 1 : 2;
+        if (words_.size() - at_ < needed) {
+            at_ = words_.size();
+            throw usage_error(sentence(_("{} needs two values: {}"), option.name, placeholder(option.value)));
+        }
+        const std::string& one = first ? *first : words_[at_++];
+        const std::string& other = words_[at_++];
+        option.set_two(one, other);
+    }
+
+    /// The arguments are complete.
+    void end() {
+        const command_description& command = *understood_.command;
+        attempt([&] {
+            if (command.set_arguments)
+                command.set_arguments(std::move(others_));
+            else if (!others_.empty() && !command.commands.empty())
+                unknown_command(others_.front(), command.commands);
+            else if (!others_.empty())
+                throw usage_error(sentence(_("\"{}\" is one argument too many"), log_safe(others_.front())));
+        });
+        if (!mistake_) return;
+        mistake_->command = understood_.name;
+        throw usage_error(*mistake_);
+    }
+
+    template <class Action>
+    void attempt(Action action) {
+        try {
+            action();
+        } catch (const usage_error& wrong) {
+            if (!mistake_) mistake_ = wrong;
+        }
+    }
+
+    const std::vector<std::string>& words_;
+    std::size_t at_ = 0;
+    parsed understood_;
+    std::vector<std::string> given_;   ///< the options so far
+    std::vector<std::string> others_;  ///< what is no option
+    std::optional<usage_error> mistake_;
+};
+
+}  // namespace
+
+parsed parse_arguments(const command_description& command, const std::vector<std::string>& arguments) {
+    return argument_reader(command, arguments).read();
+}
+
+namespace {
+
+command_description describe_demo() {
+    return {.name = "demo",
+            .summary = _("shows a server and a client talk, and what TCP agreed on"),
+            .about = _("Starts a server on port 9999, sends it a message, and shows both sides.\n"
+                       "At a terminal the server then goes on serving until Ctrl-C.")};
+}
 
 using verb = invocation::verb;
 
@@ -26,25 +212,14 @@ bool is_one_of(const std::string& word, std::initializer_list<const char*> words
 
 /// `aperto completion SHELL`, for packagers: not listed in the help.
 std::string completion_text(const std::vector<std::string>& arguments,
-                            std::vector<command_description> commands) {
+                            const std::vector<command_description>& commands) {
     const std::string shell = arguments.size() == 1 ? arguments[0] : "";
     if (shell == "options") return options_table(commands);
-    describe_foreign_options(commands);
     if (shell == "bash") return bash_completion(commands);
     if (shell == "zsh") return zsh_completion(commands);
     if (shell == "fish") return fish_completion(commands);
     if (shell == "man") return manual_page(commands);
     throw usage_error(_("completion takes one of bash, zsh, fish, man"));
-}
-
-[[noreturn]] void unknown_command(const std::string& name, const std::vector<command_description>& commands) {
-    std::vector<std::string> names;
-    for (const command_description& command : commands)
-        names.push_back(command.name);
-    const std::string near = nearest(name, names);
-    std::string what = sentence(_("there is no command \"{}\""), log_safe(name));
-    if (!near.empty()) what += sentence(_("; did you mean {}?"), near);
-    throw usage_error(what);
 }
 
 const std::vector<std::string>& options_about_files() {
@@ -73,52 +248,84 @@ void take_config(const command_description& command, const std::string& path) {
     throw usage_error(report);
 }
 
+/// The file first: what the command line says has the last word.
+void take_serve_config(const command_description& serve, const std::vector<std::string>& arguments) {
+    if (const std::string path = config_named(arguments); !path.empty()) take_config(serve, path);
+}
+
+/// What the options of a command say together.
+void complete(const command_description& command, invocation& asked) {
+    if (asked.what == verb::send) split_host_and_port(asked.send.host, asked.send.port);
+    if (asked.what == verb::bench) split_host_and_port(asked.bench.plan.host, asked.bench.plan.port);
+    if (asked.what == verb::lab && asked.lab.what == lab_request::verb::once) complete_run(asked.lab);
+    if (!asked.serve.check.empty()) {
+        take_config(command, asked.serve.check);
+        asked.text = sentence(_("{}: nothing is wrong"), log_safe(asked.serve.check)) + "\n";
+        asked.what = verb::print;
+    }
+}
+
+void parse_command(const command_description& command, const std::vector<std::string>& arguments,
+                   invocation& asked) {
+    std::string name = command.name;
+    try {
+        if (name == "serve") take_serve_config(command, arguments);
+        const parsed understood = parse_arguments(command, arguments);
+        name = understood.name;
+        if (understood.help) {
+            asked.text = command_help(*understood.command, name);
+            asked.what = verb::print;
+            return;
+        }
+        complete(command, asked);
+    } catch (usage_error& wrong) {
+        if (wrong.command.empty()) wrong.command = name;
+        throw;
+    }
+}
+
 }  // namespace
 
-invocation parse_command_line(const std::vector<std::string>& arguments) {
-    invocation asked;
-    const auto commands = describe_commands(asked.serve, asked.send, asked.bench);
+std::vector<command_description> describe_commands(invocation& asked) {
+    using verb = invocation::verb;
+    std::vector<command_description> commands;
+    const auto add = [&](command_description command, verb what) {
+        command.chosen = [&asked, what] { asked.what = what; };
+        commands.push_back(std::move(command));
+    };
+    add(describe_serve(asked.serve), verb::serve);
+    add(describe_send(asked.send), verb::send);
+    add(describe_demo(), verb::demo);
+    add(describe_bench(asked.bench), verb::bench);
+    add(describe_lab(asked.lab), verb::lab);
+    return commands;
+}
+
+void parse_command_line(const std::vector<std::string>& arguments, invocation& asked) {
+    const auto commands = describe_commands(asked);
     if (arguments.empty() || is_one_of(arguments[0], {"--help", "-h", "help"})) {
         asked.text = program_help(commands);
-        return asked;
+        return;
     }
     const std::string& name = arguments[0];
     const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
     if (is_one_of(name, {"--version", "-V"})) {
         asked.text = fmt::format("aperto {}\n", version);
-        return asked;
+        return;
     }
     if (name == "completion") {
         asked.text = completion_text(rest, commands);
-        return asked;
+        return;
     }
     const auto found = std::find_if(commands.begin(), commands.end(),
                                     [&name](const command_description& one) { return one.name == name; });
     if (found == commands.end()) unknown_command(name, commands);
-    try {
-        // The file first: what the command line says has the last word.
-        if (name == "serve")
-            if (const std::string path = config_named(rest); !path.empty()) take_config(*found, path);
-        if (parse_arguments(*found, rest).help) {
-            asked.text = command_help(*found);
-            return asked;
-        }
-        if (name == "send") split_host_and_port(asked.send.host, asked.send.port);
-        if (name == "bench") split_host_and_port(asked.bench.plan.host, asked.bench.plan.port);
-        if (!asked.serve.check.empty()) {
-            take_config(*found, asked.serve.check);
-            asked.text = sentence(_("{}: nothing is wrong"), log_safe(asked.serve.check)) + "\n";
-            return asked;
-        }
-    } catch (usage_error& wrong) {
-        wrong.command = name;
-        throw;
-    }
-    asked.what = name == "serve"   ? verb::serve
-                 : name == "send"  ? verb::send
-                 : name == "bench" ? verb::bench
-                                   : verb::demo;
-    // The descriptions refer to these requests, which now leave; nothing uses the descriptions any more.
+    parse_command(*found, rest, asked);
+}
+
+invocation parse_command_line(const std::vector<std::string>& arguments) {
+    invocation asked;
+    parse_command_line(arguments, asked);
     return asked;
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cli/options/completion.hpp"
-
+#include "cli/options/help.hpp"
 #include "core/sentence.hpp"
 
 namespace aperto::cli {
@@ -19,6 +18,10 @@ string joined(const std::vector<string>& words, const string& separator) {
 }
 
 bool has_choices(const option_description& option) { return value_choices(option.value).size() > 1; }
+/// Its name, and that in another spelling.
+std::vector<string> spellings(const option_description& option) {
+    return option.also.empty() ? std::vector{option.name} : std::vector{option.name, option.also};
+}
 string choices_of(const option_description& option) { return joined(value_choices(option.value), " "); }
 
 /// `text` inside single quotes of a POSIX shell.
@@ -39,13 +42,6 @@ string zsh_text(const string& text) {
     return all;
 }
 
-std::vector<const command_description*> listed(const std::vector<command_description>& commands) {
-    std::vector<const command_description*> found;
-    for (const command_description& command : commands)
-        if (!command.hidden) found.push_back(&command);
-    return found;
-}
-
 string names_of(const std::vector<command_description>& commands, const string& separator) {
     std::vector<string> names;
     for (const command_description* command : listed(commands))
@@ -57,14 +53,14 @@ string names_of(const std::vector<command_description>& commands, const string& 
 string bash_value_cases(const command_description& command) {
     string text;
     std::vector<string> free;
-    for (const option_description& option : command.options) {
-        if (option.value.empty()) continue;
+    for (const option_description* option : all_options(command)) {
+        if (option->value.empty()) continue;
         const string name = command.name + ":";
         const string pattern =
-            name + option.name + (option.letter.empty() ? "" : " | " + name + option.letter);
-        if (has_choices(option))
-            text += fmt::format("    {}) words='{}' ;;\n", pattern, choices_of(option));
-        else if (option.value == "HOST")
+            name + option->name + (option->letter.empty() ? "" : " | " + name + option->letter);
+        if (has_choices(*option))
+            text += fmt::format("    {}) words='{}' ;;\n", pattern, choices_of(*option));
+        else if (option->value == "HOST")
             text += fmt::format(
                 "    {}) mapfile -t COMPREPLY < <(compgen -A hostname -- \"$word\"); return ;;\n", pattern);
         else
@@ -76,22 +72,28 @@ string bash_value_cases(const command_description& command) {
 
 string bash_words(const command_description& command) {
     std::vector<string> words;
-    for (const argument_choice& choice : command.choices)
+    for (const argument_choice& choice : all_choices(command))
         words.push_back(choice.value);
-    for (const option_description& option : command.options)
-        words.push_back(option.name);
+    for (const option_description* option : all_options(command))
+        for (const string& name : spellings(*option))
+            words.push_back(name);
     words.insert(words.end(), {"--lang", "--help"});
     return joined(words, " ");
 }
 
+/// What follows the option's name.
+string zsh_value(const option_description& option) {
+    if (has_choices(option)) return fmt::format(":{}:({})", option.name.substr(2), choices_of(option));
+    if (option.value == "HOST") return ":host:_hosts";
+    if (option.value.empty()) return {};
+    const auto blank = option.set_two ? option.value.find(' ') : string::npos;
+    if (blank == string::npos) return fmt::format(":{}: ", option.value);
+    return fmt::format(":{}: :{}: ", option.value.substr(0, blank), option.value.substr(blank + 1));
+}
+
 string zsh_option(const option_description& option) {
-    string spec = fmt::format("[{}]", zsh_text(option.help));
-    if (has_choices(option))
-        spec += fmt::format(":{}:({})", option.name.substr(2), choices_of(option));
-    else if (option.value == "HOST")
-        spec += ":host:_hosts";
-    else if (!option.value.empty())
-        spec += fmt::format(":{}: ", option.value);
+    const string spec = fmt::format("[{}]", zsh_text(option.help)) + zsh_value(option);
+    if (!option.also.empty()) return quoted(option.name + spec) + " " + quoted(option.also + spec);
     if (option.letter.empty()) return quoted(option.name + spec);
     return quoted(fmt::format("({} {})", option.letter, option.name)) +
            fmt::format("{{{},{}}}", option.letter, option.name) + quoted(spec);
@@ -101,6 +103,22 @@ string zsh_common() {
     return quoted(fmt::format("--lang[{}]:language:({})", zsh_text(_("the language to speak")),
                               language_values)) +
            " " + quoted(fmt::format("--help[{}]", zsh_text(_("this help"))));
+}
+
+string fish_option(const option_description& option, const string& within) {
+    string text;
+    for (const string& name : spellings(option)) {
+        text += fmt::format("{} -l {}", within, name.substr(2));
+        if (!option.letter.empty()) text += " -s " + option.letter.substr(1);
+        if (has_choices(option))
+            text += fmt::format(" -x -a {}", quoted(choices_of(option)));
+        else if (option.value == "HOST")
+            text += " -x -a '(__fish_print_hostnames)'";
+        else if (!option.value.empty())
+            text += " -x";
+        text += fmt::format(" -d {}\n", quoted(option.help));
+    }
+    return text;
 }
 
 }  // namespace
@@ -142,10 +160,10 @@ string zsh_completion(const std::vector<command_description>& commands) {
         zsh_common(), quoted(fmt::format("--version[{}]", zsh_text(_("the version")))));
     for (const command_description* command : listed(commands)) {
         text += fmt::format("        {}) _arguments {}", command->name, zsh_common());
-        for (const option_description& option : command->options)
-            text += " \\\n            " + zsh_option(option);
+        for (const option_description* option : all_options(*command))
+            text += " \\\n            " + zsh_option(*option);
         std::vector<string> values;
-        for (const argument_choice& choice : command->choices)
+        for (const argument_choice& choice : all_choices(*command))
             values.push_back(choice.value);
         if (!values.empty())
             text += " \\\n            " + quoted(fmt::format("1: :({})", joined(values, " ")));
@@ -166,19 +184,10 @@ string fish_completion(const std::vector<command_description>& commands) {
                             quoted(command->summary));
         const string within =
             fmt::format("complete -c aperto -n '__fish_seen_subcommand_from {}'", command->name);
-        for (const argument_choice& choice : command->choices)
+        for (const argument_choice& choice : all_choices(*command))
             text += fmt::format("{} -a {} -d {}\n", within, choice.value, quoted(choice.help));
-        for (const option_description& option : command->options) {
-            text += fmt::format("{} -l {}", within, option.name.substr(2));
-            if (!option.letter.empty()) text += " -s " + option.letter.substr(1);
-            if (has_choices(option))
-                text += fmt::format(" -x -a {}", quoted(choices_of(option)));
-            else if (option.value == "HOST")
-                text += " -x -a '(__fish_print_hostnames)'";
-            else if (!option.value.empty())
-                text += " -x";
-            text += fmt::format(" -d {}\n", quoted(option.help));
-        }
+        for (const option_description* option : all_options(*command))
+            text += fish_option(*option, within);
     }
     return text;
 }

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include "cli/options/config.hpp"
-
 #include "cli/options/command_line.hpp"
 #include "cli/options/quantity.hpp"
 #include "core/log_safe.hpp"
@@ -82,10 +80,7 @@ private:
     }
 
     static void set_text(const option_description& option, const std::string& text) {
-        const auto choices = value_choices(option.value);
-        if (choices.size() > 1 && std::find(choices.begin(), choices.end(), text) == choices.end())
-            throw usage_error(
-                sentence(_("{} takes one of {}, not \"{}\""), option.name, option.value, log_safe(text)));
+        check_choice(option, text);
         option.set(text);
     }
 

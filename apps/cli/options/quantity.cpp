@@ -35,8 +35,14 @@ std::optional<double> parse_with_unit(std::string_view text, const std::array<un
     return {};
 }
 
-constexpr std::array<unit, 6> time_units{
-    {{"s", 1e9}, {"ms", 1e6}, {"us", 1e3}, {"m", 60e9}, {"min", 60e9}, {"h", 3600e9}}};
+constexpr std::array<unit, 8> time_units{{{"s", 1e9},
+                                          {"ms", 1e6},
+                                          {"us", 1e3},
+                                          {"µs", 1e3},
+                                          {"ns", 1},
+                                          {"m", 60e9},
+                                          {"min", 60e9},
+                                          {"h", 3600e9}}};
 
 constexpr double kibi = 1024;
 constexpr std::array<unit, 11> size_units{{{"B", 1},

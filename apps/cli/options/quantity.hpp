@@ -13,8 +13,8 @@
 /// Quantities as people type them and as people read them.
 namespace aperto::cli {
 
-/// "200ms", "5s", "1.5s", "2m", "1h", "never" (no deadline); a bare number is seconds. Empty for anything
-/// else, and for what does not fit.
+/// "200ms", "5s", "1.5s", "2m" or "2min", "1h", "20us" or "20µs", "50ns", "never" (no deadline); a bare
+/// number is seconds. Empty for anything else, and for what does not fit.
 std::optional<duration> parse_duration(std::string_view text);
 
 /// Bytes: "4096", "64KiB", "1MiB", and so on to "PiB" (powers of 1024), "10kB", "10MB" and so

@@ -3,7 +3,7 @@
 
 #include "cli/failure.hpp"
 #include "cli/options/quantity.hpp"
-#include "cli/send/client_connection.hpp"
+#include "cli/send/send.hpp"
 #include "client/reply_quiet.hpp"
 #include "core/display.hpp"
 #include "core/sentence.hpp"

@@ -3,10 +3,8 @@
 
 #include "aperto/group.hpp"
 #include "aperto/stream.hpp"
-#include "cli/commands.hpp"
 #include "cli/failure.hpp"
-#include "cli/send/reply_output.hpp"
-#include "cli/send/standard_input.hpp"
+#include "cli/send/send.hpp"
 
 #include <cstdint>
 #include <memory>

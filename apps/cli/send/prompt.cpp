@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "cli/send/prompt.hpp"
-
 #include "aperto/event.hpp"
 #include "aperto/group.hpp"
-#include "cli/send/client_connection.hpp"
 #include "cli/send/line_editor.hpp"
-#include "cli/send/reply_output.hpp"
-#include "cli/send/standard_input.hpp"
-#include "cli/serve/ignored_signals.hpp"
+#include "cli/send/send.hpp"
+#include "cli/serve/serve.hpp"
 #include "core/log_safe.hpp"
 #include "core/sentence.hpp"
 #include "core/signal_watch.hpp"

@@ -1,13 +1,199 @@
 // SPDX-License-Identifier: MIT
-#include "cli/commands.hpp"
-#include "cli/send/client_connection.hpp"
+#include "cli/send/send.hpp"
+
+#include "aperto/aside.hpp"
+#include "aperto/loop.hpp"
+#include "aperto/sleep.hpp"
+#include "cli/options/quantity.hpp"
 #include "cli/send/conversation.hpp"
-#include "cli/send/prompt.hpp"
+#include "cli/terminal_text.hpp"
+#include "core/display.hpp"
+#include "core/log_safe.hpp"
 #include "core/sentence.hpp"
 
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+
 namespace aperto::cli {
+
+namespace {
+
+constexpr duration first_pause = std::chrono::milliseconds(200);
+constexpr duration longest_pause = std::chrono::seconds(3);
+
+/// Where the words about a packet of the handshake begin.
+constexpr std::size_t handshake_indent = 14;
+
+void print_error_text(const std::string& text, std::size_t indent) {
+    std::fputs(wrap(text, terminal_columns(STDERR_FILENO), indent).c_str(), stderr);
+}
+
+task<connected> connect_once(const send_request& request, const stream_options& options) {
+    client_options asked;
+    asked.connect_timeout = request.timeout;
+    asked.stream = options;
+    host_port where{request.host, request.port};
+    const time_point begun = clock::now();
+    auto connecting = connect(std::move(where), std::move(asked));
+    stream peer = co_await std::move(connecting);
+    const duration took = clock::now() - begun;
+    co_return connected{std::move(peer), took};
+}
+
+/// Empty where it failed, with the reason in `why`: a coroutine cannot wait inside a handler of exceptions.
+task<std::optional<connected>> try_connect(const send_request& request, const stream_options& options,
+                                           failure& why) {
+    try {
+        auto connecting = connect_once(request, options);
+        co_return co_await std::move(connecting);
+    } catch (const error& cause) {
+        why = explain_connect(cause, request.host, request.port, request.timeout);
+    }
+    co_return std::nullopt;
+}
+
+}  // namespace
+
+task<connected> connect_patiently(const send_request& request, stream_options options) {
+    duration pause = first_pause;
+    for (unsigned tries = 0;; ++tries) {
+        failure why;
+        auto trying = try_connect(request, options, why);
+        std::optional<connected> there = co_await std::move(trying);
+        if (there) co_return std::move(*there);
+        if (tries == request.retries) throw command_failed(why);
+        const std::string line = sentence(_("{}; trying again in {} ({} of {})"), why.what,
+                                          duration_text(pause), tries + 1, request.retries);
+        print_error_text(line + "\n", 2);
+        co_await sleep(pause);
+        pause = std::min(2 * pause, longest_pause);
+    }
+}
+
+void print_handshake(const send_request& request, const connected& there) {
+    const std::string name = log_safe(host_port{request.host, request.port}.to_string());
+    const std::string address = there.peer.remote().to_string();
+    const std::string whom = name == address ? name : name + " (" + address + ")";
+    std::string text = sentence(_("connected to {} in {}"), whom, duration_text(there.took)) + "\n";
+    for (const std::string& line : handshake_lines(there.peer.facts()))
+        text += "  " + line + "\n";
+    print_error_text(text, handshake_indent);
+}
+
+void print_conversation(const stream& peer) {
+    try {
+        const std::string summary = conversation_summary(peer.facts());
+        if (!summary.empty()) print_error_text(summary + "\n", 2);
+    } catch (const error&) {  // NOLINT(bugprone-empty-catch)
+        // The socket is gone, and its figures with it.
+    }
+}
+
+reply_output::reply_output(framing in) : framing_(in), is_terminal_(::isatty(STDOUT_FILENO) == 1) {
+    struct stat about{};
+    is_pipe_ = ::fstat(STDOUT_FILENO, &about) == 0 && (S_ISFIFO(about.st_mode) || S_ISSOCK(about.st_mode));
+}
+
+task<> reply_output::write(std::string_view piece) {
+    std::string bytes;
+    if (is_terminal_)
+        filter_.feed(piece, bytes);
+    else
+        bytes = piece;
+    if (framing_ == framing::length) {
+        // Messages of this framing bear no end of their own that a reader of lines could see.
+        if (is_terminal_) filter_.finish(bytes);
+        if (!bytes.ends_with('\n')) bytes += '\n';
+    }
+    if (!is_pipe_) {
+        write_out(bytes);
+        co_return;
+    }
+    auto blocking = [bytes = std::move(bytes)] { write_out(bytes); };
+    auto aside_write = aside(std::move(blocking));
+    co_await std::move(aside_write);
+}
+
+void reply_output::finish() {
+    if (!is_terminal_) return;
+    std::string rest;
+    filter_.finish(rest);
+    write_out(rest);
+}
+
+void write_out(std::string_view bytes) {
+    while (!bytes.empty()) {
+        const ssize_t written = ::write(STDOUT_FILENO, bytes.data(), bytes.size());
+        if (written >= 0) {
+            bytes.remove_prefix(static_cast<std::size_t>(written));
+        } else if (errno == EAGAIN) {
+            pollfd room{STDOUT_FILENO, POLLOUT, 0};
+            ::poll(&room, 1, -1);
+        } else if (errno != EINTR) {
+            throw error::from_result(-errno, "write to", "standard output");
+        }
+    }
+}
+
+/// Shared with the helper thread that waits, which may be the last to hold it.
+struct standard_input::state {
+    int stop_event = ::eventfd(0, EFD_CLOEXEC);
+    ~state() { ::close(stop_event); }
+
+    /// Blocks until there is input, or the stop event: then false.
+    bool wait() const {
+        pollfd both[] = {{STDIN_FILENO, POLLIN, 0}, {stop_event, POLLIN, 0}};
+        while (::poll(both, 2, -1) < 0 && errno == EINTR) {
+        }
+        return both[1].revents == 0;
+    }
+
+    std::string read() const {
+        std::string piece;
+        if (!wait()) return piece;
+        piece.resize(piece_max);
+        ssize_t got = -1;
+        do {
+            got = ::read(STDIN_FILENO, piece.data(), piece.size());
+        } while (got < 0 && (errno == EINTR || (errno == EAGAIN && wait())));
+        if (got < 0) throw error::from_result(-errno, "read", "standard input");
+        piece.resize(static_cast<std::size_t>(got));
+        return piece;
+    }
+};
+
+standard_input::standard_input() : state_(std::make_shared<state>()) {}
+
+standard_input::~standard_input() {
+    const std::uint64_t once = 1;
+    // An eventfd that is full wakes as well as one that is written to.
+    [[maybe_unused]] const ssize_t written = ::write(state_->stop_event, &once, sizeof once);
+}
+
+task<std::string> standard_input::read() {
+    auto blocking = [shared = state_] { return shared->read(); };
+    auto aside_read = aside(std::move(blocking));
+    co_return co_await std::move(aside_read);
+}
+
+task<> standard_input::readable() {
+    auto blocking = [shared = state_] { shared->wait(); };
+    auto aside_wait = aside(std::move(blocking));
+    co_await std::move(aside_wait);
+}
+
+bool standard_input::has_more() const {
+    int bytes = 0;
+    return ::ioctl(STDIN_FILENO, FIONREAD, &bytes) == 0 && bytes > 0;
+}
 
 namespace {
 

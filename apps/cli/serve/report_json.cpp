@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/server.hpp"
-#include "cli/serve/json_line.hpp"
+#include "cli/serve/log.hpp"
 #include "cli/serve/report.hpp"
 #include "core/log_safe.hpp"
 

@@ -1,19 +1,47 @@
 // SPDX-License-Identifier: MIT
-#include "cli/commands.hpp"
+#include "cli/serve/serve.hpp"
+
 #include "cli/failure.hpp"
-#include "cli/serve/ignored_signals.hpp"
-#include "cli/serve/port_owner.hpp"
 #include "cli/serve/report.hpp"
 #include "core/signal_watch.hpp"
 #include "io/host_text.hpp"
+#include "text/upper_text.hpp"
 
 #include <unistd.h>
 
 #include <chrono>
-#include <memory>
+#include <csignal>
 #include <thread>
+#include <utility>
 
 namespace aperto::cli {
+
+namespace {
+
+/// A message never ends inside a character, but where the client itself ended or paused there: so each is a
+/// text of its own, and a connection that sends clean text costs no state.
+void answer_upper(std::string_view message, exchange& with, report& told) {
+    const text::invalid_tally invalid = text::upper_text(message, with.out());
+    if (invalid.bytes == 0) return;
+    told.count_invalid(invalid.bytes);
+    bool& told_before = with.state<bool>();
+    if (std::exchange(told_before, true)) return;
+    told.invalid_utf8(with.who(), with.offset() + invalid.first);
+}
+
+}  // namespace
+
+handler make_service(service which, report& told) {
+    switch (which) {
+    case service::upper:
+        return [&told](std::string_view message, exchange& with) { answer_upper(message, with, told); };
+    case service::echo:
+        return [](std::string_view message, exchange& with) { with.reply(message); };
+    case service::discard:
+        break;
+    }
+    return [](std::string_view, exchange& with) { with.no_reply(); };
+}
 
 namespace {
 
@@ -73,6 +101,11 @@ int run_serve(const serve_request& request) {
     serving->wait();
     told->stopped();
     return exit_done;
+}
+
+void ignore_signals_of_writes() {
+    std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);
 }
 
 }  // namespace aperto::cli

@@ -1,18 +1,29 @@
 // SPDX-License-Identifier: MIT
+//
+// serve/: what `aperto serve` does. serve has the command and what it answers; report, what it says of its
+// clients, in sentences or (report_json) for programs; log, how such a line is made, and how lines are
+// written without holding anybody up.
 #pragma once
 
-#include "aperto/client.hpp"
 #include "aperto/server.hpp"
 #include "cli/serve/report.hpp"
-#include "cli/serve/services.hpp"
 
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <vector>
 
-/// The commands of the program, each in a file of its name, and what the command line tells them.
 namespace aperto::cli {
+
+/// What `aperto serve` can answer with.
+enum class service : std::uint8_t {
+    upper,    ///< the text in capitals
+    echo,     ///< the same bytes
+    discard,  ///< nothing (RFC 863)
+};
+
+/// The handler of a service. `told` hears of bytes that are not UTF-8, once a connection; it must outlive the
+/// handler.
+handler make_service(service which, report& told);
 
 struct serve_request {
     service what = service::upper;
@@ -26,21 +37,11 @@ struct serve_request {
 };
 int run_serve(const serve_request& request);
 
-struct send_request {
-    std::vector<std::string> words;  ///< TEXT; none: standard input
-    std::string host = "localhost";
-    std::uint16_t port = 9999;
-    aperto::framing framing = framing::stream;
-    aperto::engine engine = engine::automatic;
-    duration timeout = std::chrono::seconds(5);  ///< for the connection, then for each 1 KiB of the reply
-    /// So quiet a reply without framing is whole, where the server keeps the connection; none: as measured.
-    std::optional<duration> quiet_time;
-    unsigned retries = 0;
-    bool facts = false;
-};
-int run_send(const send_request& request);
-
 /// The first minute: a server, a client that talks to it, and what the two of them saw.
 int run_demo();
+
+/// A log whose reader is gone (SIGPIPE), or whose file may not grow any more (SIGXFSZ, setrlimit(2)), ends
+/// nobody: the write fails then, and the lines are counted as lost.
+void ignore_signals_of_writes();
 
 }  // namespace aperto::cli

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "cli/options/option_values.hpp"
+#include "cli/options/description.hpp"
 
-#include "cli/options/command_line.hpp"
 #include "cli/options/quantity.hpp"
 #include "core/log_safe.hpp"
 #include "core/option_ranges.hpp"
@@ -9,19 +8,21 @@
 #include "core/sentence.hpp"
 #include "io/host_text.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
 namespace aperto::cli {
+
 namespace {
 
-/// A time, however `take` reads it; `target` has what it is otherwise.
-option_description time_option(std::string name, std::string help, const duration& target,
+/// A time, however `take` reads it.
+option_description time_option(std::string name, std::string help, std::string fallback,
                                std::function<void(const std::string&)> take) {
     return {.name = std::move(name),
             .value = "TIME",
             .help = std::move(help),
-            .fallback = duration_option_text(target),
+            .fallback = std::move(fallback),
             .set = std::move(take)};
 }
 
@@ -111,19 +112,26 @@ option_description duration_option(std::string name, std::string help, duration&
             throw usage_error(takes_time(name, zero_allowed, text));
         target = *length;
     };
-    return time_option(std::move(name), std::move(help), target, std::move(take));
+    return time_option(std::move(name), std::move(help), duration_option_text(target), std::move(take));
 }
 
 option_description limited_duration_option(std::string name, std::string help, duration& target,
                                            duration least, duration most) {
-    auto take = [name, &target, least, most](const std::string& text) {
+    std::string fallback = duration_option_text(target);
+    return limited_duration_option(std::move(name), std::move(help), std::move(fallback), least, most,
+                                   [&target](duration length) { target = length; });
+}
+
+option_description limited_duration_option(std::string name, std::string help, std::string fallback,
+                                           duration least, duration most, std::function<void(duration)> set) {
+    auto take = [name, least, most, set = std::move(set)](const std::string& text) {
         const auto length = parse_duration(text);
         if (!length || *length < least || *length > most)
             throw usage_error(
                 takes_time_within(name, duration_option_text(least), duration_option_text(most), text));
-        target = *length;
+        set(*length);
     };
-    return time_option(std::move(name), std::move(help), target, std::move(take));
+    return time_option(std::move(name), std::move(help), std::move(fallback), std::move(take));
 }
 
 option_description decimal_option(std::string name, std::string help, std::string fallback, double least,
@@ -152,6 +160,49 @@ option_description size_option(std::string name, std::string help, std::size_t& 
             .help = std::move(help),
             .fallback = size_option_text(target),
             .set = std::move(take)};
+}
+
+std::vector<std::string> value_choices(std::string_view value) {
+    std::vector<std::string> choices;
+    while (true) {
+        const auto bar = value.find('|');
+        choices.emplace_back(value.substr(0, bar));
+        if (bar == std::string_view::npos) return choices;
+        value.remove_prefix(bar + 1);
+    }
+}
+
+void check_choice(const option_description& option, const std::string& value) {
+    const auto choices = value_choices(option.value);
+    if (choices.size() < 2 || std::find(choices.begin(), choices.end(), value) != choices.end()) return;
+    throw usage_error(
+        sentence(_("{} takes one of {}, not \"{}\""), option.name, option.value, log_safe(value)));
+}
+
+std::vector<const command_description*> listed(const std::vector<command_description>& commands) {
+    std::vector<const command_description*> found;
+    for (const command_description& command : commands)
+        if (!command.hidden) found.push_back(&command);
+    return found;
+}
+
+std::vector<const option_description*> all_options(const command_description& command) {
+    std::vector<const option_description*> all;
+    for (const option_description& option : command.options)
+        all.push_back(&option);
+    for (const command_description* own : listed(command.commands))
+        for (const option_description& option : own->options)
+            if (std::none_of(all.begin(), all.end(),
+                             [&](const auto* one) { return one->name == option.name; }))
+                all.push_back(&option);
+    return all;
+}
+
+std::vector<argument_choice> all_choices(const command_description& command) {
+    std::vector<argument_choice> all = command.choices;
+    for (const command_description* own : listed(command.commands))
+        all.push_back({own->name, own->summary});
+    return all;
 }
 
 }  // namespace aperto::cli

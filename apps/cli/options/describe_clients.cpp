@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "cli/failure.hpp"
 #include "cli/options/command_line.hpp"
-#include "cli/options/command_table.hpp"
-#include "cli/options/option_values.hpp"
+#include "cli/options/quantity.hpp"
 #include "core/log_safe.hpp"
+#include "core/option_ranges.hpp"
+#include "core/option_text.hpp"
 #include "core/sentence.hpp"
 
 #include <array>
@@ -17,7 +18,62 @@ namespace aperto::cli {
 
 namespace {
 
-namespace ranges = load::ranges;
+option_description quiet_time_option(std::optional<duration>& target) {
+    constexpr const char* name = "--quiet-time";
+    return {.name = name,
+            .value = "TIME",
+            .help = _(
+                "take the reply to TEXT for whole when it has been quiet for so long, where the server keeps "
+                "the connection open"),
+            .fallback = _("by the round trip, 1s or more"),
+            .set = [&target](const std::string& text) {
+                target = parse_duration(text);
+                if (!target || *target < ranges::time_least) throw usage_error(takes_time(name, false, text));
+            }};
+}
+
+}  // namespace
+
+command_description describe_send(send_request& request) {
+    command_description command{
+        .name = "send",
+        .summary = _("sends text to a server and prints the reply"),
+        .arguments = "[TEXT…]",
+        .about =
+            _("Sends TEXT, its words joined by spaces, and prints the reply.\n"
+              "Without TEXT: at a terminal a prompt, a line a message; otherwise all of standard input."),
+    };
+    command.options = {
+        text_option("--host", "HOST", _("the server's name or address; HOST:PORT names its port too"),
+                    request.host, request.host),
+        port_option(_("the server's port"), request.port, 1),
+        framing_option(_("where a message ends, as the server expects it"), request.framing),
+        duration_option(
+            "--timeout",
+            _("how long to wait for the connection, then for the answer, and for each 1 KiB of it"),
+            request.timeout),
+        quiet_time_option(request.quiet_time),
+        {.name = "--until-close",
+         .help = _("only the server's end of the stream ends a reply, no silence; as --quiet-time never"),
+         .set = [&request](const std::string&) { request.quiet_time = forever; }},
+        number_option("--retry", _("try so many times more when the connection fails"), "0", 0, 1000,
+                      [&request](std::uint64_t number) { request.retries = static_cast<unsigned>(number); }),
+        flag_option("--facts", _("tell what the handshake agreed on and the measured round trip"),
+                    request.facts),
+        engine_option(request.engine),
+    };
+    command.examples = {
+        {"aperto send \"olá, mundo\"", _("one message to this machine's server")},
+        {"aperto send --host sala-3 --facts texto original",
+         _("to another machine, with what TCP agreed on")},
+        {"aperto send", _("a prompt: type a line, read its answer; Ctrl-D ends")},
+        {"aperto send < book.txt > BOOK.txt", _("a whole file, of any size")},
+    };
+    command.set_arguments = [&request](std::vector<std::string> words) { request.words = std::move(words); };
+    return command;
+}
+
+namespace {
 
 option_description count_option(std::string name, std::string help, std::size_t& target, std::size_t least,
                                 std::size_t most) {
@@ -75,7 +131,7 @@ std::string read_whole(const std::string& name, const std::string& path) {
     const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"), std::fclose);
     std::string text;
     std::array<char, 65'536> piece{};
-    while (file && text.size() <= ranges::framed_size_most) {
+    while (file && text.size() <= load::ranges::framed_size_most) {
         const std::size_t count = std::fread(piece.data(), 1, piece.size(), file.get());
         if (count == 0) break;
         text.append(piece.data(), count);
@@ -122,7 +178,7 @@ option_description expect_option(load::expectation& target) {
 option_description requests_option(bench_request& request) {
     return number_option(
         "--requests", _("end after so many requests; then without --duration and --warm-up there is neither"),
-        _("no such end"), 1, ranges::requests_most,
+        _("no such end"), 1, load::ranges::requests_most,
         [&request](std::uint64_t number) { request.plan.requests = number; });
 }
 
@@ -140,17 +196,17 @@ option_description expecting(option_description option, load::expectation what, 
 void add_load(std::vector<option_description>& to, bench_request& request) {
     load::plan& plan = request.plan;
     to.push_back(count_option("--connections", _("connections that ask"), plan.connections, 1,
-                              ranges::connections_most));
+                              load::ranges::connections_most));
     to.push_back(count_option("--idle", _("connections opened before that say nothing"),
-                              plan.idle_connections, 0, ranges::connections_most));
+                              plan.idle_connections, 0, load::ranges::connections_most));
     to.push_back(decimal_option(
         "--rate", _("requests a second, each sent when it is due whatever the server does (open loop)"),
-        _("closed loop: each reply brings the next request"), ranges::rate_least, ranges::rate_most,
-        plan.rate));
-    to.push_back(noted(size_option("--size", _("bytes in a message"), plan.size, 1, ranges::size_most),
+        _("closed loop: each reply brings the next request"), load::ranges::rate_least,
+        load::ranges::rate_most, plan.rate));
+    to.push_back(noted(size_option("--size", _("bytes in a message"), plan.size, 1, load::ranges::size_most),
                        request.size_given));
     to.push_back(count_option("--pipeline", _("requests in flight on a connection"), plan.pipeline, 1,
-                              ranges::pipeline_most));
+                              load::ranges::pipeline_most));
     to.push_back(framing_of_load(plan.framing));
     to.push_back(flag_option("--per-message-connection",
                              _("connect, send, receive and close for each message"),
@@ -164,25 +220,26 @@ void add_load(std::vector<option_description>& to, bench_request& request) {
                      plan.reply_text),
         load::expectation::text, request));
     to.push_back(expecting(size_option("--expect-bytes", _("a reply is so many bytes, whatever they are"),
-                                       plan.reply_bytes, 1, ranges::size_most),
+                                       plan.reply_bytes, 1, load::ranges::size_most),
                            load::expectation::bytes, request));
 }
 
 void add_measuring(std::vector<option_description>& to, bench_request& request) {
     load::plan& plan = request.plan;
     to.push_back(noted(limited_duration_option("--duration", _("how long to measure"), plan.duration,
-                                               ranges::duration_least, ranges::time_most),
+                                               load::ranges::duration_least, load::ranges::time_most),
                        request.duration_given));
     to.push_back(noted(limited_duration_option("--warm-up", _("load before that, not counted"), plan.warm_up,
-                                               duration::zero(), ranges::time_most),
+                                               duration::zero(), load::ranges::time_most),
                        request.warm_up_given));
     to.push_back(limited_duration_option(
         "--patience", _("how long to wait for a connection, for a free port and for late replies"),
-        plan.patience, ranges::duration_least, ranges::time_most));
+        plan.patience, load::ranges::duration_least, load::ranges::time_most));
     to.push_back(requests_option(request));
-    auto pid = number_option(
-        "--server-pid", _("a process of this machine whose CPU and memory are measured too: the server"), "",
-        1, ranges::pid_most, [&plan](std::uint64_t number) { plan.server_pid = static_cast<int>(number); });
+    auto pid = number_option("--server-pid",
+                             _("a process of this machine whose CPU and memory are measured too: the server"),
+                             "", 1, load::ranges::pid_most,
+                             [&plan](std::uint64_t number) { plan.server_pid = static_cast<int>(number); });
     pid.value = "PID";
     to.push_back(std::move(pid));
     to.push_back(flag_option("--json", _("print the result as one JSON object"), request.json));

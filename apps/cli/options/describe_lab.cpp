@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: MIT
+#include "cli/options/command_line.hpp"
+#include "cli/options/description.hpp"
+#include "cli/options/quantity.hpp"
+#include "core/sentence.hpp"
+#include "lab/input/bad_input.hpp"
+#include "lab/scenario/scenario.hpp"
+#include "lab/wire/link_options.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace aperto::cli {
+
+namespace {
+
+using options = std::vector<option_description>;
+using verb = lab_request::verb;
+using namespace std::chrono_literals;
+
+/// What the lab itself reads: what is wrong with it is told with the option's name.
+template <class Read>
+void read_as(const std::string& name, Read read) {
+    try {
+        read();
+    } catch (const lab::bad_input& wrong) {
+        throw usage_error(name + ": " + wrong.what());
+    }
+}
+
+option_description lab_option(std::string name, std::string value, std::string help, std::string fallback,
+                              std::function<void(const std::string&)> read) {
+    auto take = [name, read = std::move(read)](const std::string& text) {
+        read_as(name, [&] { read(text); });
+    };
+    return {.name = std::move(name),
+            .value = std::move(value),
+            .help = std::move(help),
+            .fallback = std::move(fallback),
+            .set = std::move(take)};
+}
+
+option_description file_option(std::string name, std::string help, std::string& target) {
+    return text_option(std::move(name), "FILE", std::move(help), "", target);
+}
+
+option_description several(option_description option) {
+    option.several = true;
+    return option;
+}
+
+void add_group(options& to, const std::string& title, options group) {
+    for (option_description& option : group) {
+        option.group = title;
+        to.push_back(std::move(option));
+    }
+}
+
+option_description detail_option(lab::ladder_detail& target) {
+    return {.name = "--show",
+            .value = "auto|all|none",
+            .help = _("packets on the terminal; auto: the first ones, then what is out of the ordinary"),
+            .fallback = "auto",
+            .set = [&target](const std::string& text) {
+                target = text == "all"    ? lab::ladder_detail::all
+                         : text == "none" ? lab::ladder_detail::none
+                                          : lab::ladder_detail::automatic;
+            }};
+}
+
+option_description view_option(lab::capture_view& target) {
+    return {.name = "--pcap-view",
+            .value = "sent|client|server",
+            .help = _("as sent (with what the wire did as comments), or as the client or server sees them"),
+            .fallback = "sent",
+            .set = [&target](const std::string& text) {
+                target = text == "client"   ? lab::capture_view::client
+                         : text == "server" ? lab::capture_view::server
+                                            : lab::capture_view::sent;
+            }};
+}
+
+/// `seed`, `time_limit`: what holds without the options.
+options run_options(lab_request& request, const std::string& seed, const std::string& time_limit) {
+    option_description colours = flag_option("--no-colour", _("no colours"), request.no_colour);
+    colours.also = "--no-color";
+    return {
+        number_option("--seed", _("number that all chance comes from"), seed, 0,
+                      std::numeric_limits<std::int64_t>::max(),
+                      [&request](std::uint64_t number) { request.seed = number; }),
+        limited_duration_option("--timeout", _("end the run after this time"), time_limit, 0s, 24h,
+                                [&request](duration length) { request.timeout = length; }),
+        detail_option(request.show.detail),
+        file_option("--json", _("write every event there, one JSON object a line; - is standard output"),
+                    request.show.json_path),
+        file_option("--pcap", _("write the packets there, for Wireshark"), request.show.capture_path),
+        view_option(request.show.view),
+        file_option("--html", _("write a page with the ladder and graphs there"), request.show.page_path),
+        file_option("--decisions", _("follow the decisions saved there instead of the seed"),
+                    request.replay_path),
+        file_option("--save-decisions", _("save what the wire decides there"), request.save_path),
+        std::move(colours),
+        flag_option("--ascii", _("nothing but ASCII characters"), request.ascii),
+    };
+}
+
+option_description mtu_option(std::uint32_t& target) {
+    auto option =
+        number_option("--host-mtu", _("the hosts' own MTU"), std::to_string(target), 68, 65'535,
+                      [&target](std::uint64_t number) { target = static_cast<std::uint32_t>(number); });
+    option.value = "BYTES";
+    return option;
+}
+
+options host_options(lab_request& request) {
+    return {
+        text_option("--server", "COMMAND", _("command to run as the server"), "aperto serve",
+                    request.server_command),
+        text_option("--client", "COMMAND", _("command to run as the client"), "aperto send",
+                    request.client_command),
+        lab_option("--ready", "SIGN", _("sign of a server that can be called: tcp:80, udp:53, line:TEXT, 2s"),
+                   "tcp",
+                   [&request](const std::string& text) { request.plan.ready = lab::parse_readiness(text); }),
+        mtu_option(request.host.mtu),
+        limited_duration_option(
+            "--rto-min", _("the hosts' smallest retransmission timeout"), "200ms", 1ms, 120s,
+            [&request](duration length) {
+                request.host.rto_min = std::chrono::duration_cast<std::chrono::milliseconds>(length);
+            }),
+        several(lab_option(
+            "--setting", "NAME=VALUE", _("a kernel setting of both hosts: tcp_timestamps=1"), "",
+            [&request](const std::string& text) { lab::change_setting(request.host.settings, text); })),
+        flag_option("--ipv6", _("IPv6 between the hosts"), request.host.v6),
+        flag_option("--ask-kernel", _("set the kernel's retransmission timer beside the one computed"),
+                    request.plan.ask_kernel),
+    };
+}
+
+option_description fault_option(const std::string& action, std::string help,
+                                std::vector<lab::named_fault>& target) {
+    return several(lab_option("--" + action, "PACKET", std::move(help), "",
+                              [action, &target](const std::string& victim) {
+                                  target.push_back(lab::make_fault(action, victim, {}));
+                              }));
+}
+
+option_description hold_option(std::vector<lab::named_fault>& target) {
+    const std::string name = "--hold";
+    return {.name = name,
+            .value = "PACKET TIME",
+            .help = _("keep this packet back for a time: 'client data#3' 50ms"),
+            .several = true,
+            .set_two = [name, &target](const std::string& victim, const std::string& time) {
+                read_as(name, [&] { target.push_back(lab::make_fault("hold", victim, time)); });
+            }};
+}
+
+bool looks_like_share(const std::string& text) {
+    const auto from = text.starts_with("client:") || text.starts_with("server:") ? text.substr(7) : text;
+    return !from.empty() && (from[0] == '.' || (from[0] >= '0' && from[0] <= '9'));
+}
+
+/// "queue_packets" is `--queue-packets`. "1%" is a share of all packets; of what can also befall one packet
+/// alone, "client data#3" is its name.
+option_description link_option(const lab::link_option& known, lab::wire_plan& wire) {
+    const std::string key(known.key);
+    std::string name = "--" + key;
+    std::replace(name.begin(), name.end(), '_', '-');
+    const bool either = key == "duplicate" || key == "corrupt";
+    const std::string help =
+        _(known.help) + std::string(either ? _("; or a packet by name: 'client data#3'") : "");
+    return several(
+        lab_option(std::move(name), "VALUE", help, "", [key, either, &wire](const std::string& text) {
+            if (either && !looks_like_share(text))
+                wire.named.push_back(lab::make_fault(key, text, {}));
+            else
+                wire.link.set(key, text);
+        }));
+}
+
+options link_options(lab::wire_plan& wire) {
+    options all;
+    for (const lab::link_option& known : lab::link_options())
+        all.push_back(link_option(known, wire));
+    return all;
+}
+
+command_description describe_run(lab_request& request) {
+    command_description command{
+        .name = "run",
+        .summary = _("runs labs or scenario files and checks what they expect"),
+        .arguments = "LAB…",
+        .about = _("Runs labs, each by its name or as a file, and checks what they expect of the run.\n"
+                   "In the name of a file to be written, {} stands for the lab's.")};
+    options all = run_options(request, _("as the lab says"), _("as the lab says"));
+    all.push_back(file_option("--junit", _("write the results there as JUnit XML"), request.junit_path));
+    add_group(command.options, _("The run, and what it leaves"), std::move(all));
+    command.chosen = [&request] { request.what = verb::run; };
+    command.set_arguments = [&request](std::vector<std::string> names) {
+        if (names.empty()) throw usage_error(_("name a lab or a file; the labs there are:  aperto lab list"));
+        request.names = std::move(names);
+    };
+    return command;
+}
+
+command_description describe_show(lab_request& request) {
+    return {.name = "show",
+            .summary = _("shows what a student reads before and after a lab"),
+            .arguments = "LAB…",
+            .chosen = [&request] { request.what = verb::show; },
+            .set_arguments =
+                [&request](std::vector<std::string> names) {
+                    if (names.empty())
+                        throw usage_error(_("name a lab; the labs there are:  aperto lab list"));
+                    request.names = std::move(names);
+                }};
+}
+
+command_description describe_own(std::string name, std::string summary, verb what, lab_request& request) {
+    return {.name = std::move(name), .summary = std::move(summary), .chosen = [&request, what] {
+                request.what = what;
+            }};
+}
+
+/// What a host starts: the lab's own server and client, which read their arguments themselves.
+command_description describe_peer(lab_request& request) {
+    command_description command = describe_own("peer", "", verb::peer, request);
+    command.set_arguments = [&request](std::vector<std::string> words) { request.names = std::move(words); };
+    command.hidden = true;
+    command.verbatim = true;
+    return command;
+}
+
+}  // namespace
+
+command_description describe_lab(lab_request& request) {
+    command_description command{
+        .name = "lab",
+        .summary = _("a bad network on this machine: see every packet, lose any one of them"),
+        .about = _("A bad network on one machine: a server and a client, real TCP at both ends, and a wire "
+                   "between them that loses, delays and damages what it is told to. Needs no root.")};
+    lab::wire_plan& wire = request.plan.wire;
+    add_group(command.options, _("The run, and what it leaves"),
+              run_options(request, std::to_string(wire.seed), duration_option_text(request.plan.timeout)));
+    add_group(command.options, _("Programs and hosts"), host_options(request));
+    add_group(command.options, _("Packets by name"),
+              {fault_option("drop", _("lose this packet: 'server syn-ack#1'"), wire.named),
+               fault_option("mark", _("mark it as having met congestion (ECN)"), wire.named),
+               hold_option(wire.named)});
+    add_group(command.options,
+              _("The wire (both directions; client:… or server:… for one; …@1s..3s for a time)"),
+              link_options(wire));
+    command.commands = {
+        describe_run(request),
+        describe_own("list", _("lists the labs there are"), verb::list, request),
+        describe_show(request),
+        describe_own("doctor", _("tells what this machine allows, and the remedy for what it does not"),
+                     verb::doctor, request),
+        describe_peer(request),
+    };
+    command.examples = {
+        {"aperto lab run handshake", _("a lesson: what to predict, the run, and what happened")},
+        {"aperto lab --drop 'server syn-ack#1'", _("the second packet of the handshake is lost")},
+        {"aperto lab --loss 5% --server 'peer serve' --client 'peer call --bytes 1MB'",
+         _("one packet in twenty is lost")},
+    };
+    return command;
+}
+
+void complete_run(lab_request& request) {
+    lab::run_plan& plan = request.plan;
+    plan.client = plan.server = request.host;
+    try {
+        lab::check_plan(plan);
+        plan.server_program = lab::read_program(lab::side::server, request.server_command);
+        plan.client_program = lab::read_program(lab::side::client, request.client_command);
+    } catch (const lab::bad_input& wrong) {
+        throw usage_error(wrong.what());
+    }
+}
+
+}  // namespace aperto::cli
