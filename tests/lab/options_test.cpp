@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include "lab/analysis/quantity.hpp"
 #include "lab/hosts/tcp_settings.hpp"
-#include "lab/input/bad_input.hpp"
-#include "lab/input/quantity.hpp"
 #include "lab/wire/link_options.hpp"
 
 #include <gtest/gtest.h>

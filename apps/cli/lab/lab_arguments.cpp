@@ -8,8 +8,7 @@
 #include "core/log_safe.hpp"
 #include "core/nearest.hpp"
 #include "core/sentence.hpp"
-#include "lab/input/bad_input.hpp"
-#include "lab/input/quantity.hpp"
+#include "lab/analysis/quantity.hpp"
 #include "lab/scenario/scenario.hpp"
 #include "lab/wire/link_options.hpp"
 

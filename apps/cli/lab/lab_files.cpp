@@ -2,7 +2,7 @@
 #include "cli/lab/lab_files.hpp"
 
 #include "core/sentence.hpp"
-#include "lab/input/bad_input.hpp"
+#include "lab/analysis/quantity.hpp"
 
 #include <algorithm>
 #include <array>

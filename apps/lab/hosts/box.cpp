@@ -2,9 +2,9 @@
 #include "lab/hosts/box.hpp"
 
 #include "core/sentence.hpp"
+#include "lab/analysis/quantity.hpp"
 #include "lab/hosts/doctor.hpp"
 #include "lab/hosts/user_namespace.hpp"
-#include "lab/input/bad_input.hpp"
 
 #include <fmt/format.h>
 #include <sys/prctl.h>

@@ -2,14 +2,23 @@
 #pragma once
 
 #include "core/descriptor.hpp"
-#include "lab/input/checked.hpp"
 
+#include <cerrno>
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 namespace aperto::lab {
+
+/// What a system call returned, unless it is -1; then throws std::system_error that begins with `what`.
+inline int checked(int result, const char* what) {
+    if (result == -1) {
+        throw std::system_error(errno, std::system_category(), what);
+    }
+    return result;
+}
 
 /// One message between the lab and a host process, with the descriptors that travel along (SCM_RIGHTS,
 /// unix(7)).

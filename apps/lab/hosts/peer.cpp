@@ -2,10 +2,9 @@
 #include "lab/hosts/peer.hpp"
 
 #include "core/sentence.hpp"
-#include "lab/analysis/checksum.hpp"
+#include "lab/analysis/byte_stream.hpp"
+#include "lab/analysis/quantity.hpp"
 #include "lab/hosts/host_message.hpp"
-#include "lab/input/bad_input.hpp"
-#include "lab/input/quantity.hpp"
 
 #include <netdb.h>
 #include <netinet/tcp.h>

@@ -2,8 +2,7 @@
 #include "lab/hosts/program.hpp"
 
 #include "core/sentence.hpp"
-#include "lab/input/bad_input.hpp"
-#include "lab/input/quantity.hpp"
+#include "lab/analysis/quantity.hpp"
 
 #include <unistd.h>
 

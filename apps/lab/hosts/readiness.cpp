@@ -3,8 +3,7 @@
 
 #include "core/log_safe.hpp"
 #include "core/sentence.hpp"
-#include "lab/input/bad_input.hpp"
-#include "lab/input/quantity.hpp"
+#include "lab/analysis/quantity.hpp"
 
 namespace aperto::lab {
 

@@ -2,8 +2,7 @@
 #include "lab/hosts/tcp_settings.hpp"
 
 #include "core/i18n.hpp"
-#include "lab/input/bad_input.hpp"
-#include "lab/input/quantity.hpp"
+#include "lab/analysis/quantity.hpp"
 
 #include <fmt/format.h>
 

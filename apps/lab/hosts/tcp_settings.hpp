@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "lab/analysis/recovery.hpp"
+#include "lab/analysis/resend_cause.hpp"
 
 #include <string>
 #include <vector>

@@ -3,8 +3,7 @@
 
 #include "core/nearest.hpp"
 #include "core/sentence.hpp"
-#include "lab/input/bad_input.hpp"
-#include "lab/input/quantity.hpp"
+#include "lab/analysis/quantity.hpp"
 #include "lab/wire/link_options.hpp"
 
 #include <algorithm>

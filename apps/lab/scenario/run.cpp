@@ -3,11 +3,11 @@
 
 #include "core/sentence.hpp"
 #include "core/signal_set.hpp"
+#include "lab/analysis/quantity.hpp"
 #include "lab/hosts/box.hpp"
 #include "lab/hosts/kernel_view.hpp"
 #include "lab/hosts/program_output.hpp"
 #include "lab/hosts/readiness.hpp"
-#include "lab/input/bad_input.hpp"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -3,8 +3,7 @@
 
 #include "core/nearest.hpp"
 #include "core/sentence.hpp"
-#include "lab/input/bad_input.hpp"
-#include "lab/input/quantity.hpp"
+#include "lab/analysis/quantity.hpp"
 
 // The parser is compiled here, whatever the packager chose, and without two things that let a file's text
 // reach undefined behaviour in toml++ 3.3: an assertion on what a file says (parse_key, for "[!]"), and an

@@ -4,7 +4,7 @@
 #include "core/display.hpp"
 #include "core/log_safe.hpp"
 #include "core/sentence.hpp"
-#include "lab/input/quantity.hpp"
+#include "lab/analysis/quantity.hpp"
 #include "lab/view/json_lines.hpp"
 #include "lab/view/summary.hpp"
 

@@ -2,7 +2,7 @@
 #include "lab/verdict/expectation.hpp"
 
 #include "core/sentence.hpp"
-#include "lab/input/quantity.hpp"
+#include "lab/analysis/quantity.hpp"
 
 #include <algorithm>
 #include <charconv>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "core/sentence.hpp"
-#include "lab/input/bad_input.hpp"
-#include "lab/input/quantity.hpp"
+#include "lab/analysis/quantity.hpp"
 #include "lab/verdict/expectation.hpp"
 
 #include <algorithm>

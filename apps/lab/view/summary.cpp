@@ -3,7 +3,7 @@
 
 #include "core/display.hpp"
 #include "core/sentence.hpp"
-#include "lab/input/quantity.hpp"
+#include "lab/analysis/quantity.hpp"
 #include "lab/verdict/kernel_counts.hpp"
 #include "lab/view/json_lines.hpp"
 #include "lab/view/narrator.hpp"

@@ -2,7 +2,7 @@
 #include "lab/wire/decisions.hpp"
 
 #include "core/i18n.hpp"
-#include "lab/input/bad_input.hpp"
+#include "lab/analysis/quantity.hpp"
 
 #include <fmt/format.h>
 

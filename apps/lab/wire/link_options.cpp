@@ -3,8 +3,7 @@
 
 #include "core/i18n.hpp"
 #include "core/nearest.hpp"
-#include "lab/input/bad_input.hpp"
-#include "lab/input/quantity.hpp"
+#include "lab/analysis/quantity.hpp"
 
 #include <fmt/format.h>
 

@@ -10,6 +10,7 @@
 #include <bit>
 #include <cerrno>
 #include <ctime>
+#include <system_error>
 
 namespace aperto::lab {
 
@@ -37,7 +38,10 @@ wire::wire(wire_plan plan, int client_tun, int server_tun)
              link(side::server, plan_.seed, plan_.link.base[1], plan_.link.phases[1], &plan_.named)},
       tracker_(flow_tracker::options{plan_.senders}),
       scratch_(packet_size_max),
-      stop_signal_(checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "make an event descriptor")) {
+      stop_signal_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    if (!stop_signal_) {
+        throw std::system_error(errno, std::system_category(), "make an event descriptor");
+    }
     if (plan_.replay) {
         for (auto& one : links_) {
             one.replay([this](const event& what) { return std::optional(plan_.replay->lookup(what)); });

@@ -3,7 +3,6 @@
 
 #include "core/descriptor.hpp"
 #include "lab/analysis/flow.hpp"
-#include "lab/input/checked.hpp"
 #include "lab/wire/decisions.hpp"
 #include "lab/wire/link_options.hpp"
 

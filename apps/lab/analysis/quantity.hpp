@@ -2,12 +2,31 @@
 #pragma once
 
 #include "core/number_text.hpp"
-#include "lab/input/time.hpp"
 
+#include <chrono>
+#include <cstddef>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
 namespace aperto::lab {
+
+/// A moment of the run: time since its first packet (CLOCK_MONOTONIC).
+using instant = std::chrono::nanoseconds;
+using duration = std::chrono::nanoseconds;
+
+/// What a person wrote cannot be meant: an option, a selector, a scenario's key. The program ends with exit
+/// code 2.
+class bad_input : public std::runtime_error {
+public:
+    /// `place` is the byte of the text where it goes wrong, from 0.
+    explicit bad_input(const std::string& why, std::size_t place = 0)
+        : std::runtime_error(why), place_(place) {}
+    std::size_t place() const noexcept { return place_; }
+
+private:
+    std::size_t place_;
+};
 
 /// Numbers with units as people write them. Each throws `bad_input` that repeats the text and says what fits.
 

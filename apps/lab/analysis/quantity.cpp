@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "lab/input/quantity.hpp"
+#include "lab/analysis/quantity.hpp"
 
 #include "core/i18n.hpp"
 #include "core/number_text.hpp"
-#include "lab/input/bad_input.hpp"
 
 #include <fmt/format.h>
 
