@@ -4,8 +4,7 @@
 #include "lab/analysis/quantity.hpp"
 #include "lab/hosts/program.hpp"
 #include "lab/verdict/expectation.hpp"
-#include "lab/wire/decisions.hpp"
-#include "lab/wire/link_options.hpp"
+#include "lab/wire/link.hpp"
 
 #include <cstddef>
 #include <cstdint>

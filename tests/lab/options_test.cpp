@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "lab/analysis/quantity.hpp"
-#include "lab/hosts/tcp_settings.hpp"
-#include "lab/wire/link_options.hpp"
+#include "lab/hosts/box.hpp"
+#include "lab/wire/link.hpp"
 
 #include <gtest/gtest.h>
 

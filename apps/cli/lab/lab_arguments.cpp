@@ -10,7 +10,7 @@
 #include "core/sentence.hpp"
 #include "lab/analysis/quantity.hpp"
 #include "lab/scenario/scenario.hpp"
-#include "lab/wire/link_options.hpp"
+#include "lab/wire/link.hpp"
 
 #include <CLI/CLI.hpp>
 

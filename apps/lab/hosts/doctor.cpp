@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include "lab/hosts/doctor.hpp"
-
 #include "core/i18n.hpp"
 #include "lab/analysis/quantity.hpp"
 #include "lab/hosts/box.hpp"

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "lab/hosts/peer.hpp"
-
 #include "core/sentence.hpp"
 #include "lab/analysis/byte_stream.hpp"
 #include "lab/analysis/quantity.hpp"
-#include "lab/hosts/host_message.hpp"
+#include "lab/hosts/host.hpp"
+#include "lab/hosts/program.hpp"
 
 #include <netdb.h>
 #include <netinet/tcp.h>

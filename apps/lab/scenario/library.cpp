@@ -4,7 +4,7 @@
 #include "core/nearest.hpp"
 #include "core/sentence.hpp"
 #include "lab/analysis/quantity.hpp"
-#include "lab/wire/link_options.hpp"
+#include "lab/wire/link.hpp"
 
 #include <algorithm>
 #include <array>

@@ -4,10 +4,9 @@
 #include "core/sentence.hpp"
 #include "core/signal_set.hpp"
 #include "lab/analysis/quantity.hpp"
-#include "lab/hosts/box.hpp"
+#include "lab/hosts/host.hpp"
 #include "lab/hosts/kernel_view.hpp"
-#include "lab/hosts/program_output.hpp"
-#include "lab/hosts/readiness.hpp"
+#include "lab/hosts/program.hpp"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "lab/hosts/box.hpp"
 #include "lab/hosts/program.hpp"
-#include "lab/hosts/readiness.hpp"
-#include "lab/hosts/tcp_settings.hpp"
 #include "lab/verdict/expectation.hpp"
 #include "lab/view/capture_file.hpp"
 

@@ -3,7 +3,7 @@
 
 #include "lab/analysis/flow.hpp"
 #include "lab/hosts/kernel_view.hpp"
-#include "lab/wire/decisions.hpp"
+#include "lab/wire/link.hpp"
 
 #include <array>
 #include <deque>

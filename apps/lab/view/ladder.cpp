@@ -4,7 +4,7 @@
 #include "core/display.hpp"
 #include "core/sentence.hpp"
 #include "lab/analysis/quantity.hpp"
-#include "lab/hosts/rtnetlink.hpp"
+#include "lab/hosts/box.hpp"
 
 #include <langinfo.h>
 
