@@ -3,7 +3,7 @@
 // place.
 #include "lab/analysis/quantity.hpp"
 #include "lab/hosts/program.hpp"
-#include "lab/verdict/expectation.hpp"
+#include "lab/scenario/expectation.hpp"
 #include "lab/wire/link.hpp"
 
 #include <cstddef>

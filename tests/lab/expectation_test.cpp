@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "lab/verdict/expectation.hpp"
+#include "lab/scenario/expectation.hpp"
 
 #include "lab/analysis/quantity.hpp"
 #include "lab/packets.hpp"

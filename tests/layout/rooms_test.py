@@ -24,9 +24,8 @@ BELOW_IN_LAB = {
     "analysis": set(),
     "wire": {"analysis"},
     "hosts": {"analysis"},
-    "verdict": {"analysis", "wire", "hosts"},
-    "view": {"analysis", "wire", "hosts", "verdict"},
-    "scenario": {"analysis", "wire", "hosts", "verdict", "view"},
+    "scenario": {"analysis", "wire", "hosts"},
+    "view": {"analysis", "wire", "hosts", "scenario"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 

@@ -10,10 +10,9 @@
 #include "lab/analysis/quantity.hpp"
 #include "lab/hosts/box.hpp"
 #include "lab/hosts/program.hpp"
-#include "lab/scenario/junit.hpp"
-#include "lab/scenario/library.hpp"
-#include "lab/scenario/outcome.hpp"
+#include "lab/scenario/expectation.hpp"
 #include "lab/scenario/scenario.hpp"
+#include "lab/view/summary.hpp"
 
 #include <unistd.h>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "lab/scenario/run.hpp"
-#include "lab/scenario/show.hpp"
+#include "lab/scenario/scenario.hpp"
+#include "lab/view/show.hpp"
 
 #include <optional>
 #include <string>

@@ -18,7 +18,6 @@
 #include <compare>
 #include <deque>
 #include <map>
-#include <memory>
 #include <vector>
 
 namespace aperto::lab {

@@ -17,7 +17,6 @@
 
 #include <array>
 #include <map>
-#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>

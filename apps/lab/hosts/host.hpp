@@ -68,9 +68,6 @@ bool receive_message(int socket, message& out);
 /// All of it lives in memory, so there is nothing to clean up on any disk. Throws std::system_error.
 void put_private_files(bool v6);
 
-/// PATH for the programs: that folder, then what PATH was.
-std::string path_with_own_commands();
-
 /// The few things the lab asks of rtnetlink(7), in the network namespace of the calling thread at
 /// construction. Each throws std::system_error with what was tried.
 class rtnetlink {

@@ -19,7 +19,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 namespace aperto::lab {
 
@@ -109,12 +108,13 @@ void put_private_files(bool v6) {
     }
 }
 
+namespace {
+
+/// PATH for the programs: the folder with the commands of ours, then what PATH was.
 std::string path_with_own_commands() {
     const char* path = std::getenv("PATH");
     return fmt::format("{}:{}", own_folder, path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin");
 }
-
-namespace {
 
 std::vector<std::string> split_arguments(const std::string& text) {
     std::vector<std::string> out;

@@ -17,7 +17,6 @@
 #include <csignal>
 #include <cstdio>
 #include <deque>
-#include <memory>
 
 namespace aperto::lab {
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "lab/scenario/library.hpp"
-
 #include "core/nearest.hpp"
 #include "core/sentence.hpp"
 #include "lab/analysis/quantity.hpp"
+#include "lab/scenario/scenario.hpp"
 #include "lab/wire/link.hpp"
 
 #include <algorithm>

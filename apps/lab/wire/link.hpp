@@ -3,7 +3,6 @@
 
 #include "lab/analysis/event.hpp"
 #include "lab/analysis/selector.hpp"
-#include "lab/wire/link.hpp"
 
 #include <array>
 #include <cstdint>

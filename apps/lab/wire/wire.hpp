@@ -14,7 +14,6 @@
 #include <array>
 #include <atomic>
 #include <deque>
-#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>

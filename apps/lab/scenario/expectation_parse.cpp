@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/sentence.hpp"
 #include "lab/analysis/quantity.hpp"
-#include "lab/verdict/expectation.hpp"
+#include "lab/scenario/expectation.hpp"
 
 #include <algorithm>
 #include <array>
