@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Any text as a scenario file: it is a plan that a run could follow, or it is refused with line and column.
-#include "lab/input/bad_input.hpp"
+#include "lab/analysis/quantity.hpp"
 #include "lab/scenario/scenario.hpp"
 
 #include <cstddef>

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Any text as a selector, an expectation, a quantity or a decision log: it is understood or refused with its
 // place.
+#include "lab/analysis/quantity.hpp"
 #include "lab/hosts/program.hpp"
-#include "lab/input/bad_input.hpp"
-#include "lab/input/quantity.hpp"
-#include "lab/verdict/expectation.hpp"
-#include "lab/wire/decisions.hpp"
-#include "lab/wire/link_options.hpp"
+#include "lab/scenario/expectation.hpp"
+#include "lab/wire/link.hpp"
 
 #include <cstddef>
 #include <cstdint>

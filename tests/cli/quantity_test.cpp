@@ -18,6 +18,7 @@ TEST(quantity, a_time_is_a_number_and_a_unit) {
     EXPECT_EQ(parse_duration("30us"), duration(30us));
     EXPECT_EQ(parse_duration("30µs"), duration(30us));
     EXPECT_EQ(parse_duration("50ns"), duration(50ns));
+    EXPECT_EQ(parse_duration("1.5 s"), duration(1500ms));
 }
 
 TEST(quantity, a_bare_number_is_seconds_and_never_is_for_ever) {
@@ -27,8 +28,8 @@ TEST(quantity, a_bare_number_is_seconds_and_never_is_for_ever) {
 }
 
 TEST(quantity, what_is_no_time_is_nothing) {
-    for (const char* text :
-         {"", "s", "ms", "-1s", "1 s", "1S", "5x", "1e9h", "nan", "inf", "0x5s", "5s ", "٣s"})
+    for (const char* text : {"", "s", "ms", "-1s", "1 5s", " 5s", "5s ", "1S", "5x", "1e9h", "nan", "inf",
+                             "0x5s", "1.2.3s", "٣s"})
         EXPECT_FALSE(parse_duration(text)) << text;
     EXPECT_FALSE(parse_duration("999999999999999h")) << "past what a clock counts";
 }
@@ -41,10 +42,12 @@ TEST(quantity, a_size_is_bytes_in_powers_of_1024_or_1000) {
     EXPECT_EQ(parse_size("1.5KiB"), 1536u);
     EXPECT_EQ(parse_size("10MB"), 10000000u);
     EXPECT_EQ(parse_size("2GiB"), 2147483648u);
+    EXPECT_EQ(parse_size("64k"), 64000u);
+    EXPECT_EQ(parse_size("1 MiB"), 1048576u);
 }
 
 TEST(quantity, what_is_no_size_is_nothing) {
-    for (const char* text : {"", "MiB", "-1", "1mib", "1.5", "1 MiB", "1e3", "9007199254740993GiB"})
+    for (const char* text : {"", "MiB", "-1", "1mib", "1.5", "1 M iB", "1e3", "9007199254740993GiB"})
         EXPECT_FALSE(parse_size(text)) << text;
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "lab/wire/decisions.hpp"
-
-#include "lab/input/bad_input.hpp"
+#include "lab/analysis/quantity.hpp"
+#include "lab/wire/link.hpp"
 
 #include <gtest/gtest.h>
 

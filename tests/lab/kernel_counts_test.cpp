@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "lab/verdict/kernel_counts.hpp"
-
+#include "lab/scenario/report.hpp"
 #include "lab/view/page.hpp"
 #include "lab/view/summary.hpp"
 
@@ -44,7 +43,7 @@ TEST(kernel_counts, what_the_kernel_counted_before_the_run_is_not_the_run_s) {
     EXPECT_TRUE(counts_agree(report));
     const auto all = compare_counts(report);
     ASSERT_EQ(all.size(), 4U) << "a counter that this kernel lacks is left out";
-    EXPECT_EQ(all[0], (counted{side::client, "RetransSegs", 3, 3, 3, false}));
+    EXPECT_EQ(all[0], (compared_count{side::client, "RetransSegs", 3, 3, 3, false}));
     EXPECT_NE(summary_text(report).find("count the same"), std::string::npos) << summary_text(report);
     EXPECT_NE(summary_json(report).find(R"("counts_agree":true)"), std::string::npos);
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "lab/hosts/tcp_settings.hpp"
-#include "lab/input/bad_input.hpp"
-#include "lab/input/quantity.hpp"
-#include "lab/wire/link_options.hpp"
+#include "lab/analysis/quantity.hpp"
+#include "lab/hosts/box.hpp"
+#include "lab/wire/link.hpp"
 
 #include <gtest/gtest.h>
 

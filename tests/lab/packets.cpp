@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "lab/packets.hpp"
 
-#include "lab/hosts/rtnetlink.hpp"
+#include "lab/hosts/box.hpp"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "lab/verdict/report.hpp"
+#include "lab/scenario/report.hpp"
 
 #include <gtest/gtest.h>
 

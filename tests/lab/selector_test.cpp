@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "lab/analysis/selector.hpp"
 
-#include "lab/input/bad_input.hpp"
+#include "lab/analysis/quantity.hpp"
 #include "lab/packets.hpp"
 
 #include <gtest/gtest.h>

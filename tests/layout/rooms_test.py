@@ -21,13 +21,11 @@ BELOW = {
 }
 FOLDER = {room: "apps" if room in ("lab", "load", "cli") else "src" for room in BELOW}
 BELOW_IN_LAB = {
-    "input": set(),
-    "analysis": {"input"},
-    "wire": {"input", "analysis"},
-    "hosts": {"input", "analysis"},
-    "verdict": {"input", "analysis", "wire", "hosts"},
-    "view": {"input", "analysis", "wire", "hosts", "verdict"},
-    "scenario": {"input", "analysis", "wire", "hosts", "verdict", "view"},
+    "analysis": set(),
+    "wire": {"analysis"},
+    "hosts": {"analysis"},
+    "scenario": {"analysis", "wire", "hosts"},
+    "view": {"analysis", "wire", "hosts", "scenario"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 

@@ -5,13 +5,12 @@
 #include "core/display.hpp"
 #include "core/log_safe.hpp"
 #include "core/sentence.hpp"
-#include "lab/hosts/doctor.hpp"
-#include "lab/hosts/peer.hpp"
-#include "lab/input/bad_input.hpp"
-#include "lab/scenario/junit.hpp"
-#include "lab/scenario/library.hpp"
-#include "lab/scenario/outcome.hpp"
+#include "lab/analysis/quantity.hpp"
+#include "lab/hosts/box.hpp"
+#include "lab/hosts/program.hpp"
+#include "lab/scenario/expectation.hpp"
 #include "lab/scenario/scenario.hpp"
+#include "lab/view/summary.hpp"
 
 #include <unistd.h>
 

@@ -4,8 +4,8 @@
 // runs leave.
 #pragma once
 
-#include "lab/scenario/run.hpp"
-#include "lab/scenario/show.hpp"
+#include "lab/scenario/scenario.hpp"
+#include "lab/view/show.hpp"
 
 #include <cstdint>
 #include <optional>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/lab/lab.hpp"
 #include "core/sentence.hpp"
-#include "lab/input/bad_input.hpp"
+#include "lab/analysis/quantity.hpp"
 
 #include <algorithm>
 #include <array>

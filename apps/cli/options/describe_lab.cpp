@@ -3,9 +3,9 @@
 #include "cli/options/description.hpp"
 #include "cli/options/quantity.hpp"
 #include "core/sentence.hpp"
-#include "lab/input/bad_input.hpp"
+#include "lab/analysis/quantity.hpp"
 #include "lab/scenario/scenario.hpp"
-#include "lab/wire/link_options.hpp"
+#include "lab/wire/link.hpp"
 
 #include <algorithm>
 #include <limits>

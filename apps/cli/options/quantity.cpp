@@ -1,78 +1,20 @@
 // SPDX-License-Identifier: MIT
 #include "cli/options/quantity.hpp"
 
-#include "core/i18n.hpp"
-#include "core/option_ranges.hpp"
-#include "core/sentence.hpp"
+#include "core/measure.hpp"
 
 #include <fmt/format.h>
 
-#include <array>
 #include <charconv>
 #include <cmath>
-#include <limits>
 
 namespace aperto::cli {
 
-namespace {
-
-struct unit {
-    std::string_view name;
-    double factor;
-};
-
-/// `text` as a decimal number and one of `units`, times its factor; the first unit also stands for none.
-template <std::size_t N>
-std::optional<double> parse_with_unit(std::string_view text, const std::array<unit, N>& units) {
-    double number = 0;
-    const char* end = text.data() + text.size();
-    const auto [rest, failed] = std::from_chars(text.data(), end, number, std::chars_format::fixed);
-    if (failed != std::errc{} || !(number >= 0) || !std::isfinite(number)) return {};
-    const std::string_view name(rest, static_cast<std::size_t>(end - rest));
-    if (name.empty()) return number * units[0].factor;
-    for (const unit& candidate : units)
-        if (candidate.name == name) return number * candidate.factor;
-    return {};
-}
-
-constexpr std::array<unit, 8> time_units{{{"s", 1e9},
-                                          {"ms", 1e6},
-                                          {"us", 1e3},
-                                          {"µs", 1e3},
-                                          {"ns", 1},
-                                          {"m", 60e9},
-                                          {"min", 60e9},
-                                          {"h", 3600e9}}};
-
-constexpr double kibi = 1024;
-constexpr std::array<unit, 11> size_units{{{"B", 1},
-                                           {"KiB", kibi},
-                                           {"MiB", kibi* kibi},
-                                           {"GiB", kibi* kibi* kibi},
-                                           {"TiB", kibi* kibi* kibi* kibi},
-                                           {"PiB", kibi* kibi* kibi* kibi* kibi},
-                                           {"kB", 1e3},
-                                           {"MB", 1e6},
-                                           {"GB", 1e9},
-                                           {"TB", 1e12},
-                                           {"PB", 1e15}}};
-
-}  // namespace
-
 std::optional<duration> parse_duration(std::string_view text) {
-    if (text == "never") return forever;
-    const auto nanoseconds = parse_with_unit(text, time_units);
-    constexpr auto most = static_cast<double>(ranges::time_most.count());
-    if (!nanoseconds || *nanoseconds > most) return {};
-    return duration(std::llround(*nanoseconds));
+    return text == "never" ? std::optional(forever) : measure::read_time(text);
 }
 
-std::optional<std::size_t> parse_size(std::string_view text) {
-    const auto bytes = parse_with_unit(text, size_units);
-    constexpr auto most = static_cast<double>(ranges::size_most);
-    if (!bytes || *bytes > most || *bytes != std::floor(*bytes)) return {};
-    return static_cast<std::size_t>(*bytes);
-}
+std::optional<std::size_t> parse_size(std::string_view text) { return measure::read_bytes(text); }
 
 std::optional<std::uint64_t> parse_number(std::string_view text, std::uint64_t least, std::uint64_t most) {
     std::uint64_t number = 0;

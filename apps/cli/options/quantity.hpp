@@ -13,13 +13,10 @@
 /// Quantities as people type them and as people read them.
 namespace aperto::cli {
 
-/// "200ms", "5s", "1.5s", "2m" or "2min", "1h", "20us" or "20µs", "50ns", "never" (no deadline); a bare
-/// number is seconds. Empty for anything else, and for what does not fit.
+/// As `measure::read_time`, and "never": no deadline.
 std::optional<duration> parse_duration(std::string_view text);
 
-/// Bytes: "4096", "64KiB", "1MiB", and so on to "PiB" (powers of 1024), "10kB", "10MB" and so
-/// on to "PB" (powers of 1000), "12B".
-/// Empty for anything else, and for what does not fit.
+/// As `measure::read_bytes`.
 std::optional<std::size_t> parse_size(std::string_view text);
 
 /// A whole number in decimal digits, from `least` to `most`; empty for anything else.

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "lab/analysis/packet.hpp"
-#include "lab/input/time.hpp"
+#include "lab/analysis/quantity.hpp"
 
 #include <array>
 #include <cstdint>

@@ -1,15 +1,23 @@
 // SPDX-License-Identifier: MIT
+// analysis/: what packets say, told from the packets alone. The lab's lowest folder.
+//
+//     packet               the bytes of an IP packet read, trusting no length in them; checksums, ICMP
+//     event                one packet's passage through the wire: what it is, what became of it
+//     flow                 connections: what a packet means to the host that sends it; in flow_arrival.cpp
+//                          what it means to the one it reaches
+//     resend_cause         why something was sent again; the retransmission timer of RFC 6298
+//     byte_stream          segments put back into the stream they are cut from, and its digest
+//     selector             packets named by what they mean: `client data#3`
+//     quantity             times, sizes and rates as people write them, and how they are refused
 #pragma once
 
 #include "lab/analysis/byte_stream.hpp"
 #include "lab/analysis/event.hpp"
-#include "lab/analysis/recovery.hpp"
-#include "lab/analysis/rto.hpp"
+#include "lab/analysis/resend_cause.hpp"
 
 #include <compare>
 #include <deque>
 #include <map>
-#include <memory>
 #include <vector>
 
 namespace aperto::lab {
@@ -143,5 +151,17 @@ private:
 
 /// `raw` as a 64-bit relative number near `expected`: sequence numbers wrap after 4 GiB (RFC 9293 3.4).
 std::uint64_t relative_sequence(std::uint32_t raw, std::uint32_t start, std::uint64_t expected) noexcept;
+
+/// What a packet means to the host that sends it: fills in `out` and moves the connection's state.
+void judge_entry(flow& connection, event& out, bytes_view bytes);
+
+/// What it means to the host it reaches.
+void judge_arrival(flow& connection, event& out, bytes_view bytes);
+
+/// Both hosts have agreed to SACK (RFC 2018 2).
+inline bool uses_sack(const flow_half& half) { return half.sack_permitted && half.peer_sack_permitted; }
+
+/// The first segment that ends after `at`.
+std::deque<sent_segment>::iterator segment_at(flow_half& half, std::uint64_t at);
 
 }  // namespace aperto::lab

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "lab/analysis/checksum.hpp"
-
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 namespace aperto::lab {
+
+using bytes_view = std::span<const std::uint8_t>;
+using bytes_span = std::span<std::uint8_t>;
 
 /// An IPv4 address (the first four bytes) or an IPv6 address.
 struct ip_address {
@@ -103,5 +105,12 @@ void set_ecn(bytes_span bytes, std::uint8_t ecn);
 /// code 4 (RFC 1191) or ICMPv6's type 2 (RFC 4443). It claims to come from the address `dropped` was sent to.
 /// Empty when `dropped` is not an IP packet.
 std::vector<std::uint8_t> too_big_message(bytes_view dropped, std::uint32_t mtu);
+
+/// The one's complement sum of RFC 1071 over `bytes` as 16-bit big-endian words, added to `sum`; not yet
+/// folded.
+std::uint64_t internet_sum(bytes_view bytes, std::uint64_t sum = 0) noexcept;
+
+/// Folds such a sum into the 16-bit Internet checksum: 0 over bytes that carry their own valid checksum.
+std::uint16_t internet_checksum(std::uint64_t sum) noexcept;
 
 }  // namespace aperto::lab

@@ -1,16 +1,88 @@
 // SPDX-License-Identifier: MIT
+// hosts/: the two hosts, and what runs on them.
+//
+//     box                  both hosts as the lab has them in hand, and their namespaces
+//     host                 the life of one host's process: its network, its messages with the lab
+//     host_programs.cpp    the programs on it, and the files they see in place of the machine's
+//     rtnetlink.cpp        network interfaces, addresses and routes
+//     tcp_settings.cpp     how a host's TCP is set
+//     program              a program of a run: as asked for, when it is ready, what it prints
+//     peer.cpp             the lab's own program, `peer`
+//     kernel_view          what a host's kernel says of its connections
+//     doctor.cpp           what the machine has to allow
 #pragma once
 
-#include "lab/hosts/host.hpp"
-#include "lab/hosts/host_message.hpp"
+#include "core/descriptor.hpp"
+#include "lab/analysis/resend_cause.hpp"
 
 #include <array>
 #include <map>
-#include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 namespace aperto::lab {
+
+/// One kernel setting of a host, by its name under /proc/sys/net, and what the lab sets it to.
+struct host_setting {
+    std::string name;
+    std::string value;
+    std::string in_words;    ///< English, short; empty when the user gave it
+    bool from_user = false;  ///< then it is an error when the kernel does not take it
+};
+
+/// How a host is set up.
+struct host_plan {
+    bool v6 = false;
+    std::uint32_t mtu = 1500;
+    std::uint32_t queue_packets = 20'000;
+    duration rto_min{};  ///< whole milliseconds; 0: as the settings say, or else the kernel's own
+    std::vector<host_setting> settings;
+};
+
+/// The settings every host gets so that a lesson does not depend on the machine: no timestamps, so that a
+/// segment carries the 1,460 bytes its MSS says; no tail loss probes and no compressed acknowledgements, so
+/// that each loss and each duplicate shows as the textbook draws it; a doubling SYN timer; Reno; 128 KiB to
+/// start with.
+std::vector<host_setting> textbook_settings();
+
+/// "tcp_timestamps=1" or "ipv4/tcp_timestamps=1", added or put in place of the one there. Throws `bad_input`.
+void change_setting(std::vector<host_setting>& settings, const std::string& assignment);
+
+/// A smallest retransmission timeout: a millisecond, which is the route's unit, to two minutes, the kernel's
+/// largest timeout. Throws `bad_input`.
+duration parse_rto_min(const std::string& text);
+
+/// What these settings say of how the host sends. Where they are silent, what the kernel does by itself.
+sender_traits traits_of(const host_plan& plan);
+
+/// 10.0.0.1 for the server and 10.0.0.2 for the client, or fd00::1 and fd00::2.
+ip_address host_address(bool server, bool v6);
+
+/// Where in a 'ready' message each descriptor stands; all belong to the host's network namespace for good.
+enum class host_descriptor : std::size_t {
+    tun,
+    device_counters,
+    snmp,
+    netstat,
+    sockets_v4,
+    sockets_v6,
+    udp_v4,
+    udp_v6,
+    diag,
+    count_
+};
+
+/// This machine does not allow what the lab needs (exit code 77). `remedy` is a command or a sentence.
+class cannot_here : public std::runtime_error {
+public:
+    cannot_here(const std::string& why, std::string remedy)
+        : std::runtime_error(why), remedy_(std::move(remedy)) {}
+    const std::string& remedy() const noexcept { return remedy_; }
+
+private:
+    std::string remedy_;
+};
 
 /// The two hosts: a user namespace and a PID namespace, and in them a client and a server process each with a
 /// network and a mount namespace. Needs no privilege. Everything in it ends with this object, and with this
@@ -65,5 +137,19 @@ private:
     std::array<std::vector<descriptor>, 2> descriptors_;
     std::vector<std::string> missing_;
 };
+
+/// One thing the lab needs of the machine.
+struct finding {
+    std::string what;  ///< "user namespaces"
+    bool good = false;
+    std::string seen;    ///< what was found
+    std::string remedy;  ///< a command or a sentence; empty when good
+};
+
+/// Tries everything the lab needs by doing it, and says what it found.
+std::vector<finding> examine_machine();
+
+/// What to do when `tried` (as the box words it) failed with `error` (errno).
+std::string remedy_for(const std::string& tried, int error);
 
 }  // namespace aperto::lab

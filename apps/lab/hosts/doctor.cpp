@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "lab/hosts/doctor.hpp"
-
 #include "core/i18n.hpp"
+#include "lab/analysis/quantity.hpp"
 #include "lab/hosts/box.hpp"
-#include "lab/input/bad_input.hpp"
 
 #include <fmt/format.h>
 #include <sys/stat.h>

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "lab/hosts/peer.hpp"
-
 #include "core/sentence.hpp"
-#include "lab/analysis/checksum.hpp"
-#include "lab/hosts/host_message.hpp"
-#include "lab/input/bad_input.hpp"
-#include "lab/input/quantity.hpp"
+#include "lab/analysis/byte_stream.hpp"
+#include "lab/analysis/quantity.hpp"
+#include "lab/hosts/host.hpp"
+#include "lab/hosts/program.hpp"
 
 #include <netdb.h>
 #include <netinet/tcp.h>
@@ -19,7 +17,6 @@
 #include <csignal>
 #include <cstdio>
 #include <deque>
-#include <memory>
 
 namespace aperto::lab {
 

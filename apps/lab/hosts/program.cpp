@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "lab/hosts/program.hpp"
 
+#include "core/log_safe.hpp"
 #include "core/sentence.hpp"
-#include "lab/input/bad_input.hpp"
-#include "lab/input/quantity.hpp"
+#include "lab/analysis/quantity.hpp"
+#include "lab/hosts/host.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <array>
@@ -114,6 +116,100 @@ program read_program(side which, const std::string& command) {
     }
     out.arguments = *words;
     return out;
+}
+
+namespace {
+
+using sign = readiness::sign;
+
+[[noreturn]] void refuse(std::string_view text) {
+    throw bad_input(
+        sentence(_("'{}' is no sign of a server; write tcp, tcp:80, udp:53, line:TEXT or a time such as 2s"),
+                 std::string(text)));
+}
+
+}  // namespace
+
+readiness parse_readiness(std::string_view text) {
+    text = trimmed(text);
+    const auto colon = text.find(':');
+    const auto name = text.substr(0, colon);
+    readiness out;
+    if (name == "line" && colon != std::string_view::npos && colon + 1 < text.size()) {
+        out.what = sign::line;
+        out.line = std::string(text.substr(colon + 1));
+    } else if (name == "tcp" || name == "udp") {
+        out.what = name == "tcp" ? sign::tcp : sign::udp;
+        if (colon != std::string_view::npos) {
+            out.port = static_cast<std::uint16_t>(parse_count(text.substr(colon + 1), 1, 65'535));
+        }
+    } else if (!text.empty() && (text[0] == '.' || (text[0] >= '0' && text[0] <= '9'))) {
+        out.what = sign::delay;
+        out.delay = parse_duration(text);
+    } else {
+        refuse(text);
+    }
+    return out;
+}
+
+std::string waiting_text(const readiness& wanted) {
+    switch (wanted.what) {
+    case sign::line:
+        return sentence(_("the client waits for the server to print \"{}\""), log_safe(wanted.line));
+    case sign::delay:
+        return sentence(_("the client waits until the server has run for {}"), duration_text(wanted.delay));
+    case sign::udp:
+        return wanted.port == 0
+                   ? std::string(_("the client waits for the server to bind a UDP port"))
+                   : sentence(_("the client waits for the server to bind UDP port {}"), wanted.port);
+    case sign::tcp:
+        break;
+    }
+    return wanted.port == 0
+               ? std::string(_("the client waits for the server to listen on a TCP port"))
+               : sentence(_("the client waits for the server to listen on TCP port {}"), wanted.port);
+}
+
+program_output::program_output() {
+    std::array<int, 2> ends{};
+    checked(::pipe2(ends.data(), O_CLOEXEC), "make a pipe");
+    read_end_ = descriptor(ends[0]);
+    write_end_ = descriptor(ends[1]);
+    // Our end alone: a program may not know what to do with EAGAIN on its standard output.
+    ::fcntl(read_end_.get(), F_SETFL, O_NONBLOCK);
+}
+
+bool program_output::read(const line_taker& take) {
+    constexpr std::size_t line_max = 8192;
+    constexpr int reads_max = 4;  // four pipes full
+    std::array<char, 65'536> part{};
+    ssize_t size = 0;
+    int reads = 0;
+    while (read_end_ && reads < reads_max && (size = ::read(read_end_.get(), part.data(), part.size())) > 0) {
+        ++reads;
+        rest_.append(part.data(), static_cast<std::size_t>(size));
+        std::size_t begin = 0;
+        for (auto end = rest_.find('\n'); end != std::string::npos; end = rest_.find('\n', begin)) {
+            take(rest_.substr(begin, end - begin));
+            begin = end + 1;
+        }
+        rest_.erase(0, begin);
+        if (rest_.size() > line_max) {
+            take(rest_);
+            rest_.clear();
+        }
+    }
+    if (size == 0 && reads < reads_max) {
+        read_end_.close();  // poll(2) ignores a negative descriptor: nothing more comes
+    }
+    return reads > 0;
+}
+
+void program_output::finish(const line_taker& take) {
+    if (!rest_.empty()) {
+        take(rest_);
+        rest_.clear();
+    }
 }
 
 }  // namespace aperto::lab

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "lab/hosts/rtnetlink.hpp"
+#include "lab/hosts/host.hpp"
 
 #include <linux/if.h>
 #include <linux/if_addr.h>

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "lab/hosts/tcp_settings.hpp"
-
 #include "core/i18n.hpp"
-#include "lab/input/bad_input.hpp"
-#include "lab/input/quantity.hpp"
+#include "lab/analysis/quantity.hpp"
+#include "lab/hosts/box.hpp"
 
 #include <fmt/format.h>
 

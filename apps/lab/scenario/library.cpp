@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "lab/scenario/library.hpp"
-
 #include "core/nearest.hpp"
 #include "core/sentence.hpp"
-#include "lab/input/bad_input.hpp"
-#include "lab/input/quantity.hpp"
-#include "lab/wire/link_options.hpp"
+#include "lab/analysis/quantity.hpp"
+#include "lab/scenario/scenario.hpp"
+#include "lab/wire/link.hpp"
 
 #include <algorithm>
 #include <array>

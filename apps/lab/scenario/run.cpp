@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "lab/scenario/run.hpp"
-
 #include "core/sentence.hpp"
 #include "core/signal_set.hpp"
-#include "lab/hosts/box.hpp"
+#include "lab/analysis/quantity.hpp"
+#include "lab/hosts/host.hpp"
 #include "lab/hosts/kernel_view.hpp"
-#include "lab/hosts/program_output.hpp"
-#include "lab/hosts/readiness.hpp"
-#include "lab/input/bad_input.hpp"
+#include "lab/hosts/program.hpp"
+#include "lab/scenario/scenario.hpp"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -1,14 +1,61 @@
 // SPDX-License-Identifier: MIT
+// scenario/: a run: what is to happen, what must be seen, what was.
+//
+//     scenario             a run written down: the TOML file
+//     library.cpp          the labs that come with the program, and their texts
+//     run.cpp              a run, from the first process to the report
+//     report               what a run saw, beside what the kernels counted
+//     expectation          what must be seen, and whether it was; expectation_parse.cpp reads the sentence
 #pragma once
 
-#include "lab/scenario/run.hpp"
-#include "lab/verdict/expectation.hpp"
+#include "lab/hosts/box.hpp"
+#include "lab/hosts/program.hpp"
+#include "lab/scenario/expectation.hpp"
+#include "lab/wire/wire.hpp"
 
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace aperto::lab {
+
+/// Everything one run is told.
+struct run_plan {
+    wire_plan wire;
+    host_plan client;
+    host_plan server;
+    program server_program;
+    program client_program;
+    readiness ready;  ///< by what sign of the server the client is started
+    duration timeout = std::chrono::seconds(60);
+    bool ask_kernel = false;  ///< sample what the kernels say of their connections
+};
+
+/// Refuses what cannot be: an MTU that is too small for IPv6. Throws `bad_input`.
+void check_plan(const run_plan& plan);
+
+/// Whoever wants to see the run while it goes on. Called on the thread of `run_lab_once`.
+struct run_watcher {
+    /// Packets, in the order they entered the wire, each once its fate is known.
+    std::function<void(const seen_packet&)> packet = [](const seen_packet&) {};
+    /// The wall-clock time of the first packet, before it is handed over.
+    std::function<void(std::chrono::nanoseconds)> began = [](std::chrono::nanoseconds) {};
+    std::function<void(side, const std::string& line)> output = [](side, const std::string&) {};
+    /// The hosts are ready and nothing has happened yet; the names are settings this kernel does not have.
+    std::function<void(const std::vector<std::string>&)> ready = [](const std::vector<std::string>&) {};
+    /// Now and then, every few milliseconds. None of these may wait for anybody: the run's time is theirs.
+    std::function<void()> turn = [] {};
+    /// Something a person who waits wants to know.
+    std::function<void(const std::string&)> notice = [](const std::string&) {};
+};
+
+/// Builds the two hosts and the wire, runs the server, then the client, until the client has ended and the
+/// connections are closed or the time is up; takes everything down and reports. Throws `cannot_here`,
+/// `bad_input` (a program that cannot be started) or std::system_error. Must be called from a process that
+/// has no other threads.
+run_report run_lab_once(const run_plan& plan, const run_watcher& watcher);
 
 /// A run written down with what must be seen in it: a TOML file (docs/lab.md describes its keys).
 struct scenario {
@@ -30,5 +77,27 @@ scenario load_scenario(const std::string& path);
 /// The named fault as the command line and scenarios write it: `action` is drop, hold, corrupt, duplicate or
 /// mark.
 named_fault make_fault(std::string_view action, const std::string& victim, std::string_view time);
+
+/// What a student reads: before the run what to predict, after it what happened.
+struct lesson_text {
+    std::string title;
+    std::string before;
+    std::string after;
+};
+
+/// The folder of the labs that come with the program: beside it in a build tree, under share/ in an installed
+/// one. `APERTO_LABS` in the environment names another. Empty when there is none.
+std::string labs_folder();
+
+/// Names of the labs in their order of teaching.
+std::vector<std::string> lab_names(const std::string& folder);
+
+/// The scenario file that `name` means: a lab's name or a path. Throws `bad_input` with the names there are.
+std::string scenario_path(const std::string& name);
+
+/// The text that goes with a scenario file, in the reader's language where there is one, else in English: for
+/// labs/handshake.toml labs/handshake.pt_BR.md or labs/handshake.en.md. Its first line is the title, a line
+/// of `---` divides what is read before the run from what is read after it.
+std::optional<lesson_text> lesson_for(const std::string& scenario_file);
 
 }  // namespace aperto::lab

@@ -3,8 +3,8 @@
 
 #include "core/display.hpp"
 #include "core/sentence.hpp"
-#include "lab/hosts/rtnetlink.hpp"
-#include "lab/input/quantity.hpp"
+#include "lab/analysis/quantity.hpp"
+#include "lab/hosts/box.hpp"
 
 #include <langinfo.h>
 

@@ -5,7 +5,7 @@
 #include "core/log_safe.hpp"
 #include "core/sentence.hpp"
 #include "core/utf8.hpp"
-#include "lab/input/quantity.hpp"
+#include "lab/analysis/quantity.hpp"
 
 #include <algorithm>
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "lab/verdict/expectation.hpp"
+#include "lab/scenario/expectation.hpp"
 #include "lab/view/narrator.hpp"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace aperto::lab {
@@ -34,10 +35,7 @@ private:
     std::size_t left_out_ = 0;
 };
 
-/// The page's parts that do not depend on a run.
-extern const char* const page_style;
-extern const char* const page_body;
-extern const char* const page_script;
-extern const char* const page_graphs;
+/// `text` for the inside of an XML or HTML element or of a quoted attribute: & < > and " as entities.
+std::string for_markup(std::string_view text);
 
 }  // namespace aperto::lab

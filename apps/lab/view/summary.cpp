@@ -2,11 +2,15 @@
 #include "lab/view/summary.hpp"
 
 #include "core/display.hpp"
+#include "core/log_safe.hpp"
 #include "core/sentence.hpp"
-#include "lab/input/quantity.hpp"
-#include "lab/verdict/kernel_counts.hpp"
+#include "lab/analysis/quantity.hpp"
+#include "lab/scenario/report.hpp"
 #include "lab/view/json_lines.hpp"
 #include "lab/view/narrator.hpp"
+#include "lab/view/page.hpp"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -56,16 +60,14 @@ std::string order_row(const flow& one) {
     for (const auto from : {side::client, side::server}) {
         const auto& half = one.half(from);
         if (half.arrived_out_of_order > 0) {
-            parts.push_back(
-                aperto::counted("{} segment from the {} arrived out of order and was put in order",
-                                "{} segments from the {} arrived out of order and were put in order",
-                                half.arrived_out_of_order, side_text(from)));
+            parts.push_back(counted("{} segment from the {} arrived out of order and was put in order",
+                                    "{} segments from the {} arrived out of order and were put in order",
+                                    half.arrived_out_of_order, side_text(from)));
         }
         if (half.arrived_again > 0) {
-            parts.push_back(
-                aperto::counted("{} segment from the {} arrived a second time and was delivered once",
-                                "{} segments from the {} arrived a second time and were delivered once",
-                                half.arrived_again, side_text(from)));
+            parts.push_back(counted("{} segment from the {} arrived a second time and was delivered once",
+                                    "{} segments from the {} arrived a second time and were delivered once",
+                                    half.arrived_again, side_text(from)));
         }
     }
     if (!parts.empty()) {
@@ -152,10 +154,10 @@ std::string window_row(const flow& one) {
     for (const auto from : {side::client, side::server}) {
         const auto& half = one.half(from);
         if (half.zero_window_episodes > 0) {
-            parts.push_back(aperto::counted("the {1}'s window went to zero {0} time, for {2}",
-                                            "the {1}'s window went to zero {0} times, for {2} in all",
-                                            half.zero_window_episodes, side_text(from),
-                                            duration_text(half.time_closed)));
+            parts.push_back(counted("the {1}'s window went to zero {0} time, for {2}",
+                                    "the {1}'s window went to zero {0} times, for {2} in all",
+                                    half.zero_window_episodes, side_text(from),
+                                    duration_text(half.time_closed)));
         }
     }
     return row(_("never too much"), parts.empty() ? std::string(_("no window went to zero")) : joined(parts));
@@ -188,8 +190,8 @@ std::string losses_row(const run_report& report) {
     constexpr std::array<const char*, 7> faults{N_("damaged"),           N_("duplicated"), "",
                                                 N_("held back by name"), N_("held back"),  N_("CE-marked"),
                                                 N_("ICMP by the wire")};
-    std::vector<std::string> parts{aperto::counted("{} packet", "{} packets", report.packets),
-                                   aperto::counted("{} lost", "{} lost", report.lost())};
+    std::vector<std::string> parts{counted("{} packet", "{} packets", report.packets),
+                                   counted("{} lost", "{} lost", report.lost())};
     for (std::size_t i = 1; i < names.size(); ++i) {
         if (report.lost_by[i] > 0) {
             parts.push_back(fmt::format("{} {}", number_text(report.lost_by[i]), _(names[i])));
@@ -229,10 +231,9 @@ std::string wire_row(const run_report& report) {
         return added + " · " + _("no packet was lost at the TUN devices") + "\n";
     }
     return added + "\n" +
-           aperto::counted(
-               "THE RUN DOES NOT COUNT: at the TUN devices the kernel dropped {} packet and refused {}",
-               "THE RUN DOES NOT COUNT: at the TUN devices the kernel dropped {} packets and refused {}",
-               report.dropped_at_tun[0] + report.dropped_at_tun[1], number_text(report.refused)) +
+           counted("THE RUN DOES NOT COUNT: at the TUN devices the kernel dropped {} packet and refused {}",
+                   "THE RUN DOES NOT COUNT: at the TUN devices the kernel dropped {} packets and refused {}",
+                   report.dropped_at_tun[0] + report.dropped_at_tun[1], number_text(report.refused)) +
            "\n";
 }
 
@@ -243,8 +244,8 @@ std::string summary_text(const run_report& report) {
     std::size_t shown = 0;
     for (const auto& one : report.flows) {
         if (shown++ == flows_shown_max) {
-            out += aperto::counted("… and {} more connection", "… and {} more connections",
-                                   report.flows.size() - flows_shown_max) +
+            out += counted("… and {} more connection", "… and {} more connections",
+                           report.flows.size() - flows_shown_max) +
                    "\n";
             break;
         }
@@ -345,6 +346,39 @@ std::string timer_table(const run_report& report, std::size_t rows_max) {
         out += "\n";
     }
     return out;
+}
+
+namespace {
+
+std::string for_xml(const std::string& text) { return for_markup(log_safe(text, 4096)); }
+
+}  // namespace
+
+bool scenario_result::passed() const {
+    return error.empty() &&
+           std::all_of(verdicts.begin(), verdicts.end(), [](const verdict& one) { return one.holds; });
+}
+
+std::string junit_xml(const std::vector<scenario_result>& results) {
+    std::string out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n";
+    for (const auto& one : results) {
+        const auto failures = std::count_if(one.verdicts.begin(), one.verdicts.end(),
+                                            [](const verdict& v) { return !v.holds; });
+        out += fmt::format(
+            "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" time=\"{:.3f}\">\n",
+            for_xml(one.name), one.verdicts.size() + 1, failures, one.error.empty() ? 0 : 1, one.seconds);
+        out += fmt::format(
+            "    <testcase classname=\"{}\" name=\"runs\" time=\"{:.3f}\">{}</testcase>\n", for_xml(one.name),
+            one.seconds, one.error.empty() ? "" : fmt::format("<error message=\"{}\"/>", for_xml(one.error)));
+        for (const auto& each : one.verdicts) {
+            const auto body = each.holds ? fmt::format("<system-out>{}</system-out>", for_xml(each.evidence))
+                                         : fmt::format("<failure message=\"{}\"/>", for_xml(each.evidence));
+            out += fmt::format("    <testcase classname=\"{}\" name=\"{}\">{}</testcase>\n",
+                               for_xml(one.name), for_xml(each.text), body);
+        }
+        out += "  </testsuite>\n";
+    }
+    return out + "</testsuites>\n";
 }
 
 }  // namespace aperto::lab

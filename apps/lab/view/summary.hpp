@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "lab/verdict/report.hpp"
+#include "lab/scenario/expectation.hpp"
+#include "lab/scenario/report.hpp"
 
 #include <string>
+#include <vector>
 
 namespace aperto::lab {
 
@@ -19,5 +21,19 @@ std::string summary_json(const run_report& report);
 /// The retransmission timer as RFC 6298 computes it from the wire's round trips beside the kernel's own, step
 /// by step, at most `rows_max` rows; empty when the kernel was not asked.
 std::string timer_table(const run_report& report, std::size_t rows_max = 24);
+
+/// How one scenario went, for a test report.
+struct scenario_result {
+    std::string name;
+    std::string path;
+    double seconds = 0;
+    std::string error;  ///< why it could not run or does not count; empty when it ran
+    std::vector<verdict> verdicts;
+
+    bool passed() const;
+};
+
+/// JUnit XML as CI systems read it: a suite a scenario, a case an expectation.
+std::string junit_xml(const std::vector<scenario_result>& results);
 
 }  // namespace aperto::lab

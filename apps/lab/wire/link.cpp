@@ -208,10 +208,4 @@ bool link::take_due(instant now, departure& out) {
     return true;
 }
 
-void flip_bit(bytes_span bytes, std::uint32_t bit) {
-    if (bit / 8 < bytes.size()) {
-        bytes[bit / 8] = static_cast<std::uint8_t>(bytes[bit / 8] ^ (0x80U >> (bit % 8)));
-    }
-}
-
 }  // namespace aperto::lab

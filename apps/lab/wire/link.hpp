@@ -3,17 +3,52 @@
 
 #include "lab/analysis/event.hpp"
 #include "lab/analysis/selector.hpp"
-#include "lab/wire/random.hpp"
 
+#include <array>
+#include <cstdint>
 #include <deque>
 #include <functional>
+#include <iosfwd>
 #include <limits>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <tuple>
 #include <vector>
 
 namespace aperto::lab {
+
+/// What a number is drawn for: each kind of fault has a stream of its own, so adding one changes no other.
+enum class draw : std::uint8_t {
+    loss = 1,
+    burst_state,
+    burst_loss,
+    corrupt,
+    corrupt_place,
+    duplicate,
+    reorder,
+    jitter,
+    jitter_second,
+    ecn
+};
+
+/// Names one packet for the generator. The same packet of another run has the same key, whatever the timing.
+struct draw_key {
+    std::uint64_t seed = 0;
+    std::uint8_t direction = 0;  ///< 0 from the client, 1 from the server
+    std::uint32_t flow = 0;  ///< connections in the order they were first seen, from 1; 0 for other packets
+    std::uint8_t stream =
+        0;  ///< 0 packets that carry SYN, data, FIN or RST; 1 bare acknowledgements; 2 others
+    std::uint64_t ordinal = 0;  ///< the how-manieth packet of that stream, from 1
+};
+
+/// 64 well-mixed bits that depend on the key and the kind alone: a counter-based generator, in the manner of
+/// Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (SC 2011), with SplitMix64's mixing function.
+std::uint64_t random_bits(const draw_key& key, draw kind) noexcept;
+
+/// The same as a number in [0, 1).
+double random_unit(const draw_key& key, draw kind) noexcept;
 
 /// How one direction of the wire behaves. Everything off by default: a perfect cable.
 struct link_settings {
@@ -172,5 +207,56 @@ private:
 
 /// Flips bit `bit` of `bytes`, counted from the first byte's highest.
 void flip_bit(bytes_span bytes, std::uint32_t bit);
+
+/// What a link can be told by name, the same in a scenario's [link] table and as an option of `aperto lab`
+/// (`queue_packets` there is `--queue-packets`).
+struct link_option {
+    std::string_view key;
+    const char* help;  ///< English; with the form of the value
+    void (*apply)(link_settings&, std::string_view value);
+};
+
+const std::vector<link_option>& link_options();
+
+/// Checks `value` now (throws `bad_input`) and returns what sets it. Throws for an unknown key, naming the
+/// nearest.
+std::function<void(link_settings&)> link_setter(std::string_view key, std::string_view value);
+
+/// Both directions of a wire as they are asked for.
+struct link_plan {
+    std::array<link_settings, 2> base;  ///< by `side`
+    std::array<std::vector<link_phase>, 2> phases;
+
+    /// One option as written on the command line: "5%", "client:5%", "server:20ms@1s..3s".
+    void set(std::string_view key, std::string_view text);
+};
+
+/// What the wire decided, packet by packet, as text that a later run can follow instead of its generator.
+///
+///     aperto-decisions 1
+///     # direction connection stream ordinal  what
+///     client 1 0 4  lost random
+///     server 1 1 9  duplicated corrupted@463
+///     client 1 0 7  held+50000000
+///
+/// A packet is named as the generator names it (see `draw_key`). Packets nothing was done to are left out.
+class decision_log {
+public:
+    void note(const event& one, const decision& what);
+    void write(std::ostream& to) const;
+    std::size_t size() const noexcept { return entries_.size(); }
+
+    /// Throws `bad_input` with the line that cannot be read.
+    static decision_log read(std::istream& from);
+
+    /// What was decided for this packet; nothing was when the log does not name it.
+    decision lookup(const event& one) const;
+
+    bool operator==(const decision_log&) const = default;
+
+private:
+    using key = std::tuple<std::uint8_t, std::uint32_t, std::uint8_t, std::uint64_t>;
+    std::map<key, decision> entries_;
+};
 
 }  // namespace aperto::lab

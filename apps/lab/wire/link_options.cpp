@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "lab/wire/link_options.hpp"
-
 #include "core/i18n.hpp"
 #include "core/nearest.hpp"
-#include "lab/input/bad_input.hpp"
-#include "lab/input/quantity.hpp"
+#include "lab/analysis/quantity.hpp"
+#include "lab/wire/link.hpp"
 
 #include <fmt/format.h>
 

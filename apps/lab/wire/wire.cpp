@@ -7,9 +7,12 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <cmath>
 #include <ctime>
+#include <system_error>
 
 namespace aperto::lab {
 
@@ -37,7 +40,10 @@ wire::wire(wire_plan plan, int client_tun, int server_tun)
              link(side::server, plan_.seed, plan_.link.base[1], plan_.link.phases[1], &plan_.named)},
       tracker_(flow_tracker::options{plan_.senders}),
       scratch_(packet_size_max),
-      stop_signal_(checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "make an event descriptor")) {
+      stop_signal_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    if (!stop_signal_) {
+        throw std::system_error(errno, std::system_category(), "make an event descriptor");
+    }
     if (plan_.replay) {
         for (auto& one : links_) {
             one.replay([this](const event& what) { return std::optional(plan_.replay->lookup(what)); });
@@ -283,6 +289,32 @@ void wire::take_events(std::vector<seen_packet>& out) {
     const std::lock_guard lock(outbox_guard_);
     std::move(outbox_.begin(), outbox_.end(), std::back_inserter(out));
     outbox_.clear();
+}
+
+// Buckets double every 16: 2^(1/16) is 4.4 %.
+
+void added_times::add(duration one) noexcept {
+    const auto value = static_cast<std::uint64_t>(std::max<std::int64_t>(one.count(), 1));
+    const auto doubling = static_cast<std::size_t>(std::bit_width(value) - 1);
+    const auto within = static_cast<double>(value) / static_cast<double>(std::uint64_t{1} << doubling) - 1;
+    const auto place =
+        doubling * buckets_per_doubling + static_cast<std::size_t>(within * buckets_per_doubling);
+    ++buckets_[std::min(place, buckets_.size() - 1)];
+    ++count_;
+}
+
+duration added_times::quantile(double share) const noexcept {
+    const auto wanted = static_cast<std::uint64_t>(std::ceil(share * static_cast<double>(count_)));
+    std::uint64_t seen = 0;
+    for (std::size_t i = 0; i < buckets_.size(); ++i) {
+        seen += buckets_[i];
+        if (seen >= wanted && seen > 0) {
+            const auto base = static_cast<double>(std::uint64_t{1} << (i / buckets_per_doubling));
+            const auto part = (static_cast<double>(i % buckets_per_doubling) + 0.5) / buckets_per_doubling;
+            return duration(std::llround(base * (1 + part)));
+        }
+    }
+    return {};
 }
 
 }  // namespace aperto::lab

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: MIT
+// wire/: the path between the hosts.
+//
+//     wire                 carries packets from one TUN device to the other, and tells what it did
+//     link                 the model of one direction: delay, rate, queue
+//     loss.cpp             what befalls a packet there: loss, damage, jitter; the numbers drawn for it
+//     link_options.cpp     what a link can be told by name: `--loss 5%`
+//     decision_log.cpp     what was decided, written down for another run to follow
 #pragma once
 
 #include "core/descriptor.hpp"
 #include "lab/analysis/flow.hpp"
-#include "lab/input/checked.hpp"
-#include "lab/wire/decisions.hpp"
-#include "lab/wire/link_options.hpp"
+#include "lab/wire/link.hpp"
 
 #include <array>
 #include <atomic>
 #include <deque>
-#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>

@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: MIT
+// view/: what is seen of a run, on the terminal and in files.
+//
+//     show                 one run while it goes on: hands each packet to whoever draws or writes it
+//     ladder               arrows between the hosts;  narrator  the words beside them
+//     summary              what a run showed, as text and JSON; of several runs, as JUnit XML
+//     json_lines           one packet as a JSON object
+//     page                 the HTML page
+//     capture_file         pcapng, for Wireshark
 #pragma once
 
-#include "lab/scenario/run.hpp"
-#include "lab/verdict/expectation.hpp"
+#include "lab/scenario/expectation.hpp"
+#include "lab/scenario/scenario.hpp"
 #include "lab/view/capture_file.hpp"
 #include "lab/view/ladder.hpp"
 #include "lab/view/page.hpp"
-#include "lab/view/standard_output.hpp"
 
-#include <cstdio>
 #include <fstream>
-#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace aperto::lab {
@@ -33,6 +39,25 @@ struct show_plan {
     capture_view view = capture_view::sent;
     std::string page_path;
     std::string title;
+};
+
+/// Standard output that holds up nobody while a run goes on: what its reader does not take, such as a pager
+/// at the end of its page, waits here, in order.
+class standard_output {
+public:
+    /// Never waits.
+    void write(std::string_view text);
+    /// Hands over what the reader takes now. Never waits.
+    void offer();
+    /// Waits until all is taken. False when it cannot be written.
+    bool finish();
+
+private:
+    void hand_over(int wait_ms);
+
+    std::string waiting_;
+    std::size_t taken_ = 0;  ///< of `waiting_`, from its start
+    bool failed_ = false;
 };
 
 /// Shows one run while it goes on, writes its files, and judges what was expected of it.

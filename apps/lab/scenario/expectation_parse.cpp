@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/sentence.hpp"
-#include "lab/input/bad_input.hpp"
-#include "lab/input/quantity.hpp"
-#include "lab/verdict/expectation.hpp"
+#include "lab/analysis/quantity.hpp"
+#include "lab/scenario/expectation.hpp"
 
 #include <algorithm>
 #include <array>

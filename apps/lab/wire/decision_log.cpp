@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "lab/wire/decisions.hpp"
-
 #include "core/i18n.hpp"
-#include "lab/input/bad_input.hpp"
+#include "lab/analysis/quantity.hpp"
+#include "lab/wire/link.hpp"
 
 #include <fmt/format.h>
 

@@ -3,7 +3,7 @@
 
 #include "lab/analysis/flow.hpp"
 #include "lab/hosts/kernel_view.hpp"
-#include "lab/wire/decisions.hpp"
+#include "lab/wire/link.hpp"
 
 #include <array>
 #include <deque>
@@ -68,5 +68,30 @@ double goodput(const run_report& report, side from);
 /// Counts windows that are still shut: until the connection's last packet, or until the run's end while it is
 /// open.
 void end_windows(flow& connection, instant run_end);
+
+/// How often a host's kernel sent something again, by one of its counters, beside what the wire made of it.
+///
+/// The counters are a network namespace's, so a host's: all its connections together. A run does not begin or
+/// end between two packets, so the kernel's count is known between the reading before the wire was stopped
+/// and the one after.
+struct compared_count {
+    side host = side::client;
+    std::string counter;  ///< as /proc/net/snmp and /proc/net/netstat name it
+    std::uint64_t wire = 0;
+    std::uint64_t kernel_least = 0;
+    std::uint64_t kernel_most = 0;
+    bool part_of = false;  ///< the kernel counts more under this name than can be told on the wire
+
+    bool agrees() const { return (part_of || wire >= kernel_least) && wire <= kernel_most; }
+    bool operator==(const compared_count&) const = default;
+};
+
+/// RetransSegs, TCPTimeouts, TCPFastRetrans, TCPSlowStartRetrans, TCPSynRetrans and TCPLossProbes of both
+/// hosts, those that this kernel has. Of the last the wire tells only probes that repeat something: one that
+/// carries new data looks like any new data.
+std::vector<compared_count> compare_counts(const run_report& report);
+
+/// Whether wire and kernels agree on everything.
+bool counts_agree(const run_report& report);
 
 }  // namespace aperto::lab

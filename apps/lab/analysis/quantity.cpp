@@ -1,61 +1,21 @@
 // SPDX-License-Identifier: MIT
-#include "lab/input/quantity.hpp"
+#include "lab/analysis/quantity.hpp"
 
 #include "core/i18n.hpp"
+#include "core/measure.hpp"
 #include "core/number_text.hpp"
-#include "lab/input/bad_input.hpp"
 
 #include <fmt/format.h>
 
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <optional>
 
 namespace aperto::lab {
 
 namespace {
 
-struct unit {
-    std::string_view name;
-    double factor;
-};
-
-struct amount {
-    double value = 0;
-    std::string_view unit;
-};
-
-/// A plain decimal number, then whatever follows it. Exponents, signs, "inf" and "nan" are not numbers here.
-std::optional<amount> split(std::string_view text) {
-    text = trimmed(text);
-    std::size_t end = 0;
-    while (end < text.size() && ((text[end] >= '0' && text[end] <= '9') || text[end] == '.')) {
-        ++end;
-    }
-    amount out;
-    const auto [stopped, failed] =
-        std::from_chars(text.data(), text.data() + end, out.value, std::chars_format::fixed);
-    if (end == 0 || failed != std::errc{} || stopped != text.data() + end) {
-        return std::nullopt;
-    }
-    out.unit = trimmed(text.substr(end));
-    return out;
-}
-
-template <std::size_t n>
-std::optional<double> read(std::string_view text, const std::array<unit, n>& units) {
-    const auto parts = split(text);
-    if (!parts) {
-        return std::nullopt;
-    }
-    for (const auto& [name, factor] : units) {
-        if (parts->unit == name) {
-            return parts->value * factor;
-        }
-    }
-    return std::nullopt;
-}
+using measure::unit;
 
 [[noreturn]] void refuse(const char* why, std::string_view text) {
     throw bad_input(fmt::format(fmt::runtime(why), std::string(trimmed(text))));
@@ -63,29 +23,20 @@ std::optional<double> read(std::string_view text, const std::array<unit, n>& uni
 
 }  // namespace
 
-std::string_view trimmed(std::string_view text) {
-    constexpr std::string_view blanks = " \t\r\n";
-    const auto first = text.find_first_not_of(blanks);
-    if (first == std::string_view::npos) {
-        return text.substr(text.size());
-    }
-    return text.substr(first, text.find_last_not_of(blanks) - first + 1);
-}
-
 duration parse_duration(std::string_view text) {
-    constexpr std::array<unit, 6> units{
-        {{"ns", 1}, {"us", 1e3}, {"µs", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"min", 60e9}}};
-    constexpr double day = 86'400e9;
-    const auto value = read(text, units);
-    if (!value || *value > day) {
+    constexpr duration day = std::chrono::hours(24);
+    const auto value = measure::read_time(trimmed(text));
+    // Who writes `--delay 50` does not mean 50 seconds.
+    const bool has_unit = trimmed(text).find_first_not_of("0123456789.") != std::string_view::npos;
+    if (!value || !has_unit || *value > day) {
         refuse(_("'{}' is not a duration; write 50ms, 1.5s or 20us, at most a day"), text);
     }
-    return duration(std::llround(*value));
+    return *value;
 }
 
 double parse_fraction(std::string_view text) {
     constexpr std::array<unit, 2> units{{{"%", 0.01}, {"", 1}}};
-    const auto value = read(text, units);
+    const auto value = measure::read(trimmed(text), units);
     if (!value || *value > 1) {
         refuse(_("'{}' is not a share; write 5% or 0.05, at most 100%"), text);
     }
@@ -102,7 +53,7 @@ std::uint64_t parse_rate(std::string_view text) {
                                          {"Mbit/s", 1e6},
                                          {"Gbit/s", 1e9}}};
     constexpr double most = 1e12;
-    const auto value = read(text, units);
+    const auto value = measure::read(trimmed(text), units);
     if (!value || *value < 1 || *value > most) {
         refuse(_("'{}' is not a rate; write 512kbit, 10mbit or 1gbit, from 1bit to 1000gbit"), text);
     }
@@ -110,23 +61,12 @@ std::uint64_t parse_rate(std::string_view text) {
 }
 
 std::uint64_t parse_size(std::string_view text) {
-    constexpr std::array<unit, 11> units{{{"", 1},
-                                          {"B", 1},
-                                          {"k", 1e3},
-                                          {"kB", 1e3},
-                                          {"KB", 1e3},
-                                          {"M", 1e6},
-                                          {"MB", 1e6},
-                                          {"GB", 1e9},
-                                          {"KiB", 1024},
-                                          {"MiB", 1048576},
-                                          {"GiB", 1073741824}}};
-    constexpr double most = 1e15;
-    const auto value = read(text, units);
+    constexpr std::uint64_t most = 1'000'000'000'000'000;
+    const auto value = measure::read_bytes(trimmed(text));
     if (!value || *value > most) {
         refuse(_("'{}' is not a size; write 1500, 64kB or 1MiB, at most 1000000GB"), text);
     }
-    return static_cast<std::uint64_t>(std::llround(*value));
+    return *value;
 }
 
 std::uint64_t parse_count(std::string_view text, std::uint64_t least, std::uint64_t most) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "lab/verdict/expectation.hpp"
+#include "lab/scenario/expectation.hpp"
 
 #include "core/sentence.hpp"
-#include "lab/input/quantity.hpp"
+#include "lab/analysis/quantity.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -122,6 +122,14 @@ verdict judge_computed(const expectation& wanted, const run_report& report) {
     bounds.tolerance = wanted.tolerance * bounds.value;
     return judged(bounds, static_cast<double>(seen.count()),
                   sentence(_("{} computed, {} in the kernel"), duration_text(seen), duration_text(kernel)));
+}
+
+verdict judge_handshake(const expectation& wanted, const run_report& report) {
+    std::optional<duration> took;
+    if (!report.flows.empty() && report.flows.front().established && report.flows.front().syn_sent) {
+        took = *report.flows.front().established - *report.flows.front().syn_sent;
+    }
+    return judged_time(wanted, took);
 }
 
 verdict judge_goodput(const expectation& wanted, const run_report& report) {
@@ -263,13 +271,8 @@ verdict judge::decide(const run_report& report) const {
         return judged_time(expected_, gap_end_->at - gap_begin_->at,
                            ": " + packet_text(gap_begin_->number, gap_begin_->at) + "; " +
                                packet_text(gap_end_->number, gap_end_->at));
-    case subject::handshake: {
-        std::optional<duration> took;
-        if (!report.flows.empty() && report.flows.front().established && report.flows.front().syn_sent) {
-            took = *report.flows.front().established - *report.flows.front().syn_sent;
-        }
-        return judged_time(expected_, took);
-    }
+    case subject::handshake:
+        return judge_handshake(expected_, report);
     case subject::intact:
         return {report.payload_intact() && !report.flows.empty(), expected_.text,
                 report.payload_intact() ? _("checksums at both ends of the wire are equal")
@@ -312,6 +315,47 @@ verdict judge::decide(const run_report& report) const {
         return decided;
     }
     }
+}
+
+namespace {
+
+bool expects_no_connection(const expectation& one) {
+    return one.what == expectation::subject::connections && one.op == "=" && one.value == 0;
+}
+
+bool expects_silence(const expectation& one) {
+    const bool client_fails =
+        one.what == expectation::subject::exits && one.host == side::client && one.value != 0;
+    return client_fails || one.what == expectation::subject::connections;
+}
+
+bool somebody_talked(const run_report& report) {
+    return report.datagrams > 0 || std::any_of(report.flows.begin(), report.flows.end(),
+                                               [](const flow& one) { return one.established.has_value(); });
+}
+
+}  // namespace
+
+std::string why_void(const run_report& report, const std::vector<expectation>& expected) {
+    if (report.interrupted != 0) {
+        return _("interrupted");
+    }
+    if (report.timed_out) {
+        return _("the time was up");
+    }
+    if (report.wire_failed()) {
+        return _("the wire lost what it was not told to lose");
+    }
+    if (!report.programs[index(side::client)].started) {
+        return std::any_of(expected.begin(), expected.end(), expects_no_connection)
+                   ? std::string()
+                   : sentence(_("the server ended with {} before it was ready, so the client did not run"),
+                              report.programs[index(side::server)].code);
+    }
+    if (!somebody_talked(report) && std::none_of(expected.begin(), expected.end(), expects_silence)) {
+        return _("no connection was made and no datagram arrived");
+    }
+    return {};
 }
 
 }  // namespace aperto::lab

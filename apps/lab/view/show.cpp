@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: MIT
-#include "lab/scenario/show.hpp"
+#include "lab/view/show.hpp"
 
 #include "core/display.hpp"
 #include "core/log_safe.hpp"
 #include "core/sentence.hpp"
-#include "lab/input/quantity.hpp"
+#include "lab/analysis/quantity.hpp"
 #include "lab/view/json_lines.hpp"
 #include "lab/view/summary.hpp"
 
+#include <poll.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <system_error>
 
 namespace aperto::lab {
@@ -261,6 +265,39 @@ std::string settings_text(const std::vector<host_setting>& settings,
         out += fmt::format("  {:<36}{:<24}{}\n", one.name, one.value, words);
     }
     return out;
+}
+
+void standard_output::write(std::string_view text) {
+    waiting_ += text;
+    offer();
+}
+
+void standard_output::offer() { hand_over(0); }
+
+bool standard_output::finish() {
+    while (taken_ < waiting_.size()) {
+        hand_over(-1);
+    }
+    return !failed_;
+}
+
+/// A pipe that is writable takes PIPE_BUF bytes without waiting (pipe(7)).
+void standard_output::hand_over(int wait_ms) {
+    while (taken_ < waiting_.size()) {
+        pollfd out{STDOUT_FILENO, POLLOUT, 0};
+        if (::poll(&out, 1, wait_ms) <= 0) {
+            return;
+        }
+        const auto size = std::min<std::size_t>(waiting_.size() - taken_, PIPE_BUF);
+        const auto written = ::write(STDOUT_FILENO, waiting_.data() + taken_, size);
+        if (written < 0 && (errno == EAGAIN || errno == EINTR)) {
+            return;
+        }
+        failed_ = failed_ || written < 0;
+        taken_ = failed_ ? waiting_.size() : taken_ + static_cast<std::size_t>(written);
+    }
+    waiting_.clear();
+    taken_ = 0;
 }
 
 }  // namespace aperto::lab

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+// What befalls a packet on the link: whether it is lost, by name, in a burst or at random, and what else. When it
+// arrives is link.cpp's.
 #include "lab/wire/link.hpp"
 
 #include <algorithm>
@@ -6,6 +8,12 @@
 #include <numbers>
 
 namespace aperto::lab {
+
+void flip_bit(bytes_span bytes, std::uint32_t bit) {
+    if (bit / 8 < bytes.size()) {
+        bytes[bit / 8] = static_cast<std::uint8_t>(bytes[bit / 8] ^ (0x80U >> (bit % 8)));
+    }
+}
 
 namespace {
 
@@ -133,6 +141,27 @@ decision link::decide(const event& one, const draw_key& key) {
         out.extra = draw_jitter(key);
     }
     return out;
+}
+
+namespace {
+
+std::uint64_t mixed(std::uint64_t word) noexcept {
+    word += 0x9e3779b97f4a7c15U;
+    word = (word ^ (word >> 30U)) * 0xbf58476d1ce4e5b9U;
+    word = (word ^ (word >> 27U)) * 0x94d049bb133111ebU;
+    return word ^ (word >> 31U);
+}
+
+}  // namespace
+
+std::uint64_t random_bits(const draw_key& key, draw kind) noexcept {
+    const auto place = (std::uint64_t{key.flow} << 24U) | (std::uint64_t{key.direction} << 16U) |
+                       (std::uint64_t{key.stream} << 8U) | static_cast<std::uint64_t>(kind);
+    return mixed(mixed(mixed(key.seed) ^ place) ^ key.ordinal);
+}
+
+double random_unit(const draw_key& key, draw kind) noexcept {
+    return static_cast<double>(random_bits(key, kind) >> 11U) * 0x1.0p-53;
 }
 
 }  // namespace aperto::lab

@@ -2,9 +2,8 @@
 #pragma once
 
 #include "lab/analysis/selector.hpp"
-#include "lab/verdict/report.hpp"
+#include "lab/scenario/report.hpp"
 
-#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -112,5 +111,10 @@ private:
     std::optional<double> reported_;      ///< last
     std::optional<std::string> printed_;  ///< the first line that has the word
 };
+
+/// Why a run of a scenario shows nothing, however many of its expectations hold; empty when it counts. One in
+/// which the client never ran counts only where `connections = 0` is expected; one in which nothing was said,
+/// where an expectation speaks of `connections` or of a client that fails (`client exits 1`).
+std::string why_void(const run_report& report, const std::vector<expectation>& expected);
 
 }  // namespace aperto::lab
