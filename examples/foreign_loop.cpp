@@ -22,7 +22,7 @@ public:
         turn();
     }
 
-    void turn() {
+    void turn() try {
         if (!own_.poll()) return uv_stop(readable_.loop);
         const aperto::time_point due = own_.next_deadline();
         if (due == aperto::time_point::max()) return static_cast<void>(uv_timer_stop(&due_));
@@ -31,12 +31,19 @@ public:
         uv_timer_start(
             &due_, [](uv_timer_t* handle) { static_cast<guest*>(handle->data)->turn(); },
             static_cast<std::uint64_t>(left.count()), 0);
+    } catch (const std::exception& failed) {  // not through libuv's own functions
+        std::fprintf(stderr, "foreign_loop: %s\n", failed.what());
+        failed_ = true;
+        uv_stop(readable_.loop);
     }
+
+    bool failed() const { return failed_; }
 
 private:
     aperto::loop& own_;
     uv_poll_t readable_{};
     uv_timer_t due_{};
+    bool failed_ = false;
 };
 
 int main(int count, char** words) {
@@ -64,5 +71,6 @@ int main(int count, char** words) {
     uv_signal_start(
         &ending, [](uv_signal_t* handle, int) { static_cast<aperto::server*>(handle->data)->stop(); },
         SIGTERM);
-    return uv_run(host, UV_RUN_DEFAULT), 0;
+    uv_run(host, UV_RUN_DEFAULT);
+    return running.failed() ? 1 : 0;
 }

@@ -179,6 +179,16 @@ protected:
 
     // ---- for the loop
 
+    /// Somebody else waits, for `descriptor`, and was told that there is nothing to do: what comes to be done from now
+    /// on wakes him, once.
+    void rest() noexcept { resting_ = true; }
+    void rise() noexcept { resting_ = false; }
+    void wake_host() noexcept {
+        if (!resting_) return;
+        resting_ = false;
+        interrupt();
+    }
+
     /// Operations that are ready, or what was posted: to be done before a `poll` may wait.
     bool has_pending_work() const noexcept;
     /// The same, and hooks.
@@ -207,6 +217,7 @@ private:
     list<operation, queue_hook> ready_;
     list<operation, queue_hook> deferred_;
     bool ran_deferred_ = false;
+    bool resting_ = false;
     list<turn_hook> at_turn_end_;
     std::shared_ptr<mailbox> mailbox_;
 };

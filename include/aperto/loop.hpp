@@ -69,8 +69,9 @@ public:
     // ---- other descriptors, other loops
 
     /// Waits until `descriptor`, any that poll(2) takes, can be read without waiting, or has failed or hung up: for
-    /// another library's connection, a pipe, a timerfd. It stays its owner's. Two may wait for one. Throws
-    /// `cancellation`, and `error` where it cannot be waited for, as in a simulation.
+    /// another library's connection, a pipe, a timerfd. It stays its owner's. Two may wait for one. Each
+    /// wait takes a descriptor more. Throws `cancellation`, and `error` where it cannot be waited for, as in a
+    /// simulation, and without descriptors.
     detail::ready_awaiter readable(int descriptor) {
         return {*this, descriptor, ready_operation::direction::reading};
     }
@@ -80,8 +81,9 @@ public:
     }
 
     /// In place of `run`, where another loop runs this thread: one turn, without waiting. Afterwards there is nothing to
-    /// do before `poll_descriptor` is readable or `next_deadline` has come. False when every task has ended, and after
-    /// `stop`. Throws what a spawned task threw.
+    /// do before `poll_descriptor` is readable or `next_deadline` has come; what the thread does meanwhile with the loop's
+    /// objects (sets an event, writes, cancels) makes it readable. False when every task has ended, and after `stop`.
+    /// Throws what a spawned task threw; it is then to be called again.
     bool poll();
     /// What is readable when `poll` has something to do; the loop's own. Throws `error` on every engine but epoll,
     /// which has one: `loop::create({.which = engine::epoll})`.
@@ -123,6 +125,7 @@ private:
     class root_task;
     static root_task run_root(loop& on, task<> work);
     void keep_failure(std::exception_ptr why) noexcept;
+    bool is_to_end() const noexcept;
     void destroy(root& task) noexcept;
 
     std::string why_;

@@ -18,8 +18,8 @@ class signal_set;
 ///         …
 ///     }
 ///
-/// From its making to its end they come to `next` and have no other effect; what was set for them before comes back
-/// afterwards. One that was ignored before stays ignored (nohup(1)). Up to eight of these and of `serve` may exist at
+/// From its making to its end they come to `next` and have no other effect, but for SIGINT and SIGTERM beside `serve`,
+/// which end that as well; what was set for them before comes back afterwards. One that was ignored before stays ignored (nohup(1)). Up to eight of these and of `serve` may exist at
 /// once, and each gets every signal it asked for. Any thread makes one; one thread waits.
 class signals {
 public:

@@ -237,8 +237,8 @@ public:
     detail::write_awaiter write(std::span<const std::byte> data) {
         return write(std::string_view(reinterpret_cast<const char*>(data.data()), data.size()));
     }
-    /// Several parts as one, in one call of the kernel, without joining them first. `parts` is an array of the
-    /// caller's that stays meanwhile.
+    /// Several parts as one: small ones are copied together, large ones sent from where they are, in one call of the
+    /// kernel as far as it takes them. `parts` is an array of the caller's that stays meanwhile.
     detail::write_awaiter write(std::span<const std::string_view> parts) { return {*connection_, parts}; }
     /// `size` bytes of a file from `offset` on, as they are: sendfile(2), so that what is in the page cache is not
     /// copied; what is not is read from the disk meanwhile, on this thread. `file` is the caller's, stays open until
@@ -315,7 +315,7 @@ private:
 };
 
 /// Keeps what is written together across waits: while it lives, small writes go out only when it ends, or when they
-/// are `high_water` bytes, or a `flush` or a half-close asks for it. Without it what was written goes out with the
+/// are half of `high_water`, or a `flush` or a half-close asks for it. Without it what was written goes out with the
 /// loop's turn.
 ///
 ///     const aperto::cork together(peer);

@@ -20,7 +20,7 @@ namespace aperto {
 namespace {
 
 using signal_mask = std::uint64_t;
-constexpr signal_mask bit_of(int signal) noexcept { return signal_mask{1} << signal; }
+constexpr signal_mask bit_of(int signal) noexcept { return signal_mask{1} << (signal - 1); }
 
 /// What a handler needs of one set. It may touch lock-free atomics and nothing else (signal-safety(7)).
 struct slot {
@@ -42,7 +42,7 @@ struct replaced {
     unsigned users = 0;
 };
 std::mutex registry_mutex;
-std::array<replaced, 64> registry;  // guarded
+std::array<replaced, 65> registry;  // guarded; from 1 to SIGRTMAX
 
 /// The second ending signal.
 void end_at_once(int signal, int exit_code) noexcept {
@@ -97,7 +97,7 @@ void give_back(int signal) noexcept {
 signal_mask mask_of(const std::vector<int>& signals) noexcept {
     signal_mask mask = 0;
     for (const int each : signals) {
-        assert(each > 0 && each < 64);
+        assert(each > 0 && each < static_cast<int>(registry.size()));
         mask |= bit_of(each);
     }
     return mask;
@@ -151,7 +151,7 @@ int signal_set::take() noexcept {
     }
     const signal_mask waiting = mine.waiting.load();
     if (waiting == 0) return 0;
-    const int signal = std::countr_zero(waiting);
+    const int signal = std::countr_zero(waiting) + 1;
     mine.waiting.fetch_and(~bit_of(signal));
     return signal;
 }

@@ -126,6 +126,7 @@ void backend::run_hooks() {
 
 void backend::at_turn_end(turn_hook& hook) noexcept {
     if (!hook.linked()) at_turn_end_.push_back(hook);
+    wake_host();
 }
 
 void backend::complete(operation& done, int result) {
@@ -139,6 +140,7 @@ void backend::complete_later(operation& done, int result) noexcept {
     done.result = result;
     done.state_ = operation::state::ready;
     ready_.push_back(done);
+    wake_host();
 }
 
 void backend::defer(operation& more) noexcept {
@@ -146,6 +148,7 @@ void backend::defer(operation& more) noexcept {
     more.result = 0;
     more.state_ = operation::state::ready;
     deferred_.push_back(more);
+    wake_host();
 }
 
 void backend::mark_pending(operation& started) noexcept {

@@ -23,7 +23,10 @@ time_point backend::next_timer() const noexcept {
     return epoch_ + std::chrono::milliseconds(*tick);
 }
 
-void backend::arm(timer& alarm, time_point when) noexcept { timers_->set(alarm, tick_at(when)); }
+void backend::arm(timer& alarm, time_point when) noexcept {
+    timers_->set(alarm, tick_at(when));
+    wake_host();
+}
 void backend::disarm(timer& alarm) noexcept { timers_->clear(alarm); }
 
 time_point backend::read_now_coarsely() noexcept {

@@ -55,7 +55,7 @@ loop::root_task loop::run_root(loop& on, task<> work) {
 
 void loop::keep_failure(std::exception_ptr why) noexcept {
     if (!failure_) failure_ = std::move(why);
-    stop();
+    wake_host();
 }
 
 void loop::spawn(task<> work, cancel_scope* scope) {
@@ -69,7 +69,7 @@ void loop::spawn(task<> work, cancel_scope* scope) {
     roots_.push_back(started.frame.promise());
     ++root_count_;
     started.frame.resume();
-    if (outside && !due_) interrupt();  // another loop waits for our descriptor
+    if (outside) wake_host();
 }
 
 void loop::drop_tasks() noexcept {
@@ -123,34 +123,39 @@ bool loop::has_current() noexcept { return this_thread_loop != nullptr; }
 
 bool loop::ended() const noexcept { return root_count_ == 0 && !has_pending_work(); }
 
-std::exception_ptr loop::take_failure() noexcept {
-    if (failure_) stopped_.store(false, std::memory_order_release);
-    return std::exchange(failure_, nullptr);
+bool loop::is_to_end() const noexcept {
+    return failure_ || stopped_.load(std::memory_order_acquire) || ended();
 }
+
+std::exception_ptr loop::take_failure() noexcept { return std::exchange(failure_, nullptr); }
 
 void loop::run() {
     const current_guard guard(*this);
+    rise();
     refresh_now();
-    while (!stopped_.load(std::memory_order_acquire) && !ended())
+    while (!is_to_end())
         run_turn(true);
     // What the last task wrote goes out before the caller may drop the loop.
     run_hooks();
     poll(time_point::min());
     stopped_.store(false, std::memory_order_release);
-    if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+    if (failure_) std::rethrow_exception(take_failure());
 }
 
 bool loop::poll() {
     const current_guard guard(*this);
+    rise();
+    due_ = true;  // and stays so where something is thrown: there is more to do
     refresh_now();
     run_turn(false);
     // What the turn has written or begun goes out now: whoever waits elsewhere hands nothing over.
     run_hooks();
-    const bool over = stopped_.exchange(false, std::memory_order_acq_rel) || ended();
-    if (over) poll(time_point::min());
-    due_ = submit();
-    if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
-    return !over;
+    if (is_to_end()) poll(time_point::min());
+    const bool more = submit();
+    if (failure_) std::rethrow_exception(take_failure());
+    due_ = more;
+    rest();
+    return !(stopped_.exchange(false, std::memory_order_acq_rel) || ended());
 }
 
 int loop::poll_descriptor() const {
@@ -173,7 +178,7 @@ void loop::stop() noexcept {
 void loop::run_turn(bool may_wait) {
     begin_turn();
     run_hooks();
-    const bool busy = !may_wait || has_work() || ended() || stopped_.load(std::memory_order_acquire);
+    const bool busy = !may_wait || has_work() || is_to_end();
     poll(busy ? time_point::min() : next_timer());
     fire_timers();
 }

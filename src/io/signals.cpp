@@ -3,6 +3,8 @@
 
 #include "aperto/error.hpp"
 #include "aperto/loop.hpp"
+#include "aperto/result.hpp"
+#include "aperto/sleep.hpp"
 #include "core/signal_set.hpp"
 
 #include <cerrno>
@@ -15,9 +17,12 @@ namespace {
 
 /// Those that can be caught (signal(7)).
 const std::vector<int>& checked(const std::vector<int>& which) {
-    for (const int each : which)
-        if (each < 1 || each >= SIGRTMAX || each == SIGKILL || each == SIGSTOP)
+    for (const int each : which) {
+        struct sigaction now{};
+        const bool known = each >= 1 && each <= SIGRTMAX && ::sigaction(each, nullptr, &now) == 0;
+        if (!known || each == SIGKILL || each == SIGSTOP)
             throw error::from_result(-EINVAL, "watch for", "signal " + std::to_string(each));
+    }
     return which;
 }
 
@@ -29,9 +34,16 @@ signals::signals(const std::vector<int>& which)
 signals::~signals() = default;
 
 task<int> signals::next() {
+    // A wait takes a descriptor: without one it is looked so often.
+    constexpr duration look_interval = std::chrono::milliseconds(100);
     int came = set_->take();
     while (came == 0) {
-        co_await loop::current().readable(set_->descriptor());
+        auto woken = co_await as_result(loop::current().readable(set_->descriptor()));
+        const bool scarce = !woken && (woken.error().code() == std::errc::too_many_files_open ||
+                                       woken.error().code() == std::errc::too_many_files_open_in_system ||
+                                       woken.error().code() == std::errc::not_enough_memory);
+        if (!woken && !scarce) throw error(woken.error());
+        if (scarce) co_await sleep(look_interval);
         came = set_->take();
     }
     co_return came;

@@ -129,9 +129,13 @@ public:
     bool is_much_pending() const noexcept { return pending() >= send_at_once_min; }
     bool has_room(std::size_t bytes) const noexcept;
     void append(std::span<const std::string_view> parts);
-    /// What is appended from now on waits for `uncork`, or until it is `high_water` bytes.
-    void cork() noexcept { ++corks_; }
+    /// What is appended from now on waits for `uncork`, or until it is half of `high_water`.
+    void cork() noexcept;
     void uncork() noexcept;
+    /// Room for so much, where a cork is in the way by sending what it holds.
+    bool make_room(std::size_t bytes) noexcept;
+    /// The loop's turn ends.
+    void send_at_turn_end() noexcept;
     /// Sends now as much as the kernel takes.
     void pump() noexcept;
     void set_direct(std::span<const std::string_view> parts, std::size_t size);
@@ -209,6 +213,8 @@ private:
     void absorb(lent_bytes bytes) noexcept;
     void fail_writing(const std::error_code& why) noexcept;
     void settle_outbox() noexcept;
+    /// By a cork, until there is too much of it or somebody waits.
+    bool is_held_back() const noexcept;
     /// Charges what the buffers hold now.
     void recount() noexcept;
     void on_sent(int result) noexcept;
@@ -250,7 +256,7 @@ private:
     bool carriage_return_ = false;
     bool write_shut_ = false;
     bool closing_ = false;
-    std::uint8_t corks_ = 0;
+    std::uint16_t corks_ = 0;
     enum class answers : std::uint8_t { at_once, in_hand, given } answers_ = answers::at_once;
 };
 

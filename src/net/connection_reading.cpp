@@ -87,7 +87,7 @@ frame connection::find_own(frame_finder finder, std::string_view bytes) noexcept
             return {};
         }
     }
-    if (size > limit) front.what = frame::state::too_large;
+    if (size > limit && front.what != frame::state::malformed) front.what = frame::state::too_large;
     if (front.what == frame::state::incomplete) scanned_ = static_cast<std::size_t>(front.needed);
     return front;
 }

@@ -3,7 +3,10 @@
 #include "net/connection.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <cerrno>
+#include <limits>
+#include <new>
 
 namespace aperto {
 namespace {
@@ -22,7 +25,7 @@ void connection::commit() noexcept {
     if (!outbox_) return;
     recount();
     if (outbox_->in_flight()) return;  // its completion sends what has come meanwhile
-    if (corks_ > 0 && has_room(0)) return;
+    if (is_held_back()) return;
     // Large replies gain nothing from company, and are still in the cache now: the next one reuses their
     // memory.
     if (is_much_pending()) return pump();
@@ -36,8 +39,15 @@ bool connection::has_room(std::size_t bytes) const noexcept {
 
 void connection::append(std::span<const std::string_view> parts) {
     std::string& buffer = reply_buffer();
-    for (const std::string_view each : parts)
-        buffer.append(each);
+    const std::size_t before = buffer.size();
+    try {
+        for (const std::string_view each : parts)
+            buffer.append(each);
+    } catch (const std::bad_alloc&) {
+        buffer.resize(
+            before);  // all of it or nothing: a part would be taken for the beginning of what follows
+        throw;
+    }
     commit();
 }
 
@@ -54,8 +64,28 @@ void connection::drop_direct() noexcept {
     fail_writing(errc::cancelled);
 }
 
+void connection::cork() noexcept {
+    assert(corks_ < std::numeric_limits<decltype(corks_)>::max());
+    ++corks_;
+}
+
 void connection::uncork() noexcept {
+    assert(corks_ > 0);
     if (--corks_ == 0 && is_open()) commit();
+}
+
+bool connection::is_held_back() const noexcept {
+    return corks_ > 0 && !writer && !has_direct() && outbox_->offered() == 0 &&
+           pending() <= options_->high_water / 2;
+}
+
+bool connection::make_room(std::size_t bytes) noexcept {
+    if (!has_room(bytes) && corks_ > 0) pump();
+    return has_room(bytes);
+}
+
+void connection::send_at_turn_end() noexcept {
+    if (!is_held_back()) pump();
 }
 
 void connection::pump() noexcept {
@@ -77,6 +107,7 @@ void connection::pump() noexcept {
 
 void connection::on_sent(int result) noexcept {
     on_sent_now(result);
+    if (outbox_->pending() > 0 && is_held_back()) return;
     pump();
 }
 

@@ -33,7 +33,7 @@ outbox::alarm::alarm(outbox& of) noexcept
 
 outbox::outbox(connection& of) noexcept
     : send_operation(of.on()),
-      turn_hook([](turn_hook& at_end) { static_cast<outbox&>(at_end).owner->pump(); }),
+      turn_hook([](turn_hook& at_end) { static_cast<outbox&>(at_end).owner->send_at_turn_end(); }),
       deadline(*this),
       owner(&of) {
     on_complete = [](operation& done) {
@@ -84,6 +84,7 @@ void outbox::offer(std::size_t limit) noexcept {
         offset_ = 0;
         sending_.swap(filling_);
     }
+    gather();
     std::size_t count = 0;
     std::size_t total = 0;
     if (sending_.size() > offset_) {
@@ -102,6 +103,23 @@ void outbox::offer(std::size_t limit) noexcept {
     }
     parts = {parts_.data(), count};
     offered_ = total;
+}
+
+/// Copies the small parts at the front together: a call of the kernel takes few parts, and small ones would leave in
+/// small segments.
+void outbox::gather() noexcept {
+    while (filling_.empty() && !direct_.empty() && sending_.size() - offset_ < gathered_max) {
+        const std::string_view left = direct_.front().substr(direct_taken_);
+        if (left.size() >= gathered_part_max) return;
+        try {
+            sending_ += left;
+        } catch (const std::bad_alloc&) {
+            return;
+        }
+        direct_size_ -= left.size();
+        direct_taken_ = 0;
+        direct_ = direct_.subspan(1);
+    }
 }
 
 void outbox::take_direct(std::size_t bytes) noexcept {

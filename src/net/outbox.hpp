@@ -67,6 +67,10 @@ public:
     connection* owner;
 
 private:
+    /// A part of so much is sent from where it is; smaller ones are copied, so much of them for one send.
+    static constexpr std::size_t gathered_part_max = 4096;
+    static constexpr std::size_t gathered_max = 32 * 1024;
+    void gather() noexcept;
     void take_direct(std::size_t bytes) noexcept;
 
     static constexpr std::size_t kept_capacity_max = 64 * 1024;

@@ -289,7 +289,7 @@ cork::~cork() {
 
 bool stream::try_write(std::string_view data) {
     connection& to = *connection_;
-    if (to.writer || !to.is_open() || to.write_is_shut() || to.write_failure() || !to.has_room(data.size()))
+    if (to.writer || !to.is_open() || to.write_is_shut() || to.write_failure() || !to.make_room(data.size()))
         return false;
     if (!data.empty()) to.append({&data, 1});
     return true;

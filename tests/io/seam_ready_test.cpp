@@ -2,6 +2,7 @@
 // Descriptors that are not the loop's, and loops that another one runs, on every engine.
 #include "aperto/aside.hpp"
 #include "aperto/choice.hpp"
+#include "aperto/event.hpp"
 #include "aperto/group.hpp"
 #include "aperto/loop_handle.hpp"
 #include "aperto/signals.hpp"
@@ -12,11 +13,14 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <optional>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -191,6 +195,28 @@ TEST_P(other_descriptors, a_signal_is_waited_for) {
     EXPECT_THROW(signals({0}), error);
 }
 
+TEST_P(other_descriptors, a_signal_comes_also_where_there_is_no_descriptor_to_wait_with) {
+    auto story = [&]() -> task<> {
+        signals wanted({SIGUSR1, SIGRTMAX});
+        rlimit before{};
+        ::getrlimit(RLIMIT_NOFILE, &before);
+        const int lowest_free = ::dup(0);
+        ::close(lowest_free);
+        const rlimit none_left{static_cast<rlim_t>(lowest_free), before.rlim_max};
+        ::setrlimit(RLIMIT_NOFILE, &none_left);
+        on->spawn([]() -> task<> {
+            co_await sleep(2ms);
+            ::raise(SIGRTMAX);
+        }());
+        EXPECT_EQ(co_await wanted.next(), SIGRTMAX);
+        ::setrlimit(RLIMIT_NOFILE, &before);
+    };
+    on->run(story());
+    expect_nothing_left();
+    EXPECT_THROW(signals({32}), error) << "the C library's own";
+    EXPECT_THROW(signals({SIGRTMAX + 1}), error);
+}
+
 TEST_P(other_descriptors, another_thread_requests_a_stop) {
     std::stop_source source;
     auto story = [&]() -> task<> {
@@ -331,6 +357,85 @@ TEST_P(in_another_loop, what_a_task_throws_is_thrown_and_stop_ends_it) {
     run_by_poll();
     EXPECT_EQ(on->count().tasks, 1);
     run_by_poll();
+    expect_nothing_left();
+}
+
+/// What the thread that has the loop as its guest does with the loop's objects, between two turns.
+TEST_P(in_another_loop, what_its_host_does_with_its_objects_wakes_it) {
+    if (GetParam().which != engine::epoll) GTEST_SKIP() << "there is nothing to wait for";
+    event told;
+    std::optional<cancel_scope> scope;
+    scope.emplace();
+    bool heard = false;
+    bool cancelled = false;
+    on->spawn([](event& what, bool& done) -> task<> {
+        co_await what.wait();
+        done = true;
+    }(told, heard));
+    on->spawn(
+        [](bool& done) -> task<> {
+            try {
+                co_await sleep(1h);
+            } catch (const cancellation&) {
+                done = true;
+                throw;
+            }
+        }(cancelled),
+        &*scope);
+    const auto is_woken = [&] {
+        pollfd ours{on->poll_descriptor(), POLLIN, 0};
+        return ::poll(&ours, 1, 0) == 1;
+    };
+    while (on->next_deadline() == time_point::min())
+        ASSERT_TRUE(on->poll());
+    EXPECT_FALSE(is_woken());
+    told.set();
+    EXPECT_TRUE(is_woken());
+    while (!heard)
+        ASSERT_TRUE(on->poll());
+    while (on->next_deadline() == time_point::min())
+        ASSERT_TRUE(on->poll());
+    EXPECT_FALSE(is_woken());
+    scope->cancel();
+    EXPECT_TRUE(is_woken());
+    while (on->poll()) {
+    }
+    EXPECT_TRUE(cancelled);
+    timer alarm([](timer&) {});
+    EXPECT_FALSE(is_woken());
+    on->arm(alarm, clock::now() + 1h);
+    EXPECT_TRUE(is_woken()) << "its deadline was asked for before there was a timer";
+    on->disarm(alarm);
+    expect_nothing_left();
+}
+
+TEST_P(in_another_loop, what_is_thrown_loses_neither_the_end_nor_a_stop) {
+    on->spawn([]() -> task<> {
+        co_await sleep(1ms);
+        throw std::runtime_error("the last one breaks");
+    }());
+    EXPECT_THROW(run_by_poll(), std::runtime_error);
+    EXPECT_EQ(on->next_deadline(), time_point::min());
+    EXPECT_FALSE(on->poll()) << "every task has ended, and nobody was told yet";
+
+    on->spawn([](loop& of) -> task<> {
+        co_await sleep(1ms);
+        of.stop();
+        throw std::runtime_error("in the turn of the stop");
+    }(*on));
+    task_group others;
+    on->spawn([]() -> task<> { co_await sleep(20ms); }());
+    EXPECT_THROW(run_by_poll(), std::runtime_error);
+    EXPECT_FALSE(on->poll()) << "the stop was asked for";
+    run_by_poll();
+
+    bool done = false;
+    on->post([] { throw std::runtime_error("posted"); });
+    on->post([&] { done = true; });
+    EXPECT_THROW(on->poll(), std::runtime_error);
+    EXPECT_EQ(on->next_deadline(), time_point::min()) << "what was posted behind it is still to be done";
+    on->poll();
+    EXPECT_TRUE(done);
     expect_nothing_left();
 }
 

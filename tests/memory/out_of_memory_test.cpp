@@ -113,6 +113,34 @@ std::size_t for_every_allocation(const std::function<void(std::size_t)>& attempt
     return 0;
 }
 
+// ---- a message in its frame
+
+TEST(OutOfMemoryWriting, AMessageIsWrittenWholeOrNotAtAll) {
+    const std::size_t runs = for_every_allocation([](std::size_t which) {
+        const std::unique_ptr<loop> on = loop::create({.which = engine::epoll});
+        on->run([](std::size_t failing) -> task<> {
+            stream_options options;
+            options.framing = framing::length;
+            auto [one, other] = stream::pair(options);
+            const std::string message(8000, 'm');
+            bool written = false;
+            memory::fail_at(failing);
+            try {
+                co_await one.write_message(message);
+                written = true;
+            } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): nothing of it is to come
+            }
+            memory::stop_failing();
+            co_await one.write_message("and another");
+            if (written) {
+                EXPECT_EQ(co_await other.read_message(), message);
+            }
+            EXPECT_EQ(co_await other.read_message(), "and another");
+        }(which));
+    });
+    EXPECT_GT(runs, 2u);
+}
+
 // ---- a server and its clients on one loop
 
 struct setting {

@@ -70,6 +70,17 @@ TEST_F(Outbox, OffersManyPartsInPiecesOfEverySize) {
     EXPECT_EQ(taken, all);
 }
 
+TEST_F(Outbox, CopiesSmallPartsTogether) {
+    const std::string large(10'000, 'l');
+    std::vector<std::string_view> parts(1000, "tiny ");
+    parts.push_back(large);
+    set_direct(parts);
+    box.offer(1'000'000);
+    ASSERT_EQ(box.parts.size(), 2U) << "a thousand copied, the large one from where it is";
+    EXPECT_EQ(box.parts[1].iov_base, large.data());
+    EXPECT_EQ(box.offered(), 15'000U);
+}
+
 TEST_F(Outbox, OffersNoMoreThanTheLimit) {
     const std::string large(1000, 'd');
     box.filling() = std::string(150, 'f');

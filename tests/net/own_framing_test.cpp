@@ -119,6 +119,15 @@ TEST_P(OwnFraming, TellsWhatIsNotOfTheProtocol) {
         task<std::error_code> reading = failure_of(read_frame(both.ours, digits));
         EXPECT_EQ(co_await reading, errc::malformed);
         EXPECT_EQ(co_await both.ours.read_some(), "x") << "who wants to know what it was may look";
+
+        stream_options few;
+        few.max_message = 64;
+        task<pair> again = meet(few);
+        pair others = co_await again;
+        others.peer.send(std::string(100, 'x'));
+        co_await others.ours.peek(60);
+        task<std::error_code> much = failure_of(read_frame(others.ours, digits));
+        EXPECT_EQ(co_await much, errc::malformed) << "however much of it there is";
     };
     play(story());
 }

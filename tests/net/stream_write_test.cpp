@@ -149,6 +149,51 @@ TEST_P(StreamWrite, ACorkKeepsTogetherWhatIsWrittenAcrossWaits) {
     play(story());
 }
 
+TEST_P(StreamWrite, ACorkHoldsWhatIsWrittenBesideASendInFlight) {
+    const auto story = []() -> task<> {
+        task<pair> meeting = meet();
+        pair both = co_await meeting;
+        co_await both.ours.write("before, ");
+        {
+            const cork together(both.ours);
+            co_await both.ours.write("in the same turn, ");
+            co_await sleep(std::chrono::milliseconds(5));
+            EXPECT_EQ(both.peer.take(), "") << "what was written before waits with it";
+        }
+        co_await both.ours.flush();
+        EXPECT_EQ(both.peer.take(), "before, in the same turn, ");
+
+        const std::string large = pattern(20'000);
+        co_await both.ours.write(large);
+        {
+            const cork together(both.ours);
+            co_await both.ours.write("HEADER ");
+            co_await sleep(std::chrono::milliseconds(5));
+            EXPECT_EQ(both.peer.take(), large);
+            co_await both.ours.write("BODY");
+        }
+        co_await both.ours.flush();
+        EXPECT_EQ(both.peer.take(), "HEADER BODY");
+    };
+    play(story());
+}
+
+TEST_P(StreamWrite, TryWriteIsNotInTheWayOfACork) {
+    const auto story = []() -> task<> {
+        stream_options options;
+        options.high_water = 20'000;
+        task<pair> meeting = meet(options);
+        pair both = co_await meeting;
+        const cork together(both.ours);
+        const std::string piece = pattern(9'000);
+        for (int i = 0; i < 10; ++i) {
+            EXPECT_TRUE(both.ours.try_write(piece)) << "the peer is not slow";
+            co_await sleep(std::chrono::milliseconds(1));
+        }
+    };
+    play(story());
+}
+
 TEST_P(StreamWrite, ACorkHoldsNoMoreThanTheHighWaterMark) {
     const auto story = []() -> task<> {
         stream_options options;
