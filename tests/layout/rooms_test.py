@@ -28,6 +28,7 @@ BELOW_IN_LAB = {
     "verdict": {"input", "analysis", "wire", "hosts"},
     "view": {"input", "analysis", "wire", "hosts", "verdict"},
     "scenario": {"input", "analysis", "wire", "hosts", "verdict", "view"},
+    "virtual": {"input", "scenario"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 

@@ -4,6 +4,7 @@
 #include "cli/failure.hpp"
 #include "cli/lab/lab_arguments.hpp"
 #include "cli/lab/lab_files.hpp"
+#include "cli/lab/virtual_lab.hpp"
 #include "core/display.hpp"
 #include "core/log_safe.hpp"
 #include "core/sentence.hpp"
@@ -14,6 +15,7 @@
 #include "lab/scenario/library.hpp"
 #include "lab/scenario/outcome.hpp"
 #include "lab/scenario/scenario.hpp"
+#include "lab/virtual/kernel_image.hpp"
 
 #include <unistd.h>
 
@@ -80,6 +82,7 @@ void apply(const lab_request& request, lab::run_plan& plan, const std::vector<la
     if (request.timeout) {
         plan.timeout = *request.timeout;
     }
+    plan.in_virtual_time = lab::inside_virtual_linux();
     plan.wire.replay = request.replay;
     plan.wire.keep_decisions = !request.save_path.empty();
     plan.wire.keep_events = lab::show::wants_events(request.show, expected);
@@ -242,7 +245,10 @@ int show_labs(const lab_request& request) {
 
 int examine(const lab_request& request) {
     bool good = true;
-    const auto parts = lab::examine_machine();
+    auto parts = lab::examine_machine();
+    for (auto& one : examine_virtual_linux()) {
+        parts.push_back({one.what, one.good, one.seen, {}});
+    }
     std::size_t widest = 0;
     for (const auto& one : parts) {
         widest = std::max(widest, display_width(one.what));
@@ -299,12 +305,18 @@ int run_lab(std::vector<std::string> args) {
     if (!args.empty() && args[0] == "peer") {
         return lab::run_peer({args.begin() + 1, args.end()});
     }
+    if (const auto code = run_beside_labs(args)) {
+        return *code;
+    }
     lab_request request;
     std::vector<lab::scenario_result> results;
     bool understood = false;
     try {
         read_lab_arguments(args, request);
         understood = true;
+        if (const auto code = run_virtually(args, request)) {
+            return *code;
+        }
         return dispatch(request, results);
     } catch (const lab::bad_input& wrong) {
         complain(wrong.what());

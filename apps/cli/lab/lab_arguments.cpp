@@ -29,6 +29,9 @@ struct written {
     std::string ready;
     std::optional<std::string> seed;
     std::optional<std::string> timeout;
+    std::optional<std::string> wall_limit;
+    std::string sweep;
+    bool stop_at_first = false;
     std::string detail;
     std::string view;
     std::vector<std::pair<std::string, std::string>> link;
@@ -74,6 +77,15 @@ void add_common(CLI::App& to, lab_request& out, written& text) {
         ->type_name("FILE");
     to.add_option("--save-decisions", out.save_path, _("save what the wire decides there"))
         ->type_name("FILE");
+    to.add_flag("--virtual", out.in_virtual_linux,
+                _("run in a Linux of its own, in virtual time: the same seed gives the same trace"));
+    to.add_option_function<std::string>("--wall-limit", keep(text.wall_limit),
+                                        _("with --virtual: end it after this time of the wall clock (10min)"))
+        ->type_name("TIME");
+    to.add_option("--keep", out.keep, _("with --virtual: bring this file back, which the run wrote"))
+        ->type_name("FILE")
+        ->expected(1)
+        ->take_all();
     to.add_flag("--no-colour,--no-color", text.no_colour, _("no colours"));
     to.add_flag("--ascii", text.ascii, _("nothing but ASCII characters"));
 }
@@ -196,6 +208,10 @@ void apply_common(lab_request& out, const written& text) {
         read_value("--timeout", *text.timeout,
                    [&out](const std::string& value) { out.timeout = lab::parse_duration(value); });
     }
+    if (text.wall_limit) {
+        read_value("--wall-limit", *text.wall_limit,
+                   [&out](const std::string& value) { out.wall_limit = lab::parse_duration(value); });
+    }
     if (!text.detail.empty() && text.detail != "auto" && text.detail != "all" && text.detail != "none") {
         throw lab::bad_input(sentence(_("--show takes auto, all or none, not '{}'"), text.detail));
     }
@@ -277,6 +293,22 @@ void remember_files(const CLI::App& app, lab_request& out) {
     take("--junit", out.junit_path);
 }
 
+/// What virtual_lab.hpp runs; here for their help alone.
+void add_virtual_commands(CLI::App& to, lab_request& out, written& text) {
+    auto* verify = to.add_subcommand(
+        "verify", _("run again what wrote a report: the same, or the first event that differs"));
+    verify->add_option("report", out.names, _("JSON of runs with --virtual"))
+        ->required()
+        ->type_name("REPORT…");
+    auto* sweep = to.add_subcommand("sweep", _("run a scenario with many seeds, in the virtual Linux"));
+    sweep->add_option("scenario", text.sweep, _("names of labs, or files"))->required()->type_name("LAB");
+    sweep->add_option("--seeds", text.sweep, _("the first and the last"))->type_name("A..B");
+    sweep->add_option("--jobs", text.sweep, _("so many at a time (one a processor)"))->type_name("N");
+    sweep->add_flag("--stop-at-first", text.stop_at_first, _("begin no other after one that failed"));
+    sweep->add_option("--junit", out.junit_path, _("write the results there as JUnit XML"))
+        ->type_name("FILE");
+}
+
 /// The parser, whose options write into `out` and `text`.
 struct lab_app : CLI::App {
     lab_app(lab_request& out, written& text);
@@ -303,6 +335,7 @@ lab_app::lab_app(lab_request& out, written& text)
     list = add_subcommand("list", _("the labs there are"));
     show = add_subcommand("show", _("what a student reads before and after a lab"));
     show->add_option("lab", out.names, _("names of labs"))->required()->type_name("LAB…");
+    add_virtual_commands(*this, out, text);
     doctor = add_subcommand("doctor", _("what this machine allows, and the remedy for what it does not"));
 }
 

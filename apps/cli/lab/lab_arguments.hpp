@@ -23,7 +23,10 @@ struct lab_request {
     std::optional<lab::decision_log> replay;  ///< what stands there
     std::string save_path;                    ///< where decisions are kept
     std::string junit_path;
-    std::optional<int> exit_now;  ///< help was shown, or the arguments make no sense (2)
+    bool in_virtual_linux = false;            ///< --virtual
+    std::optional<lab::duration> wall_limit;  ///< of the wall clock, for a run in there
+    std::vector<std::string> keep;            ///< files of a run in there that are brought back
+    std::optional<int> exit_now;              ///< help was shown, or the arguments make no sense (2)
 };
 
 /// Reads the arguments into an empty request; help is printed here. Throws `bad_input`, with the files that

@@ -22,6 +22,6 @@ struct foreign_command {
 
 inline constexpr std::array<foreign_command, 1> foreign_commands{
     {{"lab", N_("a bad network on this machine: see every packet, lose any one of them"),
-      "[run LAB…|list|show LAB…|doctor] [OPTIONS]", &run_lab, &describe_lab}}};
+      "[run LAB…|list|show LAB…|verify REPORT…|sweep LAB|doctor] [OPTIONS]", &run_lab, &describe_lab}}};
 
 }  // namespace aperto::cli

@@ -18,6 +18,7 @@ struct scenario {
     std::string server_command;
     std::string client_command;
     std::vector<expectation> expected;
+    bool in_virtual_linux = false;  ///< in a Linux of its own, in virtual time
 };
 
 /// Reads the text of a scenario. Throws `bad_input` whose text begins with "path:line:column: ". Does not

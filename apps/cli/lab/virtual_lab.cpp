@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: MIT
+#include "cli/lab/virtual_lab.hpp"
+
+#include "cli/failure.hpp"
+#include "cli/lab/sweep.hpp"
+#include "core/display.hpp"
+#include "core/log_safe.hpp"
+#include "core/sentence.hpp"
+#include "lab/input/bad_input.hpp"
+#include "lab/scenario/library.hpp"
+#include "lab/scenario/scenario.hpp"
+#include "lab/virtual/digest.hpp"
+#include "lab/virtual/guest.hpp"
+#include "lab/virtual/machine.hpp"
+#include "lab/virtual/surroundings.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+namespace aperto::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int exit_differs = 1;
+constexpr int exit_bad_input = 2;
+constexpr int exit_machine = 71;
+constexpr int exit_timeout = 124;
+/// Where a run without --json writes its events, for their digest alone.
+constexpr const char* private_report = "/tmp/.aperto-report-{}.json";
+
+void say(const std::string& text) {
+    constexpr std::size_t indent = 7;
+    std::fputs(wrap(text + "\n", terminal_columns(STDERR_FILENO), indent).c_str(), stderr);
+}
+
+std::string absolute(const std::string& path) { return fs::absolute(path).lexically_normal().string(); }
+
+lab::kernel_image need_kernel() {
+    auto found = lab::find_kernel();
+    if (!found) {
+        throw lab::cannot_here(
+            sentence(_("the virtual kernel is not built ({} is not there)"), lab::kernel_path()),
+            sentence(_("build it once, in about 15 minutes, with: {}"), lab::build_command()));
+    }
+    return *found;
+}
+
+std::vector<lab::scenario> scenarios_of(const lab_request& request) {
+    std::vector<lab::scenario> out;
+    for (const auto& name : request.names) {
+        out.push_back(lab::load_scenario(lab::scenario_path(name)));
+    }
+    return out;
+}
+
+bool is_run(const lab_request& request) {
+    return !request.exit_now &&
+           (request.what == lab_request::verb::once || request.what == lab_request::verb::run);
+}
+
+bool is_asked_for(const lab_request& request, const std::vector<lab::scenario>& scenarios) {
+    return request.in_virtual_linux || std::any_of(scenarios.begin(), scenarios.end(),
+                                                   [](const auto& one) { return one.in_virtual_linux; });
+}
+
+/// The programs of the run, each once, as they are found from here.
+std::vector<std::string> programs_of(const lab_request& request,
+                                     const std::vector<lab::scenario>& scenarios) {
+    std::vector<std::string> out;
+    const auto add = [&out](const lab::program& one) {
+        if (!one.arguments.empty()) {
+            out.push_back(one.arguments[0]);
+        }
+    };
+    if (scenarios.empty()) {
+        add(request.plan.server_program);
+        add(request.plan.client_program);
+    }
+    for (const auto& one : scenarios) {
+        add(one.plan.server_program);
+        add(one.plan.client_program);
+    }
+    return out;
+}
+
+std::uint64_t seed_of(const lab_request& request, const std::vector<lab::scenario>& scenarios) {
+    return request.seed        ? *request.seed
+           : scenarios.empty() ? request.plan.wire.seed
+                               : scenarios.front().plan.wire.seed;
+}
+
+/// What a run gave, put together while it comes back.
+struct results {
+    std::string reports;  ///< all events, as JSON
+    std::string digest_line;
+};
+
+void tell_end(const lab::machine_result& result, const lab::digest& digest) {
+    say(sentence(_("virtual Linux {}: {} s in {} s; seed {}, kernel {}, result {}"), digest.kernel_version,
+                 fmt::format("{:.3f}", result.virtual_seconds),
+                 fmt::format("{:.1f}", static_cast<double>(result.took.count()) / 1e9), digest.seed,
+                 digest.kernel.substr(0, 12), digest.result.substr(0, 12)));
+}
+
+int code_of(const lab::machine_result& result, const lab::machine_plan& plan) {
+    if (result.timed_out) {
+        tell({exit_timeout,
+              sentence(_("the run took more than {} s of the wall clock (--wall-limit) and was ended"),
+                       std::chrono::duration_cast<std::chrono::seconds>(plan.wall_limit).count()),
+              {}});
+        return exit_timeout;
+    }
+    return result.code;
+}
+
+int run_in_machine(const std::vector<std::string>& args, const lab_request& request,
+                   const std::vector<lab::scenario>& scenarios) {
+    lab::machine_plan plan;
+    plan.kernel = need_kernel();
+    plan.seed = seed_of(request, scenarios);
+    plan.wall_limit = request.wall_limit.value_or(plan.wall_limit);
+    plan.notice = say;
+    plan.arguments = {"lab"};
+    plan.arguments.insert(plan.arguments.end(), args.begin(), args.end());
+    const bool to_output = request.show.json_path == "-";
+    const auto report =
+        request.show.json_path.empty() || to_output ? private_report : absolute(request.show.json_path);
+    if (request.show.json_path.empty()) {
+        plan.arguments.insert(plan.arguments.end(), {"--json", private_report});
+    }
+    plan.wanted.push_back(report);
+    for (const auto& path :
+         {request.show.capture_path, request.show.page_path, request.save_path, request.junit_path}) {
+        if (!path.empty() && path != "-") {
+            plan.wanted.push_back(absolute(path));
+        }
+    }
+    for (const auto& path : request.keep) {
+        plan.wanted.push_back(absolute(path));
+    }
+
+    lab::digest digest;
+    digest.seed = plan.seed;
+    digest.kernel = plan.kernel.hash;
+    digest.kernel_version = plan.kernel.version;
+    digest.arguments = args;
+    digest.folder = fs::current_path().string();
+    digest.programs = lab::hash_programs(programs_of(request, scenarios));
+    std::string all;
+    plan.printed = [&](std::string_view bytes) {
+        if (to_output) {
+            all += bytes;
+        }
+    };
+    plan.finished = [&](const std::string& path, std::string& content) {
+        if (!lab::is_named_by(path, report)) {
+            return true;
+        }
+        all += content;
+        digest.result = lab::result_hash(content);
+        content += digest.line();
+        return report != private_report;
+    };
+    const auto result = lab::run_machine(plan);
+    digest.result = lab::result_hash(all);
+    if (to_output) {
+        std::fputs(digest.line().c_str(), stdout);
+    }
+    if (!result.timed_out && result.interrupted == 0) {
+        tell_end(result, digest);
+    }
+    return code_of(result, plan);
+}
+
+std::string content_of(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) {
+        throw lab::bad_input(sentence(_("cannot read the report {}"), path));
+    }
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// Runs again what wrote the report, and sets what it says now beside what stands there.
+bool verify(const std::string& path) {
+    auto then = content_of(path);
+    const auto was = lab::digest::take_from(then);
+    if (!was) {
+        throw lab::bad_input(
+            sentence(_("{} is no report of a run in the virtual Linux (--virtual --json FILE)"), path));
+    }
+    lab_request request;
+    const auto here = fs::current_path();
+    fs::current_path(was->folder);
+    read_lab_arguments(was->arguments, request);
+    const auto scenarios = scenarios_of(request);
+    lab::machine_plan plan;
+    plan.kernel = need_kernel();
+    plan.seed = was->seed;
+    plan.wall_limit = request.wall_limit.value_or(plan.wall_limit);
+    plan.arguments = {"lab"};
+    plan.arguments.insert(plan.arguments.end(), was->arguments.begin(), was->arguments.end());
+    plan.silent = true;
+    const bool to_output = request.show.json_path == "-";
+    std::string now;
+    std::string report = private_report;
+    if (!to_output) {
+        report = absolute(request.show.json_path);
+        plan.wanted.push_back(report);
+    }
+    plan.printed = [&](std::string_view bytes) { now += to_output ? bytes : std::string_view{}; };
+    plan.finished = [&](const std::string& from, std::string& content) {
+        if (lab::is_named_by(from, report) &&
+            (report.find("{}") == std::string::npos || from == absolute(path))) {
+            now += content;
+        }
+        return false;
+    };
+    for (const auto& one :
+         lab::what_changed(*was, plan.kernel.hash, lab::hash_programs(programs_of(request, scenarios)))) {
+        say(one);
+    }
+    lab::run_machine(plan);
+    fs::current_path(here);
+    if (now == then) {
+        std::fputs(sentence(_("{}: the same, {} events, result {}\n"), path, lab::count_lines(now),
+                            was->result.substr(0, 12))
+                       .c_str(),
+                   stdout);
+        return true;
+    }
+    const auto at = lab::first_difference(then, now);
+    std::fputs(sentence(_("{}: another run from event {} on\n  then  {}\n  now   {}\n"), path, at.number,
+                        log_safe(at.then), log_safe(at.now))
+                   .c_str(),
+               stdout);
+    return false;
+}
+
+/// In place of a lab's own codes: what is the machine's, not the run's.
+template <class Run>
+int guarded(Run run) {
+    try {
+        return run();
+    } catch (const lab::machine_failed& failed) {
+        return tell({exit_machine, failed.what(), {}});
+    }
+}
+
+}  // namespace
+
+std::optional<int> run_beside_labs(const std::vector<std::string>& args) {
+    if (args.size() == 1 && args[0] == lab::first_process_command && ::getpid() == 1) {
+        lab::run_as_first_process();
+    }
+    const bool help = std::any_of(args.begin(), args.end(),
+                                  [](const std::string& one) { return one == "--help" || one == "-h"; });
+    if (!args.empty() && args[0] == "sweep" && !help) {
+        return run_sweep({args.begin() + 1, args.end()});
+    }
+    if (args.empty() || args[0] != "verify" || help) {
+        return std::nullopt;
+    }
+    try {
+        return guarded([&] {
+            bool same = true;
+            for (std::size_t i = 1; i < args.size(); ++i) {
+                same = verify(args[i]) && same;
+            }
+            return args.size() < 2 ? tell({exit_bad_input, _("name a report:  aperto lab verify REPORT"), {}})
+                   : same          ? 0
+                                   : exit_differs;
+        });
+    } catch (const lab::bad_input& wrong) {
+        return tell({exit_bad_input, wrong.what(), {}});
+    } catch (const lab::cannot_here& refused) {
+        constexpr int exit_cannot_here = 77;
+        return tell({exit_cannot_here, refused.what(), refused.remedy()});
+    }
+}
+
+std::optional<int> run_virtually(const std::vector<std::string>& args, const lab_request& request) {
+    if (lab::inside_virtual_linux() || !is_run(request)) {
+        return std::nullopt;
+    }
+    const auto scenarios = scenarios_of(request);
+    if (!is_asked_for(request, scenarios)) {
+        if (!lab::kernel_is_built() || lab::namespaces_work_here()) {
+            return std::nullopt;
+        }
+        say(_("this machine allows no namespaces: the lab runs in the virtual Linux (--virtual)"));
+    }
+    return guarded([&] { return run_in_machine(args, request, scenarios); });
+}
+
+std::vector<virtual_finding> examine_virtual_linux() {
+    const auto kernel = lab::find_kernel();
+    if (!kernel) {
+        return {{true, _("virtual Linux"),
+                 sentence(_("not built; for aperto lab --virtual: {}"), lab::build_command())}};
+    }
+    return {{true, _("virtual Linux"),
+             sentence(_("{}, GPL-2.0, SHA-256 {}; configured as in {}"), kernel->version, kernel->hash,
+                      kernel->configuration)}};
+}
+
+}  // namespace aperto::cli

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "cli/lab/lab_arguments.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace aperto::cli {
+
+/// What of `aperto lab` is not for people, or has nothing to do with a lab's own arguments: the virtual
+/// machine's first process, `verify REPORT…` and `sweep …`. None: it is not of these.
+std::optional<int> run_beside_labs(const std::vector<std::string>& args);
+
+/// Runs the request in the virtual Linux where it is to run there: because of --virtual, of `virtual = true`
+/// in a scenario, or because this machine allows no namespaces, which is said. None: it runs here. `args` is
+/// what the request was read from.
+std::optional<int> run_virtually(const std::vector<std::string>& args, const lab_request& request);
+
+/// What `aperto lab doctor` says of it, one line each.
+struct virtual_finding {
+    bool good;
+    std::string what;
+    std::string seen;
+};
+std::vector<virtual_finding> examine_virtual_linux();
+
+}  // namespace aperto::cli
