@@ -41,7 +41,8 @@ TEST(GuestRequest, IsReadAsItWasWritten) {
     asked.err = stdio_kind::as_output;
     asked.rows = 50;
     asked.columns = 132;
-    asked.wanted = {"/tmp/{}.json"};
+    asked.wanted = {"/tmp/a.json"};
+    asked.kept = {"/tmp/b", "/tmp/c"};
     const auto read = guest_request::read(asked.text());
     EXPECT_EQ(read.text(), asked.text());
     EXPECT_EQ(read.arguments, asked.arguments);
@@ -53,6 +54,7 @@ TEST(GuestRequest, IsReadAsItWasWritten) {
     EXPECT_EQ(read.err, stdio_kind::as_output);
     EXPECT_EQ(read.columns, 132U);
     EXPECT_EQ(read.wanted, asked.wanted);
+    EXPECT_EQ(read.kept, asked.kept);
 }
 
 TEST(GuestRequest, RefusesWhatIsCutShort) {

@@ -16,7 +16,7 @@ RUNS = 50 if FULL else 3
 
 SCENARIOS = {
     "our own": ["--loss", "10%"],
-    "epoll": ["--server", "aperto serve --engine epoll", "--client", "aperto send --engine epoll hello", "--drop", "server data#1"],
+    "epoll": ["--server", "aperto serve --engine epoll", "--client", "aperto send --host server --engine epoll hello", "--drop", "server data#1"],
     "a transfer": ["--server", "peer serve", "--client", "peer call --bytes 200000", "--loss", "5%", "--delay", "20ms", "--jitter", "5ms"],
     "reordered": ["--server", "peer serve", "--client", "peer call --bytes 100000", "--reorder", "5%", "--duplicate", "2%", "--delay", "5ms"],
     "python and curl": ["--server", "python3 -m http.server 80", "--client", "curl -s http://server/", "--loss", "5%"],
@@ -62,6 +62,15 @@ class Same(unittest.TestCase):
             first, second = (lab("--virtual", "--seed", seed, "--json", f"{folder}/{seed}", "--loss", "10%") for seed in (1, 2))
             self.assertEqual((first.returncode, second.returncode), (0, 0))
             self.assertNotEqual(first.stdout, second.stdout)
+
+    def test_which_outputs_are_asked_for_does_not_matter(self):
+        with tempfile.TemporaryDirectory() as folder:
+            told = []
+            for outputs in ([], ["--pcap", f"{folder}/a/b/pcap", "--html", f"{folder}/page"], ["--json", f"{folder}/json"]):
+                os.makedirs(f"{folder}/a/b", exist_ok=True)
+                done = lab("--virtual", *SCENARIOS["a transfer"], *outputs, cwd=folder)
+                told.append(done.stderr.split("result ")[-1])
+            self.assertEqual(len(set(told)), 1, told)
 
     @unittest.skipUnless(os.geteuid() == 0, "must start as root to become somebody without privilege")
     def test_an_ordinary_user_without_namespaces_or_tun_has_the_same(self):

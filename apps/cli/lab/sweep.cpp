@@ -2,6 +2,7 @@
 #include "cli/lab/sweep.hpp"
 
 #include "cli/failure.hpp"
+#include "cli/lab/virtual_lab.hpp"
 #include "core/descriptor.hpp"
 #include "core/display.hpp"
 #include "core/sentence.hpp"
@@ -96,7 +97,7 @@ sweep_plan read_plan(const std::vector<std::string>& args) {
     return out;
 }
 
-/// A run of one seed, in a process of its own: this program again.
+/// A run of one seed, in a process of its own.
 struct seed_run {
     std::uint64_t seed;
     pid_t process;
@@ -106,7 +107,7 @@ struct seed_run {
 
 class sweep {
 public:
-    explicit sweep(const sweep_plan& plan) : plan_(plan), next_(plan.first) {}
+    explicit sweep(const sweep_plan& plan) : plan_(plan), kernel_(need_virtual_kernel()), next_(plan.first) {}
 
     int run() {
         signal_set signals({.ending = {SIGINT, SIGTERM, SIGHUP}});
@@ -137,9 +138,6 @@ private:
 
     void start(std::uint64_t seed) {
         descriptor printed(::memfd_create("aperto-sweep", MFD_CLOEXEC));
-        std::vector<std::string> words{
-            "aperto", "lab", "run", plan_.scenario, "--virtual", "--seed", fmt::format("{}", seed),
-            "--show", "none"};
         const pid_t process = ::fork();
         if (process < 0) {
             throw std::system_error(errno, std::system_category(), "fork");
@@ -152,15 +150,21 @@ private:
                  {std::pair{none, 0}, std::pair{printed.get(), 1}, std::pair{printed.get(), 2}}) {
                 ::dup2(from, to);
             }
-            std::vector<char*> pointers;
-            for (auto& word : words) {
-                pointers.push_back(word.data());
-            }
-            pointers.push_back(nullptr);
-            ::execv("/proc/self/exe", pointers.data());
-            ::_exit(exit_no_run);
+            ::_exit(run_here(seed));
         }
         running_.push_back({seed, process, std::move(printed), wall_clock::now()});
+    }
+
+    /// In the process of one seed.
+    int run_here(std::uint64_t seed) const noexcept {
+        try {
+            const int code = run_seed_virtually(kernel_, plan_.scenario, seed);
+            std::fflush(nullptr);
+            return code;
+        } catch (const std::exception& failed) {
+            std::fprintf(stderr, "error: %s\n", failed.what());
+            return exit_no_run;
+        }
     }
 
     void reap() {
@@ -244,6 +248,7 @@ private:
     }
 
     const sweep_plan& plan_;
+    lab::kernel_image kernel_;
     std::uint64_t next_;
     std::vector<seed_run> running_;
     std::vector<lab::scenario_result> results_;
@@ -262,6 +267,9 @@ int run_sweep(const std::vector<std::string>& args) {
         return sweep(plan).run();
     } catch (const lab::bad_input& wrong) {
         return tell({exit_bad_input, wrong.what(), {}});
+    } catch (const lab::cannot_here& refused) {
+        constexpr int exit_cannot_here = 77;
+        return tell({exit_cannot_here, refused.what(), refused.remedy()});
     }
 }
 

@@ -2,6 +2,7 @@
 #include "cli/lab/virtual_lab.hpp"
 
 #include "cli/failure.hpp"
+#include "cli/lab/lab_files.hpp"
 #include "cli/lab/sweep.hpp"
 #include "core/display.hpp"
 #include "core/log_safe.hpp"
@@ -41,16 +42,6 @@ void say(const std::string& text) {
 }
 
 std::string absolute(const std::string& path) { return fs::absolute(path).lexically_normal().string(); }
-
-lab::kernel_image need_kernel() {
-    auto found = lab::find_kernel();
-    if (!found) {
-        throw lab::cannot_here(
-            sentence(_("the virtual kernel is not built ({} is not there)"), lab::kernel_path()),
-            sentence(_("build it once, in about 15 minutes, with: {}"), lab::build_command()));
-    }
-    return *found;
-}
 
 std::vector<lab::scenario> scenarios_of(const lab_request& request) {
     std::vector<lab::scenario> out;
@@ -96,12 +87,6 @@ std::uint64_t seed_of(const lab_request& request, const std::vector<lab::scenari
                                : scenarios.front().plan.wire.seed;
 }
 
-/// What a run gave, put together while it comes back.
-struct results {
-    std::string reports;  ///< all events, as JSON
-    std::string digest_line;
-};
-
 void tell_end(const lab::machine_result& result, const lab::digest& digest) {
     say(sentence(_("virtual Linux {}: {} s in {} s; seed {}, kernel {}, result {}"), digest.kernel_version,
                  fmt::format("{:.3f}", result.virtual_seconds),
@@ -120,31 +105,61 @@ int code_of(const lab::machine_result& result, const lab::machine_plan& plan) {
     return result.code;
 }
 
-int run_in_machine(const std::vector<std::string>& args, const lab_request& request,
-                   const std::vector<lab::scenario>& scenarios) {
+/// Every file that the lab itself writes, with the report that a run without --json writes for its digest.
+std::vector<std::string> outputs_of(const lab_request& request, const std::vector<lab::scenario>& scenarios) {
+    auto with_report = request;
+    if (with_report.show.json_path.empty()) {
+        with_report.show.json_path = private_report;
+    }
+    std::vector<std::string> out;
+    const auto add = [&out](const std::string& path) {
+        if (!path.empty() && path != "-") {
+            out.push_back(absolute(path));
+        }
+    };
+    const auto add_run = [&](const std::string& name) {
+        const auto files = files_of(with_report, name);
+        for (const auto& path :
+             {files.json_path, files.capture_path, files.page_path, decisions_file(request, name)}) {
+            add(path);
+        }
+    };
+    if (scenarios.empty()) {
+        add_run("");
+    }
+    for (const auto& one : scenarios) {
+        add_run(one.name);
+    }
+    add(request.junit_path);
+    return out;
+}
+
+/// The machine for this command: everything but what becomes of its results.
+lab::machine_plan machine_for(const std::vector<std::string>& args, const lab_request& request,
+                              const std::vector<lab::scenario>& scenarios, const lab::kernel_image& kernel) {
     lab::machine_plan plan;
-    plan.kernel = need_kernel();
+    plan.kernel = kernel;
     plan.seed = seed_of(request, scenarios);
     plan.wall_limit = request.wall_limit.value_or(plan.wall_limit);
     plan.notice = say;
     plan.arguments = {"lab"};
     plan.arguments.insert(plan.arguments.end(), args.begin(), args.end());
-    const bool to_output = request.show.json_path == "-";
-    const auto report =
-        request.show.json_path.empty() || to_output ? private_report : absolute(request.show.json_path);
     if (request.show.json_path.empty()) {
         plan.arguments.insert(plan.arguments.end(), {"--json", private_report});
     }
-    plan.wanted.push_back(report);
-    for (const auto& path :
-         {request.show.capture_path, request.show.page_path, request.save_path, request.junit_path}) {
-        if (!path.empty() && path != "-") {
-            plan.wanted.push_back(absolute(path));
-        }
-    }
+    plan.wanted = outputs_of(request, scenarios);
     for (const auto& path : request.keep) {
-        plan.wanted.push_back(absolute(path));
+        plan.kept.push_back(absolute(path));
     }
+    return plan;
+}
+
+int run_in_machine(const std::vector<std::string>& args, const lab_request& request,
+                   const std::vector<lab::scenario>& scenarios) {
+    auto plan = machine_for(args, request, scenarios, need_virtual_kernel());
+    const bool to_output = request.show.json_path == "-";
+    const auto report =
+        request.show.json_path.empty() || to_output ? private_report : absolute(request.show.json_path);
 
     lab::digest digest;
     digest.seed = plan.seed;
@@ -200,20 +215,13 @@ bool verify(const std::string& path) {
     fs::current_path(was->folder);
     read_lab_arguments(was->arguments, request);
     const auto scenarios = scenarios_of(request);
-    lab::machine_plan plan;
-    plan.kernel = need_kernel();
+    auto plan = machine_for(was->arguments, request, scenarios, need_virtual_kernel());
     plan.seed = was->seed;
-    plan.wall_limit = request.wall_limit.value_or(plan.wall_limit);
-    plan.arguments = {"lab"};
-    plan.arguments.insert(plan.arguments.end(), was->arguments.begin(), was->arguments.end());
     plan.silent = true;
     const bool to_output = request.show.json_path == "-";
     std::string now;
-    std::string report = private_report;
-    if (!to_output) {
-        report = absolute(request.show.json_path);
-        plan.wanted.push_back(report);
-    }
+    const auto report =
+        request.show.json_path.empty() || to_output ? private_report : absolute(request.show.json_path);
     plan.printed = [&](std::string_view bytes) { now += to_output ? bytes : std::string_view{}; };
     plan.finished = [&](const std::string& from, std::string& content) {
         if (lab::is_named_by(from, report) &&
@@ -254,6 +262,28 @@ int guarded(Run run) {
 }
 
 }  // namespace
+
+lab::kernel_image need_virtual_kernel() {
+    auto found = lab::find_kernel();
+    if (!found) {
+        throw lab::cannot_here(
+            sentence(_("the virtual kernel is not built ({} is not there)"), lab::kernel_path()),
+            sentence(_("build it once, in about 15 minutes, with: {}"), lab::build_command()));
+    }
+    return *found;
+}
+
+int run_seed_virtually(const lab::kernel_image& kernel, const std::string& scenario, std::uint64_t seed) {
+    return guarded([&] {
+        const std::vector<std::string> args{
+            "run", scenario, "--virtual", "--seed", fmt::format("{}", seed), "--show", "none"};
+        lab_request request;
+        read_lab_arguments(args, request);
+        auto plan = machine_for(args, request, scenarios_of(request), kernel);
+        plan.finished = [](const std::string&, std::string&) { return false; };
+        return code_of(lab::run_machine(plan), plan);
+    });
+}
 
 std::optional<int> run_beside_labs(const std::vector<std::string>& args) {
     if (args.size() == 1 && args[0] == lab::first_process_command && ::getpid() == 1) {

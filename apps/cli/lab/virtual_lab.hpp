@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/lab/lab_arguments.hpp"
+#include "lab/virtual/kernel_image.hpp"
 
 #include <optional>
 #include <string>
@@ -17,6 +18,12 @@ std::optional<int> run_beside_labs(const std::vector<std::string>& args);
 /// in a scenario, or because this machine allows no namespaces, which is said. None: it runs here. `args` is
 /// what the request was read from.
 std::optional<int> run_virtually(const std::vector<std::string>& args, const lab_request& request);
+
+/// Throws `cannot_here` where it is not built, with the command that builds it.
+lab::kernel_image need_virtual_kernel();
+/// One seed of a scenario, told of on the standard outputs, with no report: what a sweep does many times. The
+/// same run as `aperto lab run SCENARIO --virtual --seed SEED`. Gives its exit code.
+int run_seed_virtually(const lab::kernel_image& kernel, const std::string& scenario, std::uint64_t seed);
 
 /// What `aperto lab doctor` says of it, one line each.
 struct virtual_finding {

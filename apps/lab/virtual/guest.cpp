@@ -6,7 +6,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <glob.h>
 #include <grp.h>
 #include <linux/random.h>
 #include <poll.h>
@@ -287,33 +286,6 @@ private:
     std::optional<int> code_;
 };
 
-/// What glob(3) takes for a pattern that means `text` itself.
-std::string quoted(const std::string& text) {
-    std::string out;
-    for (const char each : text) {
-        if (std::string_view("*?[]\\").find(each) != std::string_view::npos) {
-            out += '\\';
-        }
-        out += each;
-    }
-    return out;
-}
-
-std::vector<std::string> matching(const std::string& wanted) {
-    const auto place = wanted.find("{}");
-    if (place == std::string::npos) {
-        return {wanted};
-    }
-    std::vector<std::string> out;
-    glob_t found{};
-    if (::glob((quoted(wanted.substr(0, place)) + "*" + quoted(wanted.substr(place + 2))).c_str(), 0, nullptr,
-               &found) == 0) {
-        out.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
-    }
-    ::globfree(&found);
-    return out;
-}
-
 bool is_in_upper(int upper_folder, const std::string& path) {
     std::error_code failed;
     const auto whole = fs::weakly_canonical(path, failed);
@@ -326,11 +298,10 @@ bool is_in_upper(int upper_folder, const std::string& path) {
 void bring_back(const guest_request& asked, int shared_folder, int upper_folder) {
     check(::mkdirat(shared_folder, shared_file::results, 0700) == 0, shared_file::results);
     std::size_t number = 0;
-    for (const auto& wanted : asked.wanted) {
-        for (const auto& path : matching(wanted)) {
-            if (!is_in_upper(upper_folder, path)) {
-                continue;
-            }
+    auto all = asked.wanted;
+    all.insert(all.end(), asked.kept.begin(), asked.kept.end());
+    for (const auto& path : all) {
+        if (is_in_upper(upper_folder, path)) {
             const auto name = std::string(shared_file::results) + "/" + std::to_string(number++);
             const descriptor from(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
             const descriptor to(::openat(shared_folder, name.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
@@ -348,9 +319,10 @@ void bring_back(const guest_request& asked, int shared_folder, int upper_folder)
 }
 
 /// Each file that is made in the upper layer takes from the kernel's randomness. The folders that the run's files
-/// go to are made there first, however deep they lie, and then all randomness begins anew: what the run meets does
-/// not depend on where it was called.
-void begin_randomness(const guest_request& asked) {
+/// go to are made there first, however deep they lie, and the files themselves, and then all randomness begins anew:
+/// what the run meets does not depend on where it was called and which outputs were asked for. Gives the files that
+/// were not there before.
+std::vector<std::string> begin_randomness(const guest_request& asked) {
     std::vector<fs::path> folders{asked.folder, "/tmp"};
     for (const auto& wanted : asked.wanted) {
         folders.push_back(fs::path(wanted).parent_path());
@@ -361,8 +333,30 @@ void begin_randomness(const guest_request& asked) {
             ::chmod(folder.c_str(), status.st_mode & 07777U);
         }
     }
+    std::vector<std::string> made;
+    for (const auto& wanted : asked.wanted) {
+        if (const descriptor fresh(::open(wanted.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+            fresh) {
+            [[maybe_unused]] const int given = ::fchown(fresh.get(), asked.user, asked.group);
+            made.push_back(wanted);
+        } else {
+            // Opened to be written to, it is copied to the upper layer.
+            const descriptor copied(::open(wanted.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK));
+        }
+    }
     const descriptor random(::open("/dev/urandom", O_RDONLY | O_CLOEXEC));
     check(::ioctl(random.get(), RNDRESEEDCRNG) == 0, "/dev/urandom");
+    return made;
+}
+
+/// What was made for the run and is still empty was not written.
+void forget_unwritten(const std::vector<std::string>& made) {
+    for (const auto& path : made) {
+        struct stat status{};
+        if (::stat(path.c_str(), &status) == 0 && status.st_size == 0) {
+            ::unlink(path.c_str());
+        }
+    }
 }
 
 void run() {
@@ -373,9 +367,10 @@ void run() {
     enter_root();
     ::sethostname("lab", 3);
     const auto asked = guest_request::read(read_all(shared_folder.get(), shared_file::request));
-    begin_randomness(asked);
+    const auto made = begin_randomness(asked);
     session program(asked, shared_folder.get());
     const int code = program.serve();
+    forget_unwritten(made);
     bring_back(asked, shared_folder.get(), upper_folder.get());
     program.tell_end(code);
 }

@@ -78,6 +78,7 @@ std::string guest_request::text() const {
         out.add(one);
     }
     out.add_list(wanted);
+    out.add_list(kept);
     return out.take();
 }
 
@@ -97,6 +98,7 @@ guest_request guest_request::read(std::string_view text) {
     out.rows = from.number<unsigned>();
     out.columns = from.number<unsigned>();
     from.list([&] { out.wanted.push_back(from.word()); });
+    from.list([&] { out.kept.push_back(from.word()); });
     return out;
 }
 

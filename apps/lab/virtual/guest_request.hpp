@@ -34,8 +34,10 @@ struct guest_request {
     stdio_kind err = stdio_kind::pipe;
     unsigned rows = 24;
     unsigned columns = 80;
-    /// Files to bring back where the run changed them, absolute; `{}` in a name stands for anything.
+    /// The lab's own outputs, absolute: they are there, empty, before the run, and come back where it wrote them.
     std::vector<std::string> wanted;
+    /// Files of the run's programs to bring back where they wrote them, absolute.
+    std::vector<std::string> kept;
 
     std::string text() const;
     /// Throws std::runtime_error for what `text` cannot have written.

@@ -151,6 +151,7 @@ guest_request request_for(const machine_plan& plan) {
         }
     }
     out.wanted = plan.wanted;
+    out.kept = plan.kept;
     return out;
 }
 

@@ -22,7 +22,8 @@ struct machine_plan {
     kernel_image kernel;
     std::uint64_t seed = 0;              ///< all of the kernel's randomness comes from it
     std::vector<std::string> arguments;  ///< of this program
-    std::vector<std::string> wanted;     ///< files to bring back; `{}` in a name stands for anything
+    std::vector<std::string> wanted;     ///< the lab's own outputs, absolute
+    std::vector<std::string> kept;       ///< other files to bring back, absolute
     duration wall_limit = std::chrono::minutes(10);
     /// Something a person who waits wants to know.
     std::function<void(const std::string&)> notice = [](const std::string&) {};
