@@ -83,13 +83,14 @@ class Same(unittest.TestCase):
             os.chmod(f"{folder}/own", 0o777)
             # A place without user namespaces and without the device: what most containers are.
             place = ("mount -t tmpfs none /dev/net && echo 0 > /proc/sys/user/max_user_namespaces && cd own && "
-                     f"exec {folder}/aperto lab --seed 7 --json json --server 'peer serve' --client 'peer call --bytes 200000' "
+                     f"{folder}/aperto lab doctor && exec {folder}/aperto lab --seed 7 --json json --server 'peer serve' --client 'peer call --bytes 200000' "
                      "--loss 5% --delay 20ms --jitter 5ms")
             become_nobody = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups"]
             done = subprocess.run([*become_nobody, "unshare", "--user", "--map-root-user", "--mount", "sh", "-c", place],
                                   capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL, cwd=folder,
                                   env=dict(EVERYWHERE, APERTO_LABS=f"{folder}/labs", APERTO_VIRTUAL_KERNEL=f"{folder}/linux"))
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertIn("the lab works here in the virtual Linux", done.stdout)
             self.assertIn("this machine allows no namespaces", done.stderr)
             theirs = pathlib.Path(f"{folder}/own/json").read_text().splitlines()[:-1]
             subprocess.run([f"{folder}/aperto", "lab", "--virtual", "--seed", "7", "--json", f"{folder}/ours", *SCENARIOS["a transfer"]],

@@ -265,6 +265,9 @@ int guarded(Run run) {
 
 lab::kernel_image need_virtual_kernel() {
     auto found = lab::find_kernel();
+    if (!found && lab::offer_to_build()) {
+        found = lab::find_kernel();
+    }
     if (!found) {
         throw lab::cannot_here(
             sentence(_("the virtual kernel is not built ({} is not there)"), lab::kernel_path()),
@@ -326,18 +329,35 @@ std::optional<int> run_virtually(const std::vector<std::string>& args, const lab
         }
         say(_("this machine allows no namespaces: the lab runs in the virtual Linux (--virtual)"));
     }
+    std::vector<std::string> names;
+    for (const auto& one : scenarios) {
+        names.push_back(one.name);
+    }
+    empty_files(request, names);
     return guarded([&] { return run_in_machine(args, request, scenarios); });
 }
+
+bool virtual_linux_works_here() { return lab::kernel_is_built() && lab::tracing_works_here(); }
 
 std::vector<virtual_finding> examine_virtual_linux() {
     const auto kernel = lab::find_kernel();
     if (!kernel) {
-        return {{true, _("virtual Linux"),
-                 sentence(_("not built; for aperto lab --virtual: {}"), lab::build_command())}};
+        return {{true,
+                 _("virtual Linux"),
+                 sentence(_("not built; for aperto lab --virtual: {}"), lab::build_command()),
+                 {}}};
     }
-    return {{true, _("virtual Linux"),
-             sentence(_("{}, GPL-2.0, SHA-256 {}; configured as in {}"), kernel->version, kernel->hash,
-                      kernel->configuration)}};
+    std::vector<virtual_finding> out{{true,
+                                      _("virtual Linux"),
+                                      sentence(_("{}, GPL-2.0, SHA-256 {}; configured as in {}"),
+                                               kernel->version, kernel->hash, kernel->configuration),
+                                      {}}};
+    if (!lab::tracing_works_here()) {
+        out.push_back({false, "ptrace",
+                       _("this machine forbids ptrace(2), by which a user-mode kernel works"),
+                       lab::tracing_remedy()});
+    }
+    return out;
 }
 
 }  // namespace aperto::cli

@@ -19,17 +19,20 @@ std::optional<int> run_beside_labs(const std::vector<std::string>& args);
 /// what the request was read from.
 std::optional<int> run_virtually(const std::vector<std::string>& args, const lab_request& request);
 
-/// Throws `cannot_here` where it is not built, with the command that builds it.
+/// Offers to build it on a terminal. Throws `cannot_here` where it is not built, with the command that builds it.
 lab::kernel_image need_virtual_kernel();
 /// One seed of a scenario, told of on the standard outputs, with no report: what a sweep does many times. The
 /// same run as `aperto lab run SCENARIO --virtual --seed SEED`. Gives its exit code.
 int run_seed_virtually(const lab::kernel_image& kernel, const std::string& scenario, std::uint64_t seed);
 
+/// Whether runs work in the virtual Linux on this machine.
+bool virtual_linux_works_here();
 /// What `aperto lab doctor` says of it, one line each.
 struct virtual_finding {
     bool good;
     std::string what;
     std::string seen;
+    std::string remedy;  ///< empty when good
 };
 std::vector<virtual_finding> examine_virtual_linux();
 

@@ -5,6 +5,7 @@
 #include "lab/virtual/machine.hpp"
 #include "lab/virtual/sha256.hpp"
 
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -27,6 +28,13 @@ std::string first_line_of(const fs::path& path) {
     std::string line;
     std::getline(file, line);
     return line;
+}
+
+/// Beside the labs in a source tree. Empty: it is not there.
+fs::path build_script() {
+    std::error_code failed;
+    auto script = fs::path(labs_folder()).parent_path() / "tools/virtual-linux";
+    return fs::exists(script, failed) ? script : fs::path();
 }
 
 }  // namespace
@@ -58,9 +66,23 @@ std::optional<kernel_image> find_kernel() {
 }
 
 std::string build_command() {
-    std::error_code failed;
-    const auto script = fs::path(labs_folder()).parent_path() / "tools/virtual-linux";
-    return fs::exists(script, failed) ? fs::proximate(script, failed).string() : "tools/virtual-linux";
+    const auto script = build_script();
+    return script.empty() ? "tools/virtual-linux" : fs::proximate(script).string();
+}
+
+bool offer_to_build() {
+    const auto script = build_script().string();
+    if (script.empty() || ::isatty(STDIN_FILENO) == 0 || ::isatty(STDERR_FILENO) == 0) {
+        return false;
+    }
+    const pid_t builder = ::fork();
+    if (builder == 0) {
+        ::dup2(STDERR_FILENO, STDOUT_FILENO);
+        ::execl(script.c_str(), script.c_str(), nullptr);
+        ::_exit(127);
+    }
+    int status = 1;
+    return builder > 0 && ::waitpid(builder, &status, 0) == builder && status == 0;
 }
 
 bool inside_virtual_linux() { return !variable(inside_variable).empty(); }

@@ -22,6 +22,9 @@ std::optional<kernel_image> find_kernel();
 /// How the kernel is built, as a command: the script beside the labs, where it is known.
 std::string build_command();
 
+/// Runs that script, which asks before it builds, where there is a terminal to ask on. False: it was not built.
+bool offer_to_build();
+
 /// Whether this process runs inside the virtual machine.
 bool inside_virtual_linux();
 

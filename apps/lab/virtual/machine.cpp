@@ -404,8 +404,7 @@ private:
         if (log.find("ptrace") != std::string::npos &&
             log.find("Operation not permitted") != std::string::npos) {
             throw cannot_here(_("this machine forbids ptrace(2), by which a user-mode kernel works"),
-                              _("in Docker: docker run --cap-add SYS_PTRACE …, or --security-opt "
-                                "seccomp=unconfined"));
+                              tracing_remedy());
         }
         throw machine_failed(
             sentence(_("the virtual kernel {} ended before the run did; its last words:\n{}"),
@@ -424,6 +423,10 @@ private:
 };
 
 }  // namespace
+
+std::string tracing_remedy() {
+    return _("in Docker: docker run --cap-add SYS_PTRACE …, or --security-opt seccomp=unconfined");
+}
 
 machine_result run_machine(const machine_plan& plan) { return machine(plan).run(); }
 

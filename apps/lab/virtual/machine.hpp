@@ -50,6 +50,9 @@ public:
     using std::runtime_error::runtime_error;
 };
 
+/// What allows ptrace(2) where it is forbidden.
+std::string tracing_remedy();
+
 /// Runs it. Standard input is read to its end before the run begins, unless it is a terminal; what the program
 /// prints comes out as it is printed. Nothing is left of the machine when this process ends, however it ends.
 /// Throws `machine_failed`, and `cannot_here` where the machine forbids what a user-mode kernel needs.
