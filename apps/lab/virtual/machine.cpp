@@ -101,7 +101,8 @@ void keep_input(const fs::path& to, const machine_plan& plan, signal_set& signal
                 _("reading standard input to its end, before the run begins (< /dev/null has none)…"));
             told = true;
         }
-        if ((out.interrupted = signals.take()) != 0) {
+        out.interrupted = signals.take();
+        if (out.interrupted != 0) {
             return;
         }
         if (waits[0].revents == 0) {
@@ -109,10 +110,7 @@ void keep_input(const fs::path& to, const machine_plan& plan, signal_set& signal
         }
         std::array<char, 65536> piece{};
         const auto got = ::read(STDIN_FILENO, piece.data(), piece.size());
-        if (got <= 0 && errno != EINTR && errno != EAGAIN) {
-            return;
-        }
-        if (got == 0) {
+        if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) {
             return;
         }
         write_all(file.get(), {piece.data(), got > 0 ? static_cast<std::size_t>(got) : 0});
