@@ -24,6 +24,7 @@ enum exit_code : int {
     exit_cut_short = 4,      ///< connected, but no reply came, or it was cut short
     exit_no_listen = 5,      ///< could not listen
     exit_wire = 70,          ///< of a lab: the wire lost what it was not told to lose
+    exit_machine = 71,       ///< of a lab: the virtual Linux did not start, or ended too early
     exit_cannot_here = 77,   ///< of a lab: this machine does not allow what it needs
     exit_time_up = 124,      ///< of a lab: it was ended by its time-out
     exit_by_signal = 128,    ///< and the signal's number, as shells count it

@@ -26,6 +26,7 @@ BELOW_IN_LAB = {
     "hosts": {"analysis"},
     "scenario": {"analysis", "wire", "hosts"},
     "view": {"analysis", "wire", "hosts", "scenario"},
+    "virtual": {"analysis", "hosts", "scenario"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 

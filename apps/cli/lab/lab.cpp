@@ -11,6 +11,9 @@
 #include "lab/scenario/expectation.hpp"
 #include "lab/scenario/scenario.hpp"
 #include "lab/view/summary.hpp"
+#include "lab/virtual/guest.hpp"
+#include "lab/virtual/kernel_image.hpp"
+#include "lab/virtual/machine.hpp"
 
 #include <unistd.h>
 
@@ -71,6 +74,7 @@ void apply(const lab_request& request, lab::run_plan& plan, const std::vector<la
     if (request.timeout) {
         plan.timeout = *request.timeout;
     }
+    plan.in_virtual_time = lab::inside_virtual_linux();
     plan.wire.replay = request.replay;
     plan.wire.keep_decisions = !request.save_path.empty();
     plan.wire.keep_events = lab::show::wants_events(request.show, expected);
@@ -234,7 +238,10 @@ int show_labs(const lab_request& request) {
 
 int examine(const lab_request& request) {
     bool good = true;
-    const auto parts = lab::examine_machine();
+    auto parts = lab::examine_machine();
+    for (auto& one : examine_virtual_linux()) {
+        parts.push_back(std::move(one));
+    }
     std::size_t widest = 0;
     for (const auto& one : parts) {
         widest = std::max(widest, display_width(one.what));
@@ -248,8 +255,20 @@ int examine(const lab_request& request) {
         }
         good = good && one.good;
     }
+    if (!good && virtual_linux_works_here()) {
+        print(_("the lab works here in the virtual Linux\n"));
+        return 0;
+    }
     print(good ? _("the lab works here\n") : _("the lab cannot work here yet\n"));
     return good ? 0 : exit_cannot_here;
+}
+
+/// Only the kernel asks for this.
+[[noreturn]] void become_first_process() {
+    if (::getpid() != 1) {
+        throw lab::bad_input(sentence(_("there is no command \"{}\""), lab::first_process_command));
+    }
+    lab::run_as_first_process();
 }
 
 int dispatch(lab_request& request, std::vector<lab::scenario_result>& results) {
@@ -257,6 +276,9 @@ int dispatch(lab_request& request, std::vector<lab::scenario_result>& results) {
     request.show.style.colour = request.show.style.colour && !request.no_colour;
     request.show.style.ascii = request.show.style.ascii || request.ascii;
     request.replay = read_decisions(request.replay_path);
+    if (const auto code = run_virtually(request)) {
+        return *code;
+    }
     switch (request.what) {
     case lab_request::verb::run:
         return run_scenarios(request, results);
@@ -264,10 +286,16 @@ int dispatch(lab_request& request, std::vector<lab::scenario_result>& results) {
         return list_labs(request);
     case lab_request::verb::show:
         return show_labs(request);
+    case lab_request::verb::verify:
+        return verify_reports(request);
+    case lab_request::verb::sweep:
+        return run_sweep(request);
     case lab_request::verb::doctor:
         return examine(request);
     case lab_request::verb::peer:
         return lab::run_peer(request.names);
+    case lab_request::verb::first_process:
+        become_first_process();
     case lab_request::verb::once:
         break;
     }
@@ -302,6 +330,10 @@ int run_lab(lab_request request) {
         tell("       " + refused.remedy());
         record_failure(request, results, refused.what());
         return exit_cannot_here;
+    } catch (const lab::machine_failed& failed) {
+        complain(failed.what());
+        record_failure(request, results, failed.what());
+        return exit_machine;
     } catch (const std::exception& failed) {
         complain(log_safe(failed.what()));
         record_failure(request, results, failed.what());

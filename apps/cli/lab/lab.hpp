@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
 // lab/: what `aperto lab` does, with the lab of apps/lab. lab has the command; lab_files, the files that its
-// runs leave.
+// runs leave; virtual_lab, its runs in the virtual Linux; sweep, one scenario there with many seeds.
 #pragma once
 
 #include "lab/scenario/scenario.hpp"
 #include "lab/view/show.hpp"
+#include "lab/virtual/kernel_image.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -14,11 +15,21 @@
 
 namespace aperto::cli {
 
+/// The seeds of `aperto lab sweep`.
+struct sweep_plan {
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+    std::uint64_t jobs = 1;  ///< at a time
+    bool seeded = false;     ///< the seeds were given
+    bool stop_at_first = false;
+};
+
 /// What `aperto lab` is asked to do.
 struct lab_request {
-    enum class verb { once, run, list, show, doctor, peer };
+    enum class verb { once, run, list, show, verify, sweep, doctor, peer, first_process };
     verb what = verb::once;
-    std::vector<std::string> names;  ///< of scenarios; of `peer`, its arguments
+    std::vector<std::string> words;  ///< the arguments as they were given
+    std::vector<std::string> names;  ///< of scenarios; of `verify`, reports; of `peer`, its arguments
     lab::run_plan plan;              ///< of `once`
     lab::show_plan show;
     bool no_colour = false;
@@ -29,6 +40,10 @@ struct lab_request {
     std::optional<lab::decision_log> replay;  ///< what stands there
     std::string save_path;                    ///< where decisions are kept
     std::string junit_path;
+    bool in_virtual_linux = false;
+    std::optional<lab::duration> wall_limit;  ///< of the wall clock, for a run in there
+    std::vector<std::string> keep;            ///< files of a run in there that are brought back
+    sweep_plan sweep;
     std::string server_command;  ///< of `once`; empty: the lesson's
     std::string client_command;
     lab::host_plan host{.settings = lab::textbook_settings()};  ///< each of the two, of `once`
@@ -40,6 +55,7 @@ struct lab_request {
 ///     1    something expected was not seen, or nothing was said (lab run); the server was never ready
 ///     2    arguments or files that make no sense
 ///     70   the wire lost what it was not told to lose: the run does not count
+///     71   the virtual Linux did not start, or ended before the run had
 ///     77   this machine does not allow what the lab needs
 ///     124  the time was up
 ///     130  interrupted (SIGINT); 143 by SIGTERM
@@ -61,5 +77,30 @@ void empty_files(const lab_request& request, const std::vector<std::string>& sce
 
 /// The same where nothing runs at all, because something is wrong. Never throws.
 void forget_older_results(const lab_request& request) noexcept;
+
+/// Runs the request in the virtual Linux where it is to run there: because of --virtual, of `virtual = true`
+/// in a scenario, or because this machine allows no namespaces, which is said. None: it runs here.
+std::optional<int> run_virtually(const lab_request& request);
+
+/// Runs again what wrote these reports, and sets what it says now beside what stands there. 0: the same; 1:
+/// not.
+int verify_reports(const lab_request& request);
+
+/// Offers to build it on a terminal. Throws `cannot_here` where it is not built, with the command that builds it.
+lab::kernel_image need_virtual_kernel();
+
+/// One seed of a scenario, told of on the standard outputs, with no report: what a sweep does many times. The
+/// same run as `aperto lab run SCENARIO --virtual --seed SEED`. Gives its exit code.
+int run_seed_virtually(const lab::kernel_image& kernel, const std::string& scenario, std::uint64_t seed);
+
+/// Whether runs work in the virtual Linux on this machine.
+bool virtual_linux_works_here();
+/// What `aperto lab doctor` says of it.
+std::vector<lab::finding> examine_virtual_linux();
+
+/// The scenario once for each seed in the virtual Linux, several at a time; the seeds that fail are listed
+/// with the command that repeats each. 0: none failed; 1: some did; 77 or 71: a run could not be made; 130:
+/// interrupted.
+int run_sweep(const lab_request& request);
 
 }  // namespace aperto::cli

@@ -270,6 +270,7 @@ void parse_command(const command_description& command, const std::vector<std::st
     std::string name = command.name;
     try {
         if (name == "serve") take_serve_config(command, arguments);
+        if (name == "lab") asked.lab.words = arguments;
         const parsed understood = parse_arguments(command, arguments);
         name = understood.name;
         if (understood.help) {
@@ -287,7 +288,6 @@ void parse_command(const command_description& command, const std::vector<std::st
 }  // namespace
 
 std::vector<command_description> describe_commands(invocation& asked) {
-    using verb = invocation::verb;
     std::vector<command_description> commands;
     const auto add = [&](command_description command, verb what) {
         command.chosen = [&asked, what] { asked.what = what; };

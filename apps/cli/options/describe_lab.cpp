@@ -5,10 +5,12 @@
 #include "core/sentence.hpp"
 #include "lab/analysis/quantity.hpp"
 #include "lab/scenario/scenario.hpp"
+#include "lab/virtual/machine.hpp"
 #include "lab/wire/link.hpp"
 
 #include <algorithm>
 #include <limits>
+#include <thread>
 #include <utility>
 
 namespace aperto::cli {
@@ -18,6 +20,8 @@ namespace {
 using options = std::vector<option_description>;
 using verb = lab_request::verb;
 using namespace std::chrono_literals;
+
+constexpr std::uint64_t seed_max = std::numeric_limits<std::int64_t>::max();
 
 /// What the lab itself reads: what is wrong with it is told with the option's name.
 template <class Read>
@@ -81,13 +85,18 @@ option_description view_option(lab::capture_view& target) {
             }};
 }
 
+option_description keep_option(std::vector<std::string>& target) {
+    return several(lab_option("--keep", "FILE",
+                              _("with --virtual: bring this file back, which the run wrote"), "",
+                              [&target](const std::string& path) { target.push_back(path); }));
+}
+
 /// `seed`, `time_limit`: what holds without the options.
 options run_options(lab_request& request, const std::string& seed, const std::string& time_limit) {
     option_description colours = flag_option("--no-colour", _("no colours"), request.no_colour);
     colours.also = "--no-color";
     return {
-        number_option("--seed", _("number that all chance comes from"), seed, 0,
-                      std::numeric_limits<std::int64_t>::max(),
+        number_option("--seed", _("number that all chance comes from"), seed, 0, seed_max,
                       [&request](std::uint64_t number) { request.seed = number; }),
         limited_duration_option("--timeout", _("end the run after this time"), time_limit, 0s, 24h,
                                 [&request](duration length) { request.timeout = length; }),
@@ -100,6 +109,13 @@ options run_options(lab_request& request, const std::string& seed, const std::st
         file_option("--decisions", _("follow the decisions saved there instead of the seed"),
                     request.replay_path),
         file_option("--save-decisions", _("save what the wire decides there"), request.save_path),
+        flag_option("--virtual",
+                    _("run in a Linux of its own, in virtual time: the same seed gives the same trace"),
+                    request.in_virtual_linux),
+        limited_duration_option("--wall-limit", _("with --virtual: end it after this time of the wall clock"),
+                                duration_option_text(lab::machine_plan{}.wall_limit), 1ms, 24h,
+                                [&request](duration length) { request.wall_limit = length; }),
+        keep_option(request.keep),
         std::move(colours),
         flag_option("--ascii", _("nothing but ASCII characters"), request.ascii),
     };
@@ -217,15 +233,74 @@ command_description describe_show(lab_request& request) {
                 }};
 }
 
+/// "1..1000", or one seed alone.
+void read_seeds(const std::string& text, sweep_plan& plan) {
+    constexpr std::uint64_t seeds_max = 1'000'000;
+    constexpr std::string_view dots = "..";
+    const auto at = text.find(dots);
+    const auto first = parse_number(text.substr(0, at), 0, seed_max);
+    const auto last =
+        at == std::string::npos ? first : parse_number(text.substr(at + dots.size()), 0, seed_max);
+    if (!first || !last || *last < *first || *last - *first >= seeds_max)
+        throw usage_error(
+            sentence(_("--seeds takes the first and the last, 1..1000, at most {} of them"), seeds_max));
+    plan.first = *first;
+    plan.last = *last;
+    plan.seeded = true;
+}
+
+options sweep_options(lab_request& request) {
+    constexpr std::uint64_t jobs_max = 256;
+    sweep_plan& plan = request.sweep;
+    plan.jobs = std::clamp<std::uint64_t>(std::thread::hardware_concurrency(), 1, jobs_max);
+    return {{.name = "--seeds",
+             .value = "A..B",
+             .help = _("the first and the last"),
+             .set = [&plan](const std::string& text) { read_seeds(text, plan); }},
+            number_option("--jobs", _("so many at a time"), _("one a processor"), 1, jobs_max,
+                          [&plan](std::uint64_t number) { plan.jobs = number; }),
+            flag_option("--stop-at-first", _("begin no other after one that failed"), plan.stop_at_first),
+            file_option("--junit", _("write the results there as JUnit XML"), request.junit_path)};
+}
+
+command_description describe_verify(lab_request& request) {
+    return {.name = "verify",
+            .summary = _("runs again what wrote a report: the same, or the first event that differs"),
+            .arguments = "REPORT…",
+            .about = _("Runs again what wrote each of these reports, the JSON of runs with --virtual, and "
+                       "tells whether it is the same, or the first event that differs."),
+            .chosen = [&request] { request.what = verb::verify; },
+            .set_arguments =
+                [&request](std::vector<std::string> names) {
+                    if (names.empty()) throw usage_error(_("name a report:  aperto lab verify REPORT"));
+                    request.names = std::move(names);
+                }};
+}
+
+command_description describe_sweep(lab_request& request) {
+    return {.name = "sweep",
+            .summary = _("runs a scenario with many seeds, in the virtual Linux"),
+            .arguments = "LAB",
+            .options = sweep_options(request),
+            .chosen = [&request] { request.what = verb::sweep; },
+            .set_arguments =
+                [&request](std::vector<std::string> names) {
+                    if (names.size() != 1 || !request.sweep.seeded)
+                        throw usage_error(
+                            _("name a scenario and its seeds:  aperto lab sweep FILE --seeds 1..1000"));
+                    request.names = std::move(names);
+                }};
+}
+
 command_description describe_own(std::string name, std::string summary, verb what, lab_request& request) {
     return {.name = std::move(name), .summary = std::move(summary), .chosen = [&request, what] {
                 request.what = what;
             }};
 }
 
-/// What a host starts: the lab's own server and client, which read their arguments themselves.
-command_description describe_peer(lab_request& request) {
-    command_description command = describe_own("peer", "", verb::peer, request);
+/// For no person: what the lab itself starts.
+command_description describe_hidden(std::string name, verb what, lab_request& request) {
+    command_description command = describe_own(std::move(name), "", what, request);
     command.set_arguments = [&request](std::vector<std::string> words) { request.names = std::move(words); };
     command.hidden = true;
     command.verbatim = true;
@@ -255,9 +330,13 @@ command_description describe_lab(lab_request& request) {
         describe_run(request),
         describe_own("list", _("lists the labs there are"), verb::list, request),
         describe_show(request),
+        describe_verify(request),
+        describe_sweep(request),
         describe_own("doctor", _("tells what this machine allows, and the remedy for what it does not"),
                      verb::doctor, request),
-        describe_peer(request),
+        // The lab's own server and client, which read their arguments themselves.
+        describe_hidden("peer", verb::peer, request),
+        describe_hidden(lab::first_process_command, verb::first_process, request),
     };
     command.examples = {
         {"aperto lab run handshake", _("a lesson: what to predict, the run, and what happened")},

@@ -86,11 +86,11 @@ void add_examples(std::string& text, const command_description& command) {
 
 std::string placeholder(const std::string& value) {
     // Those of which the help is made; what is to be typed as it stands, "auto|all|none", is in no catalogue.
-    [[maybe_unused]] constexpr std::array<const char*, 19> translated{
-        N_("HOST"),        N_("PORT"),   N_("TIME"),  N_("SIZE"),    N_("FILE"),
-        N_("RANGES"),      N_("TEXT"),   N_("TEXT…"), N_("[TEXT…]"), N_("LANGUAGE"),
-        N_("VALUE"),       N_("PACKET"), N_("BYTES"), N_("COMMAND"), N_("NAME=VALUE"),
-        N_("PACKET TIME"), N_("LAB…"),   N_("PID"),   N_("SIGN")};
+    [[maybe_unused]] constexpr std::array<const char*, 22> translated{
+        N_("HOST"),  N_("PORT"),    N_("TIME"),       N_("SIZE"),        N_("FILE"),  N_("RANGES"),
+        N_("TEXT"),  N_("TEXT…"),   N_("[TEXT…]"),    N_("LANGUAGE"),    N_("VALUE"), N_("PACKET"),
+        N_("BYTES"), N_("COMMAND"), N_("NAME=VALUE"), N_("PACKET TIME"), N_("LAB"),   N_("LAB…"),
+        N_("PID"),   N_("SIGN"),    N_("REPORT…"),    N_("A..B")};
     return value.empty() ? value : _(value.c_str());
 }
 
@@ -196,6 +196,7 @@ void add_exit_codes(string& page) {
                            "port was left")},
         {exit_no_listen, _("could not listen")},
         {exit_wire, _("lab: the wire lost what it was not told to lose, so the run does not count")},
+        {exit_machine, _("lab: the virtual Linux did not start, or ended before the run had")},
         {exit_cannot_here, _("lab: this machine does not allow what it needs")},
         {exit_time_up, _("lab: the time was up")},
         {exit_interrupted,

@@ -129,9 +129,20 @@ private:
             if (now >= last) {
                 return false;
             }
-            turn(std::min<duration>(last - now, 5ms));
+            turn(std::min<duration>(last - now, look_again()));
         }
         return done();
+    }
+
+    /// The longest turn. Programs that end or print cut it short.
+    duration look_again() const {
+        constexpr duration shortest = 5ms;
+        constexpr duration longest = 60s;
+        if (!plan_.in_virtual_time || plan_.ask_kernel) {
+            return shortest;
+        }
+        const auto quiet_for = began_ ? wire_.now() - wire_.last_activity() : clock_now() - server_started_;
+        return std::clamp<duration>(quiet_for / 4, shortest, longest);
     }
 
     bool server_ready() const {
@@ -194,7 +205,22 @@ private:
         wait_for([this] { return gone_[index(side::server)]; }, last_words);
     }
 
+    /// In virtual time each program starts at a whole tenth of a second: how often the clock was read before, which
+    /// takes a moment of it each time, is then nothing that a run could meet.
+    void wait_for_a_round_moment() const {
+        if (plan_.in_virtual_time) {
+            constexpr duration step = 100ms;
+            const auto at = (clock_now() / step + 1) * step;
+            const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(at);
+            const timespec until{static_cast<time_t>(seconds.count()),
+                                 static_cast<long>((at - seconds).count())};
+            while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) == EINTR) {
+            }
+        }
+    }
+
     void start(side host, const program& what) {
+        wait_for_a_round_moment();
         auto& output = outputs_[index(host)];
         // A terminal is left to the lab itself: a program in a process group of its own may not read from it.
         const descriptor nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));

@@ -31,6 +31,8 @@ struct run_plan {
     readiness ready;  ///< by what sign of the server the client is started
     duration timeout = std::chrono::seconds(60);
     bool ask_kernel = false;  ///< sample what the kernels say of their connections
+    /// Nobody watches in real time: where nothing happens on the wire, it is looked at more and more seldom.
+    bool in_virtual_time = false;
 };
 
 /// Refuses what cannot be: an MTU that is too small for IPv6. Throws `bad_input`.
@@ -65,6 +67,7 @@ struct scenario {
     std::string server_command;
     std::string client_command;
     std::vector<expectation> expected;
+    bool in_virtual_linux = false;  ///< in a Linux of its own, in virtual time
 };
 
 /// Reads the text of a scenario. Throws `bad_input` whose text begins with "path:line:column: ". Does not

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+"""Runs `aperto lab --virtual` for the tests beside this file."""
+import hashlib
+import json
+import os
+import pathlib
+import subprocess
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROGRAM = os.environ.get("APERTO_BIN", str(ROOT / "build/release/aperto"))
+LABS = ROOT / "labs"
+# Everything the project promises is shown with APERTO_LAB_FULL=1; without it each test does the same with less.
+FULL = os.environ.get("APERTO_LAB_FULL") == "1"
+# The system's own programs: the wrapper of a version manager starts dozens of processes for each of them.
+EVERYWHERE = dict(os.environ, PATH="/usr/sbin:/usr/bin:/sbin:/bin", LANGUAGE="en", LC_ALL="C.UTF-8", APERTO_LABS=str(LABS), COLUMNS="140")
+KERNEL = pathlib.Path(os.environ.get("APERTO_VIRTUAL_KERNEL") or pathlib.Path(
+    os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache", "aperto/virtual-linux/linux"))
+
+
+def needs_the_kernel():
+    """In setUpModule: leaves the whole file out where the kernel is not built."""
+    if not os.access(KERNEL, os.X_OK):
+        if os.environ.get("APERTO_VIRTUAL") == "built":
+            raise AssertionError(f"the virtual kernel is not there: {KERNEL}")
+        print("NOT RUN HERE: needs the virtual kernel: tools/virtual-linux", flush=True)
+        raise unittest.SkipTest("needs the virtual kernel: tools/virtual-linux")
+
+
+def lab(*arguments, timeout=120, env=None, stdin=subprocess.DEVNULL, **more):
+    if "input" in more:
+        stdin = None
+    return subprocess.run([PROGRAM, "lab", *map(str, arguments)], capture_output=True, text=True, timeout=timeout,
+                          env=dict(EVERYWHERE, **(env or {})), stdin=stdin, **more)
+
+
+def events(path):
+    with open(path, encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def fingerprint(*paths):
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(pathlib.Path(path).read_bytes())
+    return digest.hexdigest()
