@@ -16,7 +16,7 @@ namespace aperto {
 namespace {
 
 /// Those that can be caught (signal(7)).
-const std::vector<int>& checked(const std::vector<int>& which) {
+std::vector<int> checked(std::vector<int> which) {
     for (const int each : which) {
         struct sigaction now{};
         const bool known = each >= 1 && each <= SIGRTMAX && ::sigaction(each, nullptr, &now) == 0;
