@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/display.hpp"
 
+#include "core/environment.hpp"
 #include "core/utf8.hpp"
 
 #include <sys/ioctl.h>
@@ -10,7 +11,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstdlib>
 
 namespace aperto {
 
@@ -28,11 +28,6 @@ glyph first_glyph(std::string_view text) {
     if (step.kind != utf8::kind::character) return {step.size, 1};
     const int columns = ::wcwidth(static_cast<wchar_t>(step.code_point));
     return {step.size, columns < 0 ? 1 : static_cast<std::size_t>(columns)};
-}
-
-std::string_view variable(const char* name) {
-    const char* value = std::getenv(name);
-    return value == nullptr ? "" : value;
 }
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -149,7 +144,7 @@ std::string wrap(std::string_view text, std::size_t columns, std::size_t indent,
 }
 
 std::size_t asked_columns() {
-    const std::string_view text = variable("COLUMNS");
+    const std::string text = environment("COLUMNS");
     std::size_t columns = 0;
     const auto [rest, failed] = std::from_chars(text.data(), text.data() + text.size(), columns);
     return failed == std::errc{} && rest == text.data() + text.size() ? columns : 0;
@@ -163,8 +158,8 @@ std::size_t terminal_columns(int descriptor) {
 }
 
 bool takes_colour(int descriptor) {
-    return ::isatty(descriptor) == 1 && variable("NO_COLOR").empty() && !variable("TERM").empty() &&
-           variable("TERM") != "dumb";
+    return ::isatty(descriptor) == 1 && environment("NO_COLOR").empty() && !environment("TERM").empty() &&
+           environment("TERM") != "dumb";
 }
 
 }  // namespace aperto

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "core/i18n.hpp"
 
+#include "core/environment.hpp"
+
 #include <libintl.h>
 
 #include <algorithm>
@@ -63,11 +65,6 @@ std::string best_catalogue(const fs::path& locales, const std::string& language)
         }
     }
     return {};
-}
-
-std::string environment(const char* variable) {
-    const char* value = std::getenv(variable);
-    return value == nullptr ? "" : value;
 }
 
 /// The locale a person set, as setlocale(3) would look for it.

@@ -6,6 +6,7 @@
 #include "aperto/result.hpp"
 #include "aperto/sleep.hpp"
 #include "core/signal_set.hpp"
+#include "io/socket_calls.hpp"
 
 #include <cerrno>
 #include <csignal>
@@ -39,9 +40,7 @@ task<int> signals::next() {
     int came = set_->take();
     while (came == 0) {
         auto woken = co_await as_result(loop::current().readable(set_->descriptor()));
-        const bool scarce = !woken && (woken.error().code() == std::errc::too_many_files_open ||
-                                       woken.error().code() == std::errc::too_many_files_open_in_system ||
-                                       woken.error().code() == std::errc::not_enough_memory);
+        const bool scarce = !woken && io::is_scarcity(woken.error().code());
         if (!woken && !scarce) throw error(woken.error());
         if (scarce) co_await sleep(look_interval);
         came = set_->take();

@@ -222,4 +222,9 @@ std::string kernel_release() {
     return ::uname(&names) == 0 ? names.release : "unknown";
 }
 
+bool is_scarcity(const std::error_code& code) noexcept {
+    return code == std::errc::too_many_files_open || code == std::errc::too_many_files_open_in_system ||
+           code == std::errc::no_buffer_space || code == std::errc::not_enough_memory;
+}
+
 }  // namespace aperto::io

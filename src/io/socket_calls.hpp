@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <span>
+#include <system_error>
 
 namespace aperto::io {
 
@@ -54,5 +55,8 @@ void reset_on_close(int descriptor) noexcept;
 
 /// The host's `release`, as uname(2) gives it: "6.18.44".
 std::string kernel_release();
+
+/// Descriptors, or memory for one, are not to be had at present.
+bool is_scarcity(const std::error_code& code) noexcept;
 
 }  // namespace aperto::io

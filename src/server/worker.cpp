@@ -3,6 +3,7 @@
 
 #include "aperto/sleep.hpp"
 #include "core/descriptor.hpp"
+#include "io/socket_calls.hpp"
 #include "server/check_options.hpp"
 
 #include <fcntl.h>
@@ -46,11 +47,6 @@ struct socket_awaiter : listener::accept_awaiter {
     explicit socket_awaiter(listener& from) noexcept : accept_awaiter(from) {}
     socket_id await_resume() { return take_socket(); }
 };
-
-bool is_scarcity(const std::error_code& code) noexcept {
-    return code == std::errc::too_many_files_open || code == std::errc::too_many_files_open_in_system ||
-           code == std::errc::no_buffer_space || code == std::errc::not_enough_memory;
-}
 
 /// The errno values of accept(2) that say that there is no listener any more. Every other one may pass.
 bool is_end_of_listener(const std::error_code& code) noexcept {
@@ -249,7 +245,7 @@ task<> worker::accept_from(door& from) {
             refused = std::make_error_code(std::errc::not_enough_memory);
         }
         if (!refused) continue;
-        shared_.strike(is_scarcity(refused) ? limit::descriptors : limit::accept_errors, {}, refused);
+        shared_.strike(io::is_scarcity(refused) ? limit::descriptors : limit::accept_errors, {}, refused);
         detail::sleep_awaiter pause = sleep(accept_pause);
         co_await pause;
     }

@@ -5,7 +5,9 @@
 #include "aperto/sim.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <coroutine>
 #include <filesystem>
@@ -189,6 +191,22 @@ inline std::size_t open_descriptors() {
         ++count;
     return count;
 }
+
+/// No new descriptor can be had while this lives.
+class no_descriptors_left {
+public:
+    no_descriptors_left() {
+        ::getrlimit(RLIMIT_NOFILE, &before_);
+        const int lowest_free = ::dup(0);
+        ::close(lowest_free);
+        const rlimit now{static_cast<rlim_t>(lowest_free), before_.rlim_max};
+        ::setrlimit(RLIMIT_NOFILE, &now);
+    }
+    ~no_descriptors_left() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+private:
+    rlimit before_{};
+};
 
 /// Where a test runs: on an engine and this machine's kernel, or on the same engine and a simulated one.
 struct stage {

@@ -13,7 +13,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
@@ -211,18 +210,12 @@ TEST_P(other_descriptors, a_signal_comes_also_where_there_is_no_descriptor_to_wa
     if (sanitizer_needs_descriptors) GTEST_SKIP() << "the sanitizer has use for descriptors too";
     auto story = [&]() -> task<> {
         signals wanted({SIGUSR1, SIGRTMAX});
-        rlimit before{};
-        ::getrlimit(RLIMIT_NOFILE, &before);
-        const int lowest_free = ::dup(0);
-        ::close(lowest_free);
-        const rlimit none_left{static_cast<rlim_t>(lowest_free), before.rlim_max};
-        ::setrlimit(RLIMIT_NOFILE, &none_left);
+        const no_descriptors_left poverty;
         on->spawn([]() -> task<> {
             co_await sleep(2ms);
             ::raise(SIGRTMAX);
         }());
         EXPECT_EQ(co_await wanted.next(), SIGRTMAX);
-        ::setrlimit(RLIMIT_NOFILE, &before);
     };
     on->run(story());
     expect_nothing_left();
@@ -436,7 +429,6 @@ TEST_P(in_another_loop, what_is_thrown_loses_neither_the_end_nor_a_stop) {
         of.stop();
         throw std::runtime_error("in the turn of the stop");
     }(*on));
-    task_group others;
     on->spawn([]() -> task<> { co_await sleep(20ms); }());
     EXPECT_THROW(run_by_poll(), std::runtime_error);
     EXPECT_FALSE(on->poll()) << "the stop was asked for";

@@ -4,7 +4,6 @@
 #include "aperto/sleep.hpp"
 #include "io/seam.hpp"
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -132,22 +131,6 @@ TEST_P(scarcity, who_waits_for_a_buffer_and_gives_up_is_not_served) {
     on->run(turns(*on, 5));
     expect_nothing_left();
 }
-
-/// No new descriptor can be had while this lives.
-class no_descriptors_left {
-public:
-    no_descriptors_left() {
-        ::getrlimit(RLIMIT_NOFILE, &before_);
-        const int lowest_free = ::dup(0);
-        ::close(lowest_free);
-        const rlimit now{static_cast<rlim_t>(lowest_free), before_.rlim_max};
-        ::setrlimit(RLIMIT_NOFILE, &now);
-    }
-    ~no_descriptors_left() { ::setrlimit(RLIMIT_NOFILE, &before_); }
-
-private:
-    rlimit before_{};
-};
 
 TEST_P(scarcity, out_of_descriptors_is_a_result_and_accepting_goes_on_afterwards) {
     if (is_simulated()) GTEST_SKIP() << "the descriptors are the kernel's";

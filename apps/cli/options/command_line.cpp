@@ -9,6 +9,8 @@
 #include "core/sentence.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cassert>
 #include <cctype>
 #include <optional>
 #include <utility>
@@ -285,26 +287,39 @@ void parse_command(const command_description& command, const std::vector<std::st
     }
 }
 
+struct known_command {
+    const char* name;
+    verb what;
+    command_description (*describe)(invocation& asked);
+};
+
+constexpr std::array<known_command, 5> known_commands{{
+    {"serve", verb::serve, [](invocation& asked) { return describe_serve(asked.serve); }},
+    {"send", verb::send, [](invocation& asked) { return describe_send(asked.send); }},
+    {"demo", verb::demo, [](invocation&) { return describe_demo(); }},
+    {"bench", verb::bench, [](invocation& asked) { return describe_bench(asked.bench); }},
+    {"lab", verb::lab, [](invocation& asked) { return describe_lab(asked.lab); }},
+}};
+
+command_description describe(const known_command& known, invocation& asked) {
+    command_description command = known.describe(asked);
+    assert(command.name == known.name);
+    command.chosen = [&asked, what = known.what] { asked.what = what; };
+    return command;
+}
+
 }  // namespace
 
 std::vector<command_description> describe_commands(invocation& asked) {
     std::vector<command_description> commands;
-    const auto add = [&](command_description command, verb what) {
-        command.chosen = [&asked, what] { asked.what = what; };
-        commands.push_back(std::move(command));
-    };
-    add(describe_serve(asked.serve), verb::serve);
-    add(describe_send(asked.send), verb::send);
-    add(describe_demo(), verb::demo);
-    add(describe_bench(asked.bench), verb::bench);
-    add(describe_lab(asked.lab), verb::lab);
+    for (const known_command& each : known_commands)
+        commands.push_back(describe(each, asked));
     return commands;
 }
 
 void parse_command_line(const std::vector<std::string>& arguments, invocation& asked) {
-    const auto commands = describe_commands(asked);
     if (arguments.empty() || is_one_of(arguments[0], {"--help", "-h", "help"})) {
-        asked.text = program_help(commands);
+        asked.text = program_help(describe_commands(asked));
         return;
     }
     const std::string& name = arguments[0];
@@ -314,13 +329,14 @@ void parse_command_line(const std::vector<std::string>& arguments, invocation& a
         return;
     }
     if (name == "completion") {
-        asked.text = completion_text(rest, commands);
+        asked.text = completion_text(rest, describe_commands(asked));
         return;
     }
-    const auto found = std::find_if(commands.begin(), commands.end(),
-                                    [&name](const command_description& one) { return one.name == name; });
-    if (found == commands.end()) unknown_command(name, commands);
-    parse_command(*found, rest, asked);
+    // One description alone: a server's start does not pay for the lab's options.
+    const auto found = std::find_if(known_commands.begin(), known_commands.end(),
+                                    [&name](const known_command& one) { return one.name == name; });
+    if (found == known_commands.end()) unknown_command(name, describe_commands(asked));
+    parse_command(describe(*found, asked), rest, asked);
 }
 
 invocation parse_command_line(const std::vector<std::string>& arguments) {

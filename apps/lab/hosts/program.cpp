@@ -58,23 +58,6 @@ std::optional<std::vector<std::string>> split_words(const std::string& command) 
     return words;
 }
 
-bool can_run(const std::string& name) {
-    if (name.find('/') != std::string::npos) {
-        return ::access(name.c_str(), X_OK) == 0 && !std::filesystem::is_directory(name);
-    }
-    const char* path = std::getenv("PATH");
-    std::string_view left = path != nullptr ? path : "/usr/bin:/bin";
-    while (!left.empty()) {
-        const auto colon = std::min(left.find(':'), left.size());
-        const auto candidate = std::filesystem::path(left.substr(0, colon)) / name;
-        if (::access(candidate.c_str(), X_OK) == 0) {
-            return true;
-        }
-        left.remove_prefix(std::min(colon + 1, left.size()));
-    }
-    return false;
-}
-
 std::vector<std::string> lesson(side which) {
     if (which == side::server) {
         return {own_path(), "serve"};
@@ -83,6 +66,23 @@ std::vector<std::string> lesson(side which) {
 }
 
 }  // namespace
+
+std::string path_of_program(const std::string& name) {
+    if (name.find('/') != std::string::npos) {
+        return ::access(name.c_str(), X_OK) == 0 && !std::filesystem::is_directory(name) ? name : "";
+    }
+    const char* path = std::getenv("PATH");
+    std::string_view left = path != nullptr ? path : "/usr/bin:/bin";
+    while (!left.empty()) {
+        const auto colon = std::min(left.find(':'), left.size());
+        const auto candidate = std::filesystem::path(left.substr(0, colon)) / name;
+        if (::access(candidate.c_str(), X_OK) == 0) {
+            return candidate;
+        }
+        left.remove_prefix(std::min(colon + 1, left.size()));
+    }
+    return {};
+}
 
 program read_program(side which, const std::string& command) {
     constexpr std::size_t command_max = 50'000;  // it travels to its host in one message
@@ -111,7 +111,7 @@ program read_program(side which, const std::string& command) {
         words->insert(words->begin(), {own_path(), "lab"});
     } else if (words->front() == "aperto") {
         words->front() = own_path();
-    } else if (!can_run(words->front())) {
+    } else if (path_of_program(words->front()).empty()) {
         throw bad_input(sentence(_("there is no program '{}'"), words->front()));
     }
     out.arguments = *words;

@@ -24,6 +24,10 @@ struct program {
 /// lesson's own server or client. Throws `bad_input` when there is no such program.
 program read_program(side which, const std::string& command);
 
+/// The file that a command's name stands for: itself where it has a slash, else the first in PATH. Empty: none that can
+/// be run.
+std::string path_of_program(const std::string& name);
+
 /// By what the lab knows that the server can be called:
 ///
 ///     tcp, tcp:80      it listens on a TCP port; on that one

@@ -2,15 +2,13 @@
 #include "lab/virtual/digest.hpp"
 
 #include "core/sentence.hpp"
+#include "lab/hosts/program.hpp"
 #include "lab/virtual/sha256.hpp"
 
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
-#include <sstream>
 
 namespace aperto::lab {
 
@@ -19,23 +17,6 @@ namespace fs = std::filesystem;
 namespace {
 
 using json = nlohmann::ordered_json;
-
-/// As execvp(3) looks for it. Empty: it is not found.
-std::string find_program(const std::string& name) {
-    std::error_code failed;
-    if (name.find('/') != std::string::npos) {
-        return fs::canonical(name, failed).string();
-    }
-    const char* path = std::getenv("PATH");
-    std::istringstream folders(path == nullptr ? "/usr/local/bin:/usr/bin:/bin" : path);
-    for (std::string folder; std::getline(folders, folder, ':');) {
-        const auto whole = fs::path(folder) / name;
-        if (::access(whole.c_str(), X_OK) == 0) {
-            return fs::canonical(whole, failed).string();
-        }
-    }
-    return {};
-}
 
 /// The line at the front of `text`, which it is taken off.
 std::string_view take_line(std::string_view& text) {
@@ -88,7 +69,8 @@ std::map<std::string, std::string> hash_programs(const std::vector<std::string>&
     auto all = programs;
     all.emplace_back("/proc/self/exe");
     for (const auto& name : all) {
-        const auto path = find_program(name);
+        std::error_code failed;
+        const auto path = fs::canonical(path_of_program(name), failed).string();
         if (!path.empty() && out.count(path) == 0) {
             out[path] = sha256::of_file(path);
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "lab/virtual/kernel_image.hpp"
 
+#include "core/environment.hpp"
 #include "lab/scenario/scenario.hpp"
 #include "lab/virtual/machine.hpp"
 #include "lab/virtual/sha256.hpp"
@@ -8,7 +9,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -17,11 +17,6 @@ namespace aperto::lab {
 namespace fs = std::filesystem;
 
 namespace {
-
-std::string variable(const char* name) {
-    const char* value = std::getenv(name);
-    return value == nullptr ? "" : value;
-}
 
 std::string first_line_of(const fs::path& path) {
     std::ifstream file(path);
@@ -40,11 +35,11 @@ fs::path build_script() {
 }  // namespace
 
 std::string kernel_path() {
-    if (const auto named = variable("APERTO_VIRTUAL_KERNEL"); !named.empty()) {
+    if (const auto named = environment("APERTO_VIRTUAL_KERNEL"); !named.empty()) {
         return named;
     }
-    const auto cache = variable("XDG_CACHE_HOME");
-    return (cache.empty() ? variable("HOME") + "/.cache" : cache) + "/aperto/virtual-linux/linux";
+    const auto cache = environment("XDG_CACHE_HOME");
+    return (cache.empty() ? environment("HOME") + "/.cache" : cache) + "/aperto/virtual-linux/linux";
 }
 
 bool kernel_is_built() {
@@ -85,6 +80,6 @@ bool offer_to_build() {
     return builder > 0 && ::waitpid(builder, &status, 0) == builder && status == 0;
 }
 
-bool inside_virtual_linux() { return !variable(inside_variable).empty(); }
+bool inside_virtual_linux() { return !environment(inside_variable).empty(); }
 
 }  // namespace aperto::lab

@@ -2,15 +2,16 @@
 #include "lab/virtual/machine.hpp"
 
 #include "core/descriptor.hpp"
+#include "core/environment.hpp"
 #include "core/sentence.hpp"
 #include "core/signal_set.hpp"
 #include "lab/hosts/box.hpp"
 #include "lab/virtual/guest_request.hpp"
+#include "lab/virtual/janitor.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -19,7 +20,6 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -34,10 +34,6 @@ namespace {
 
 using wall_clock = std::chrono::steady_clock;
 
-/// 1 January 2026: the day on which every run begins. Certificates and logs look alike each time.
-constexpr std::uint64_t first_moment_ns = 1'767'225'600'000'000'000;
-/// A run gets so much memory everywhere; of the host's it takes what is used of it.
-constexpr const char* memory_size = "512M";
 /// Between two looks at what the run printed.
 constexpr int look_ms = 5;
 /// So long a run that was asked to end may take for it.
@@ -49,11 +45,6 @@ void check(bool good, const std::string& what) {
     if (!good) {
         throw std::system_error(errno, std::system_category(), what);
     }
-}
-
-std::string variable(const char* name, const char* otherwise) {
-    const char* value = std::getenv(name);
-    return value == nullptr || *value == '\0' ? otherwise : value;
 }
 
 void write_all(int file, std::string_view bytes) {
@@ -153,112 +144,6 @@ guest_request request_for(const machine_plan& plan) {
     return out;
 }
 
-/// In the child that becomes the kernel, in the folder that both sides see. The command line is the same for every
-/// run of a seed, since the kernel's randomness takes it in: that folder and this program are named through the
-/// kernel's own process.
-[[noreturn]] void become_kernel(const machine_plan& plan, const fs::path& folder, int control) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::chdir(folder.c_str()) != 0) {
-        ::_exit(127);
-    }
-    const int log = ::open((folder / shared_file::kernel_log).c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
-    const int none = ::open("/dev/null", O_RDWR);
-    constexpr int line = 3;
-    if (control != line) {
-        ::dup2(control, line);
-    } else {
-        ::fcntl(line, F_SETFD, 0);
-    }
-    ::dup2(none, STDIN_FILENO);
-    ::dup2(log, STDOUT_FILENO);
-    ::dup2(log, STDERR_FILENO);
-    ::close_range(line + 1, ~0U, 0);
-    std::vector<std::string> words{
-        plan.kernel.path,
-        "mem=" + variable("APERTO_VIRTUAL_MEMORY", memory_size),
-        "time-travel=inf-cpu",
-        fmt::format("time-travel-start={}", first_moment_ns),
-        "root=none",
-        "console=tty0",
-        "rootfstype=hostfs",
-        "rootflags=/",
-        "ro",
-        "init=/proc/self/cwd/init",
-        "quiet",
-        "con=null",
-        "con0=null,fd:2",
-        fmt::format("con1=fd:{},fd:{}", line, line),
-        "stderr=1",
-        "uml_dir=./",
-        "umid=kernel",
-        "random.trust_bootloader=on",
-        "--",
-        "lab",
-        first_process_command,
-    };
-    std::vector<std::string> environment{
-        "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/",
-        // The C library's restartable sequences: their memory is not a guest's.
-        "GLIBC_TUNABLES=glibc.pthread.rseq=0", fmt::format("APERTO_VIRTUAL_SEED={}", plan.seed)};
-    const auto pointers = [](std::vector<std::string>& of) {
-        std::vector<char*> out;
-        for (auto& word : of) {
-            out.push_back(word.data());
-        }
-        out.push_back(nullptr);
-        return out;
-    };
-    // Limits and signals as any program begins with; those of who called us are not the run's.
-    sigset_t nothing;
-    ::sigemptyset(&nothing);
-    ::sigprocmask(SIG_SETMASK, &nothing, nullptr);
-    ::execve(plan.kernel.path.c_str(), pointers(words).data(), pointers(environment).data());
-    [[maybe_unused]] const int told =
-        ::dprintf(STDERR_FILENO, "%s: %s\n", plan.kernel.path.c_str(), std::strerror(errno));
-    ::_exit(127);
-}
-
-constexpr std::array<int, 5> signals_of_a_terminal{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
-
-/// A process of its own session, which the terminal's signals do not reach. It makes the folder that both
-/// sides see and tells its name on `control`; starts the kernel at the first byte that comes on `life`; and
-/// when that line ends, because this program let go of it or has ended, however it did, ends the kernel and
-/// removes the folder.
-[[noreturn]] void be_janitor(const machine_plan& plan, int life, int control) {
-    ::setsid();
-    for (const int each : signals_of_a_terminal) {
-        ::signal(each, SIG_IGN);
-    }
-    auto name = (fs::path(variable("TMPDIR", "/tmp")) / "aperto-virtual-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) {
-        ::_exit(1);
-    }
-    [[maybe_unused]] const auto told = ::write(control, name.data(), name.size());
-    char unread = 0;
-    pid_t kernel = -1;
-    if (::read(life, &unread, 1) == 1) {
-        kernel = ::fork();
-    }
-    if (kernel == 0) {
-        for (const int each : signals_of_a_terminal) {
-            ::signal(each, SIG_DFL);
-        }
-        become_kernel(plan, name, control);
-    }
-    // Nobody who waits for the end of what is printed waits for us.
-    ::dup2(life, STDIN_FILENO);
-    ::close_range(STDIN_FILENO + 1, ~0U, 0);
-    while (::read(STDIN_FILENO, &unread, 1) > 0) {
-    }
-    if (kernel > 0) {
-        ::kill(kernel, SIGKILL);
-        ::waitpid(kernel, nullptr, 0);
-    }
-    std::error_code failed;
-    fs::remove_all(name, failed);
-    ::_exit(0);
-}
-
 class machine {
 public:
     explicit machine(const machine_plan& plan) : plan_(plan) { start_janitor(); }
@@ -308,7 +193,7 @@ private:
         if (janitor_ == 0) {
             life_.close();
             control_.close();
-            be_janitor(plan_, life_end.get(), inner.get());
+            be_janitor(plan_.kernel.path, plan_.seed, life_end.get(), inner.get());
         }
         inner.close();
         std::array<char, 4096> name{};
@@ -317,8 +202,8 @@ private:
         const auto got = ::recv(control_.get(), name.data(), name.size(), MSG_DONTWAIT);
         folder_ = std::string(name.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
         if (folder_.empty()) {
-            throw machine_failed(
-                sentence(_("no folder can be made in {}; TMPDIR names another"), variable("TMPDIR", "/tmp")));
+            throw machine_failed(sentence(_("no folder can be made in {}; TMPDIR names another"),
+                                          environment("TMPDIR", "/tmp")));
         }
     }
 

@@ -2,6 +2,7 @@
 // virtual/: a run in a Linux of its own, in virtual time (docs/virtual.md).
 //
 //     machine              the virtual machine, from outside: its start, what goes in, what comes back
+//     janitor              the process that starts the kernel, and leaves nothing of it
 //     kernel_image         the kernel that tools/virtual-linux built
 //     guest                the machine's first process, from inside
 //     guest_request        what one hands the other
