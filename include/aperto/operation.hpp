@@ -54,21 +54,18 @@ public:
     enum class state : std::uint8_t { idle, pending, ready };
     using completion = void (*)(operation&);
 
-    explicit operation(backend& owner, kind what) noexcept : owner_(&owner), kind_(what) {}
+    explicit operation(backend& owner, kind what) noexcept : kind_(what), owner_(&owner) {}
     /// Moved only before it is awaited: into the frame of who is going to wait.
     operation(operation&& unused) noexcept
         : scope_hook(),
           queue_hook(),
           on_complete(unused.on_complete),
-          owner_(unused.owner_),
-          kind_(unused.kind_) {
+          kind_(unused.kind_),
+          owner_(unused.owner_) {
         assert(!unused.in_flight());
     }
     operation& operator=(operation&&) = delete;
     ~operation();
-
-    /// At least 0, or a negative errno; `-ECANCELED` after a cancel that won.
-    int result = 0;
 
     backend& owner() const noexcept { return *owner_; }
     /// For an operation that is used again, perhaps on another loop. Not while it is in flight.
@@ -86,12 +83,14 @@ public:
     cancel_scope* scope = nullptr;
     /// For the engine's own use while the operation is in flight.
     socket_id socket;
+    /// At least 0, or a negative errno; `-ECANCELED` after a cancel that won.
+    int result = 0;
 
 private:
     friend class backend;
-    backend* owner_;
     kind kind_;
     state state_ = state::idle;
+    backend* owner_;
 };
 
 /// Completes with `result` 0, the accepted connection and its client's address, or a negative errno

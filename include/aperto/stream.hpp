@@ -58,7 +58,7 @@ namespace detail {
 /// What a read asks for.
 enum class want : std::uint8_t { some, at_most, at_least, line, crlf_line, exactly, message, frame };
 
-class [[nodiscard]] read_awaiter : public operation_awaiter<receive_operation> {
+class [[nodiscard]] read_awaiter : public operation_awaiter<receive_operation>, private deadline {
 public:
     /// `until`: instead of the options' deadlines.
     read_awaiter(connection& from, want what, std::size_t count = 0, time_point until = time_point::max(),
@@ -80,10 +80,6 @@ protected:
 
 private:
     friend class aperto::connection;
-    struct alarm : deadline {
-        explicit alarm(read_awaiter& of) noexcept : deadline(&read_awaiter::on_deadline), reader(&of) {}
-        read_awaiter* reader;
-    };
 
     bool is_misused() noexcept;
     void end_misused() noexcept;
@@ -98,7 +94,6 @@ private:
     std::size_t count_;
     frame_finder finder_;
     time_point until_;
-    alarm alarm_;
     want want_;
     bool over_share_ = false;  ///< what is wanted may be there, but others have their turn first
     bool misused_ = false;     ///< beside another read, or its stream went while it waited

@@ -199,6 +199,8 @@ private:
         return {lent_.data + taken_, lent_.size - taken_};
     }
     frame find_own(frame_finder finder, std::string_view bytes) noexcept;
+    bool take_whole_line(std::string_view bytes, std::optional<std::string_view>& found) noexcept;
+    void mark_taken(std::size_t count) noexcept;
     void end_waits() noexcept;
     void forget_share() noexcept;
     void drop_received() noexcept;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
+#include <cstring>
 #include <new>
 #include <vector>
 
@@ -92,10 +93,33 @@ frame connection::find_own(frame_finder finder, std::string_view bytes) noexcept
     return front;
 }
 
+/// The commonest of all, without what the other ends of a search need: a line that is there, and within its limit.
+bool connection::take_whole_line(std::string_view bytes, std::optional<std::string_view>& found) noexcept {
+    if (scanned_ >= bytes.size()) return false;
+    const char* const begin = bytes.data();
+    const auto* const hit =
+        static_cast<const char*>(std::memchr(begin + scanned_, '\n', bytes.size() - scanned_));
+    if (!hit) {
+        scanned_ = bytes.size();
+        return false;
+    }
+    const auto whole = static_cast<std::size_t>(hit - begin);
+    const bool carriage_return = whole > 0 && hit[-1] == '\r';
+    const std::size_t size = whole - (carriage_return ? 1 : 0);
+    if (size > options_->max_message) return false;
+    found.emplace(begin, size);
+    message_offset_ = received_ - bytes.size();
+    carriage_return_ = carriage_return;
+    mark_taken(whole + 1);
+    return true;
+}
+
 bool connection::take(detail::want what, std::size_t count, std::optional<std::string_view>& found,
                       frame_finder finder) noexcept {
     const std::string_view bytes = unread();
     if (std::exchange(scanned_for_, what) != what) scanned_ = 0;
+    const bool by_line = what == detail::want::message && written_framing() == framing::line;
+    if ((by_line || what == detail::want::line) && take_whole_line(bytes, found)) return true;
     frame front;
     switch (what) {
     case detail::want::some:
@@ -149,9 +173,7 @@ bool connection::take(detail::want what, std::size_t count, std::optional<std::s
         read_failure_ = large ? errc::message_too_large : errc::malformed;
         return true;
     }
-    const bool by_line = what == detail::want::line || what == detail::want::crlf_line ||
-                         (what == detail::want::message && written_framing() == framing::line);
-    if (by_line) scanned_ = bytes.size();
+    if (by_line || what == detail::want::line || what == detail::want::crlf_line) scanned_ = bytes.size();
     if (draining_ && !closing_ && bytes.empty()) return true;
     if (!ended_ && !read_failure_) return false;
     if (ended_ && !read_failure_ && !bytes.empty()) read_failure_ = errc::cut_short;
@@ -160,11 +182,15 @@ bool connection::take(detail::want what, std::size_t count, std::optional<std::s
 
 bool connection::consume(std::size_t count) noexcept {
     if (count > unread().size()) return false;
+    mark_taken(count);
+    return true;
+}
+
+void connection::mark_taken(std::size_t count) noexcept {
     taken_ += count;
     scanned_ = 0;
     message_began_ = not_waited_for;  // of the rest, if there is one
     progressed_ = short_time(loop_->now());
-    return true;
 }
 
 bool connection::settle() noexcept {

@@ -179,7 +179,10 @@ std::size_t begin_frame(framing which, std::string& out) {
 }
 
 void end_frame(framing which, std::size_t begin, std::string& out, bool carriage_return) {
-    if (which == framing::line) out += carriage_return ? "\r\n" : "\n";
+    if (which == framing::line) {
+        if (carriage_return) out.push_back('\r');
+        out.push_back('\n');
+    }
     if (which != framing::length) return;
     try {
         put_length(out.size() - begin - length_header_size, out.data() + begin);

@@ -39,11 +39,11 @@ constexpr std::size_t copy_max = 32 * 1024;
 read_awaiter::read_awaiter(connection& from, want what, std::size_t count, time_point until,
                            frame_finder finder) noexcept
     : operation_awaiter(from.on()),
+      deadline(&read_awaiter::on_deadline),
       from_(from),
       count_(count),
       finder_(finder),
       until_(until),
-      alarm_(*this),
       want_(what) {
     from.hold();
     on_complete = &read_awaiter::on_bytes;
@@ -86,7 +86,7 @@ bool read_awaiter::receive() {
     do {
         if (!from_.receive(*this)) {
             const time_point until = until_ == time_point::max() ? from_.read_deadline(want_) : until_;
-            if (until != time_point::max()) alarm_.set(owner(), until);
+            if (until != time_point::max()) set(owner(), until);
             return false;
         }
     } while (!try_take());
@@ -105,16 +105,16 @@ void read_awaiter::on_bytes(operation& done) {
             return;
         }
     }
-    self.owner().disarm(self.alarm_);
+    self.owner().disarm(self);
     self.waiter.resume();
 }
 
 void read_awaiter::on_deadline(timer& passed) {
-    read_awaiter& self = *static_cast<alarm&>(passed).reader;
-    if (self.alarm_.put_off(self.owner())) return;
+    auto& self = static_cast<read_awaiter&>(passed);
+    if (self.put_off(self.owner())) return;
     const bool by_options = self.until_ == time_point::max();
     if (const duration left = self.from_.idle_left(); by_options && left > duration::zero())
-        return self.alarm_.set(self.owner(), self.owner().now() + left);
+        return self.set(self.owner(), self.owner().now() + left);
     self.from_.time_out_reading(self.want_);
     self.owner().cancel(self);
 }

@@ -27,19 +27,19 @@ void session::end() noexcept {
     report_end();
 }
 
-task<> session::run(worker& at, stream peer, admission::place counted) {
-    const admission::place held = std::move(counted);
+task<> session::handle(stream peer) {
+    const handler& what = worker_.shared().what;
+    if (what.on_answer()) return answering::serve(worker_, peer_, view(), std::move(peer), ended_by_us_);
+    return what.on_session()(std::move(peer));
+}
+
+task<> session::run(worker& at, stream peer, [[maybe_unused]] admission::place counted) {
     session self(at, *peer.connection_);
     try {
-        const handler& what = at.shared().what;
-        task<> handling;
-        if (what.on_answer())
-            handling = answering::serve(at, self.peer_, self.view(), std::move(peer), self.ended_by_us_);
-        else
-            handling = what.on_session()(std::move(peer));
+        task<> handling = self.handle(std::move(peer));
         handling.in(self.scope_);
         co_await handling;
-        if (!what.on_answer()) self.ended_by_us_ = !self.peer_.ended();
+        if (!at.shared().what.on_answer()) self.ended_by_us_ = !self.peer_.ended();
     } catch (...) {
         self.fail();
     }

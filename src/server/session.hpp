@@ -20,6 +20,8 @@ public:
     static task<> run(worker& at, stream peer, admission::place counted);
 
 private:
+    /// The handler's part.
+    task<> handle(stream peer);
     /// Reports the end, once.
     void end() noexcept;
 
