@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import against
 import clients
 import guard
 import loads as load_table
@@ -43,6 +44,8 @@ def parse():
     parser.add_argument("--workers", action="store_true", help="only one worker and two, with the load on the same two cores")
     parser.add_argument("--services", action="store_true",
                         help="only the examples beside Redis, mosquitto and HAProxy; --loads then takes store, broker, proxy")
+    parser.add_argument("--against", metavar="PROGRAM", default="",
+                        help="only this build beside another one of aperto, such as that of the commit before; with --loads, --rounds")
     parser.add_argument("--list", action="store_true", help="name the loads and the peers")
     arguments = parser.parse_args()
     if arguments.rounds < 1 or arguments.seconds <= 0:
@@ -148,6 +151,8 @@ def main():
         return 0 if done else 1
     loads = [fit_idle(load, files) for load in load_table.choose(arguments.loads)]
     peers = peer_table.choose(arguments.peers)
+    if arguments.against:
+        return against.run(arguments.against, loads, arguments.rounds, arguments.seconds, say, progress)
     if arguments.loads.strip() == "9":
         peers = [p for p in peers if p.key in ("epoll_c", "aperto_epoll")]
     known = facts(arguments)
