@@ -10,6 +10,7 @@ pkg_check_modules(icu REQUIRED IMPORTED_TARGET icu-uc)
 find_package(fmt REQUIRED)
 
 # The program alone.
+pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp)
 find_package(nlohmann_json REQUIRED)
 
 # The lab alone.

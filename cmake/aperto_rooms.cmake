@@ -25,7 +25,7 @@ set(room_client_links "")
 set(room_server_links "")
 set(room_load_links PkgConfig::liburing)
 set(room_lab_links tomlplusplus::tomlplusplus nlohmann_json::nlohmann_json)
-set(room_cli_links tomlplusplus::tomlplusplus nlohmann_json::nlohmann_json)
+set(room_cli_links tomlplusplus::tomlplusplus nlohmann_json::nlohmann_json PkgConfig::seccomp)
 
 # aperto_room(<name> <folder>): compiles <folder>/<name>/**.cpp, all but a main.cpp. A room without sources makes no target.
 function(aperto_room name folder)

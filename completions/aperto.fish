@@ -15,6 +15,8 @@ complete -c aperto -n '__fish_seen_subcommand_from serve' -l workers -x -d 'thre
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l engine -x -a 'auto uring epoll' -d 'how to talk to the kernel: io_uring where it is allowed, or epoll'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l messages -x -a 'auto all none' -d 'which messages to show; auto: a summary a second when they come too fast to read'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l log -x -a 'text json' -d 'sentences for people, or one JSON object a line for programs'
+complete -c aperto -n '__fish_seen_subcommand_from serve' -l user -x -d 'become this user, or NAME:GROUP, before it serves; takes root'
+complete -c aperto -n '__fish_seen_subcommand_from serve' -l sandbox -x -a 'on required off' -d 'once bound, give up files, programs, connections to elsewhere and most system calls; on: as far as this kernel can'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l config -x -d 'take options from this TOML file; those given here win'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l check -x -d 'say what is wrong in such a file, and end'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l max-connections -x -d 'clients at once; one more waits until one ends'

@@ -71,8 +71,12 @@ class Server:
             if self.engine == "uring" and "io_uring" in words:
                 raise unittest.SkipTest(f"io_uring is not to be had here: {words.strip()}")
             raise AssertionError(f"the server did not start: {words}")
-        self.port = listening["port"]
+        self.port = listening.get("port")  # none on a Unix socket
         return self
+
+    @property
+    def pid(self):
+        return self._process.pid
 
     def __exit__(self, kind, error, trace):
         self._process.terminate()

@@ -140,6 +140,19 @@ option_description log_option(log_format& target) {
             }};
 }
 
+option_description sandbox_option(confinement_mode& target) {
+    return {.name = "--sandbox",
+            .value = "on|required|off",
+            .help = _("once bound, give up files, programs, connections to elsewhere and most system calls; "
+                      "on: as far as this kernel can"),
+            .fallback = "on",
+            .set = [&target](const std::string& text) {
+                target = text == "off"        ? confinement_mode::off
+                         : text == "required" ? confinement_mode::required
+                                              : confinement_mode::on;
+            }};
+}
+
 void set_service(std::vector<std::string> words, service& target) {
     if (words.empty()) return;
     if (words.size() > 1)
@@ -192,6 +205,9 @@ command_description describe_serve(serve_request& request) {
         engine_option(options.engine),
         messages_option(request.messages),
         log_option(request.log),
+        text_option("--user", "NAME", _("become this user, or NAME:GROUP, before it serves; takes root"), "",
+                    request.user),
+        sandbox_option(request.sandbox),
         text_option("--config", "FILE", _("take options from this TOML file; those given here win"), "",
                     request.config),
         text_option("--check", "FILE", _("say what is wrong in such a file, and end"), "", request.check),

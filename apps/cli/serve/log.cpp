@@ -204,6 +204,7 @@ struct log_writer::state {
 };
 
 void log_writer::state::run() {
+    if (settings.first) settings.first();
     std::string batch;
     while (next_batch(batch)) {
         put(batch);

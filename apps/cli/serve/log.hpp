@@ -76,6 +76,8 @@ public:
         std::size_t queue_max = std::size_t{1024} * 1024;
         /// The line that tells of lines dropped, given how many. None where empty.
         std::function<std::string(std::uint64_t)> dropped_line = {};
+        /// Called on the writer's thread before anything else.
+        std::function<void()> first = {};
         /// Called on the writer's thread a second after `tick_later`.
         std::function<void()> tick = {};
     };

@@ -58,6 +58,7 @@ report::report(const options& settings) : messages_(settings.messages), descript
     writer_ = std::make_unique<log_writer>(log_writer::options{
         .descriptor = settings.descriptor,
         .dropped_line = [this](std::uint64_t lines) { return dropped_line(lines); },
+        .first = settings.first,
         .tick = [this] { tick_due(); },
     });
 }
@@ -259,6 +260,10 @@ public:
 
     void noted(int signal) override {
         line(sentence(_("{} came: it does nothing yet"), signal_name(signal)));
+    }
+
+    void unconfined(const std::string& what) override {
+        line(sentence(_("the sandbox is not whole: it leaves open {}"), what));
     }
 
     void stopped() override {

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -76,6 +77,8 @@ public:
         /// Text only: what each line begins with, and whether the time of day follows it.
         std::string prefix = {};
         bool times = true;
+        /// Called on the thread that writes the lines, before anything else.
+        std::function<void()> first = {};
     };
     static std::unique_ptr<report> create(const options& settings);
 
@@ -88,6 +91,8 @@ public:
     }
     /// A signal has come that does nothing.
     virtual void noted(int signal) = 0;
+    /// What of the confinement is missing.
+    virtual void unconfined(const std::string& what) = 0;
     virtual void stopped() = 0;
     /// Counts a connection that somebody else tells of.
     void count_accepted() { connections_.fetch_add(1, std::memory_order_relaxed); }

@@ -119,6 +119,12 @@ public:
         write(line.finish());
     }
 
+    void unconfined(const std::string& what) override {
+        json_line line("unconfined");
+        line.add("open", what);
+        write(line.finish());
+    }
+
     void stopped() override {
         json_line line("stopped");
         line.add("connections", connections_.load()).add("invalid_utf8_bytes", invalid_bytes_.load());

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "cli/serve/serve.hpp"
 
+#include "aperto/error.hpp"
 #include "cli/failure.hpp"
 #include "cli/serve/report.hpp"
+#include "core/log_safe.hpp"
+#include "core/sentence.hpp"
 #include "core/signal_watch.hpp"
 #include "io/host_text.hpp"
 #include "text/upper_text.hpp"
@@ -11,6 +14,8 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstring>
+#include <ctime>
 #include <thread>
 #include <utility>
 
@@ -70,26 +75,109 @@ std::unique_ptr<server> start_server(const aperto::options& options, service wha
     }
 }
 
+/// What serving may touch of the file system once it has bound its address.
+confinement needed_by(const aperto::options& options) {
+    confinement needed;
+    if (io::names_unix_socket(options.host)) {
+        const std::string path = options.host.substr(io::unix_scheme.size());
+        const std::size_t folder = path.rfind('/');
+        if (!path.starts_with('@'))
+            needed.emptied.push_back(folder == std::string::npos ? "." : path.substr(0, folder + 1));
+    }
+    return needed;
+}
+
+/// Confines the threads, each as it begins.
+class confining {
+public:
+    confining(confinement_mode mode, confinement needed) : mode_(mode), needed_(std::move(needed)) {}
+
+    /// On a thread, before it touches what clients send. Gives what is left open. Throws `error`.
+    std::string enter() const {
+        if (mode_ == confinement_mode::off) return {};
+        std::string open = confine(needed_);
+        if (mode_ == confinement_mode::required && !open.empty())
+            throw error(std::make_error_code(std::errc::operation_not_supported), "confine the server", open,
+                        "Without --sandbox required it serves all the same.");
+        return open;
+    }
+    /// The same for the log's writer: where it fails, it fails for those that serve.
+    void enter_quietly() const noexcept {
+        try {
+            enter();
+        } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
+            // Said by those.
+        }
+    }
+
+private:
+    const confinement_mode mode_;
+    const confinement needed_;
+};
+
+task<> nothing_more() { co_return; }
+
+/// Before there is a second thread, and before the first file that only this process's user may read.
+std::optional<failure> become_user(const std::string& user) {
+    if (user.empty()) return {};
+    const std::optional<account> who = find_account(user);
+    if (!who) return failure{exit_failed, sentence(_("there is no user or group {}"), log_safe(user)), {}};
+    try {
+        become(*who);
+    } catch (const error& cause) {
+        return failure{
+            exit_failed,
+            sentence(_("could not become the user {}: {}"), log_safe(user), system_reason(cause.code())),
+            cause.code() == std::errc::operation_not_permitted
+                ? _("That takes root: start it as root, or leave --user out.")
+                : ""};
+    }
+    return {};
+}
+
+/// Has the C library read those of its files now that it would read when it first needs them.
+void read_files_ahead() {
+    ::tzset();
+    static_cast<void>(std::strerror(EPERM));
+}
+
 }  // namespace
 
 int run_serve(const serve_request& request) {
     ignore_signals_of_writes();
+    if (const auto refused = become_user(request.user)) return tell(*refused);
+    read_files_ahead();
+    const confining confined(request.sandbox, needed_by(request.options));
     // Before anything is said: who reads "listening" may send one.
     signal_set signals(
         {.ending = {SIGINT, SIGTERM}, .noted = {SIGHUP, SIGUSR1, SIGUSR2}, .exit_code = exit_interrupted});
-    const auto told =
-        report::create({.format = request.log, .messages = request.messages, .descriptor = STDOUT_FILENO});
+    const auto told = report::create({.format = request.log,
+                                      .messages = request.messages,
+                                      .descriptor = STDOUT_FILENO,
+                                      .first = [&confined] { confined.enter_quietly(); }});
     const report::closer at_last(*told);
     aperto::options options = request.options;
     options.events = told.get();
+    options.background = [&confined](background&) {
+        confined.enter();
+        return nothing_more();
+    };
     options.framing =
         request.framing.value_or(request.what == service::upper ? framing::stream : framing::raw);
     std::unique_ptr<server> serving;
+    std::string open;
     try {
         serving = start_server(options, request.what, *told);
     } catch (const error& cause) {
         told->close();
         return tell(explain_listen(cause, options.host, options.port));
+    }
+    try {
+        open = confined.enter();
+    } catch (const error& cause) {
+        serving.reset();
+        told->close();
+        return tell(explain_other(cause));
     }
     const signal_watch watch(signals, [&](int signal) {
         if (signal == SIGINT || signal == SIGTERM)
@@ -98,6 +186,7 @@ int run_serve(const serve_request& request) {
             told->noted(signal);
     });
     told->started(*serving);
+    if (!open.empty()) told->unconfined(open);
     serving->wait();
     told->stopped();
     return exit_done;
