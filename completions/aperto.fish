@@ -91,6 +91,8 @@ complete -c aperto -n '__fish_seen_subcommand_from lab' -l save-decisions -x -d 
 complete -c aperto -n '__fish_seen_subcommand_from lab' -l virtual -d 'run in a Linux of its own, in virtual time: the same seed gives the same trace'
 complete -c aperto -n '__fish_seen_subcommand_from lab' -l wall-limit -x -d 'with --virtual: end it after this time of the wall clock'
 complete -c aperto -n '__fish_seen_subcommand_from lab' -l keep -x -d 'with --virtual: bring this file back, which the run wrote'
+complete -c aperto -n '__fish_seen_subcommand_from lab' -l until -x -d 'stop there, and show each host'\''s sockets: '\''client data#3'\'', 12 (its number), 1.5s'
+complete -c aperto -n '__fish_seen_subcommand_from lab' -l samples -x -d 'look at each host'\''s sockets so often, for --json and --html'
 complete -c aperto -n '__fish_seen_subcommand_from lab' -l no-colour -d 'no colours'
 complete -c aperto -n '__fish_seen_subcommand_from lab' -l no-color -d 'no colours'
 complete -c aperto -n '__fish_seen_subcommand_from lab' -l ascii -d 'nothing but ASCII characters'

@@ -114,6 +114,22 @@ class Run(unittest.TestCase):
         self.assertEqual(done.returncode, 71)
         self.assertIn("/nowhere", done.stderr)
 
+    def test_no_room_and_no_memory_are_told(self):
+        full = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c",
+                'mount -t tmpfs -o size=16k none "$TMPDIR" && exec "$@"', "sh"]
+        for limit, words in ((["prlimit", "--as=400000000"], "ulimit -v"), (["prlimit", "--fsize=1000000"], "ulimit -f"),
+                             (full, "is full; TMPDIR")):
+            with self.subTest(words):
+                done = subprocess.run([*limit, PROGRAM, "lab", "--virtual"], capture_output=True, text=True, timeout=60,
+                                      stdin=subprocess.DEVNULL, env=dict(EVERYWHERE, TMPDIR=str(self.path)))
+                self.assertEqual(done.returncode, 71, done.stdout + done.stderr)
+                self.assertIn(words, done.stderr)
+
+    def test_a_result_that_finds_no_room_is_told(self):
+        done = lab("--virtual", "--json", "/dev/full")
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn("/dev/full", done.stderr)
+
     def test_the_doctor_knows_the_kernel(self):
         told = lab("doctor").stdout
         self.assertIn("GPL-2.0", told)
@@ -167,8 +183,10 @@ class Ended(unittest.TestCase):
                 program = self.begin(folder, "sh -c 'while :; do :; done'")
                 time.sleep(moment)
                 program.send_signal(signal.SIGINT)
+                asked = time.monotonic()
                 # A program that has not yet begun ends by the signal itself.
                 self.assertIn(program.wait(30), (130,) if moment > 1 else (130, -signal.SIGINT))
+                self.assertLess(time.monotonic() - asked, 4)
                 self.assertEqual(ours(folder), [])
                 self.assertEqual(os.listdir(folder), [])
 

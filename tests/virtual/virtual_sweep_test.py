@@ -60,7 +60,7 @@ class Sweep(unittest.TestCase):
         self.assertTrue(failing, done.stdout)
         self.assertLess(len(failing), SEEDS, done.stdout)
         self.assertEqual((self.path / "junit.xml").read_text().count("<testsuite "), SEEDS)
-        for _ in range(3):
+        for _ in range(10):
             again = lab("run", path, "--virtual", "--seed", failing[0], "--pcap", self.path / "packets")
             self.assertEqual(again.returncode, 1, again.stdout + again.stderr)
 

@@ -74,6 +74,8 @@ void apply(const lab_request& request, lab::run_plan& plan, const std::vector<la
     if (request.timeout) {
         plan.timeout = *request.timeout;
     }
+    plan.until = request.until;
+    plan.samples_every = request.samples_every;
     plan.in_virtual_time = lab::inside_virtual_linux();
     plan.wire.replay = request.replay;
     plan.wire.keep_decisions = !request.save_path.empty();
@@ -94,6 +96,14 @@ std::optional<lab::decision_log> read_decisions(const std::string& path) {
     } catch (const lab::bad_input& wrong) {
         throw lab::bad_input(path + ": " + wrong.what());
     }
+}
+
+/// The code of a run that was to be stopped: whether it was.
+int stopped_code(const lab::stop_sign& until, const lab::run_report& report) {
+    if (!report.stopped) {
+        complain(sentence(_("the run ended before \"{}\" (--until)"), until.text));
+    }
+    return report.stopped ? exit_done : exit_failed;
 }
 
 /// The code a run ends with, its expectations aside.
@@ -137,6 +147,9 @@ int run_once(lab_request& request) {
     if (!request.save_path.empty()) {
         save_decisions(request.save_path, report);
     }
+    if (request.until && report.interrupted == 0) {
+        return stopped_code(*request.until, report);
+    }
     const int code = run_code(report);
     const int client = report.programs[lab::index(lab::side::client)].code;
     if (code == client && client != 0) {
@@ -155,6 +168,9 @@ std::string replay_hint(const std::string& saved, const lab::scenario& one) {
 
 lab::scenario_result run_scenario(const lab_request& request, const std::string& path, int& code) {
     auto one = lab::load_scenario(path);
+    if (request.until) {
+        one.expected.clear();  // it is not run to its end
+    }
     apply(request, one.plan, one.expected);
     const auto lesson = lab::lesson_for(path);
     auto show_plan = files_of(request, one.name);
@@ -174,6 +190,10 @@ lab::scenario_result run_scenario(const lab_request& request, const std::string&
                                       lab::why_void(report, one.expected), view.finish(report)};
     if (!saved.empty()) {
         save_decisions(saved, report);
+    }
+    if (request.until && report.interrupted == 0) {
+        code = std::max(code, stopped_code(*request.until, report));
+        return result;
     }
     if (report.timed_out || report.wire_failed() || report.interrupted != 0) {
         code = run_code(report);

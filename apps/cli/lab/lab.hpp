@@ -36,6 +36,8 @@ struct lab_request {
     bool ascii = false;
     std::optional<std::uint64_t> seed;
     std::optional<lab::duration> timeout;
+    std::optional<lab::stop_sign> until;      ///< where a run is stopped and its sockets are shown
+    lab::duration samples_every{};            ///< the sockets are looked at; 0: never
     std::string replay_path;                  ///< decisions to follow
     std::optional<lab::decision_log> replay;  ///< what stands there
     std::string save_path;                    ///< where decisions are kept

@@ -11,11 +11,13 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <csignal>
@@ -34,10 +36,28 @@ constexpr int exit_no_run = exit_wire;
 /// A run of one seed, in a process of its own.
 struct seed_run {
     std::uint64_t seed;
+    std::size_t place;  ///< of those that run at a time
     pid_t process;
     descriptor printed;  ///< a file in memory
     wall_clock::time_point began;
 };
+
+/// Each place has a processor of its own, as far as there are any.
+void stay_on_processor_of(std::size_t place) {
+    cpu_set_t allowed{};
+    if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) {
+        return;
+    }
+    place %= static_cast<std::size_t>(CPU_COUNT(&allowed));
+    for (std::size_t i = 0; i < CPU_SETSIZE; ++i) {
+        if (CPU_ISSET(i, &allowed) && place-- == 0) {
+            cpu_set_t only{};
+            CPU_SET(i, &only);
+            ::sched_setaffinity(0, sizeof only, &only);
+            return;
+        }
+    }
+}
 
 class sweep {
 public:
@@ -75,8 +95,18 @@ private:
         return next_ <= plan_.last && !stopped;
     }
 
+    std::size_t free_place() const {
+        std::size_t place = 0;
+        while (std::any_of(running_.begin(), running_.end(),
+                           [place](const auto& one) { return one.place == place; })) {
+            ++place;
+        }
+        return place;
+    }
+
     void start(std::uint64_t seed) {
         descriptor printed(::memfd_create("aperto-sweep", MFD_CLOEXEC));
+        const auto place = free_place();
         const pid_t process = ::fork();
         if (process < 0) {
             throw std::system_error(errno, std::system_category(), "fork");
@@ -84,6 +114,7 @@ private:
         if (process == 0) {
             ::prctl(PR_SET_PDEATHSIG, SIGKILL);
             ::setpgid(0, 0);
+            stay_on_processor_of(place);
             const int none = ::open("/dev/null", O_RDONLY);
             for (const auto& [from, to] :
                  {std::pair{none, 0}, std::pair{printed.get(), 1}, std::pair{printed.get(), 2}}) {
@@ -91,7 +122,7 @@ private:
             }
             ::_exit(run_here(seed));
         }
-        running_.push_back({seed, process, std::move(printed), wall_clock::now()});
+        running_.push_back({seed, place, process, std::move(printed), wall_clock::now()});
     }
 
     /// In the process of one seed.

@@ -266,7 +266,7 @@ lab::kernel_image need_virtual_kernel() {
     if (!found) {
         throw lab::cannot_here(
             sentence(_("the virtual kernel is not built ({} is not there)"), lab::kernel_path()),
-            sentence(_("build it once, in about 15 minutes, with: {}"), lab::build_command()));
+            sentence(_("build it once, in about 5 minutes, with: {}"), lab::build_command()));
     }
     return *found;
 }

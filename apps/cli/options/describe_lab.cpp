@@ -116,6 +116,12 @@ options run_options(lab_request& request, const std::string& seed, const std::st
                                 duration_option_text(lab::machine_plan{}.wall_limit), 1ms, 24h,
                                 [&request](duration length) { request.wall_limit = length; }),
         keep_option(request.keep),
+        lab_option("--until", "WHERE",
+                   _("stop there, and show each host's sockets: 'client data#3', 12 (its number), 1.5s"), "",
+                   [&request](const std::string& text) { request.until = lab::parse_stop_sign(text); }),
+        limited_duration_option("--samples", _("look at each host's sockets so often, for --json and --html"),
+                                _("never"), 1ms, 24h,
+                                [&request](duration length) { request.samples_every = length; }),
         std::move(colours),
         flag_option("--ascii", _("nothing but ASCII characters"), request.ascii),
     };

@@ -28,6 +28,13 @@ struct kernel_readings {
     std::map<std::string, std::uint64_t> after_end;  ///< after it
 };
 
+/// Where a run was stopped before its end, and how the sockets were then.
+struct stopping_place {
+    instant at{};
+    std::uint64_t packet = 0;                         ///< its number; 0: it was a moment that was named
+    std::array<std::vector<socket_view>, 2> sockets;  ///< by `side`
+};
+
 /// Everything a run is judged and summed up by, once it is over.
 struct run_report {
     std::uint64_t seed = 0;
@@ -47,6 +54,8 @@ struct run_report {
     std::uint64_t refused = 0;
     std::array<kernel_readings, 2> kernel;  ///< by `side`
     std::vector<kernel_sample> kernel_samples;
+    std::vector<socket_sample> socket_samples;
+    std::optional<stopping_place> stopped;
     decision_log decisions;  ///< when they were to be kept
 
     std::uint64_t lost() const;

@@ -3,9 +3,10 @@
 #include "core/signal_set.hpp"
 #include "lab/analysis/quantity.hpp"
 #include "lab/hosts/host.hpp"
-#include "lab/hosts/kernel_view.hpp"
 #include "lab/hosts/program.hpp"
+#include "lab/scenario/in_order.hpp"
 #include "lab/scenario/scenario.hpp"
+#include "lab/scenario/socket_watch.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -15,7 +16,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <map>
 
 namespace aperto::lab {
 
@@ -29,42 +29,6 @@ constexpr duration settle_max = 10s;
 constexpr duration last_chance = 5s;  ///< of a program that is told to end
 
 duration clock_now() { return std::chrono::steady_clock::now().time_since_epoch(); }
-
-/// Hands packets on in the order they entered, however they left.
-class in_order {
-public:
-    explicit in_order(const run_watcher& watcher) : watcher_(watcher) {}
-
-    void take(std::vector<seen_packet>& fresh) {
-        for (auto& one : fresh) {
-            if (one.what.number == next_ && waiting_.empty()) {
-                watcher_.packet(one);
-                ++next_;
-            } else {
-                const auto number = one.what.number;
-                waiting_.emplace(number, std::move(one));
-            }
-        }
-        while (!waiting_.empty() && waiting_.begin()->first == next_) {
-            watcher_.packet(waiting_.begin()->second);
-            waiting_.erase(waiting_.begin());
-            ++next_;
-        }
-        fresh.clear();
-    }
-
-    void finish() {
-        for (const auto& [number, one] : waiting_) {
-            watcher_.packet(one);
-        }
-        waiting_.clear();
-    }
-
-private:
-    const run_watcher& watcher_;
-    std::uint64_t next_ = 1;
-    std::map<std::uint64_t, seen_packet> waiting_;
-};
 
 wire_plan wire_between(const run_plan& plan) {
     auto out = plan.wire;
@@ -80,15 +44,21 @@ public:
           watcher_(watcher),
           signals_(signals),
           hosts_(plan.client, plan.server),
-          wire_(wire_between(plan), hosts_.descriptor_of(side::client, host_descriptor::tun),
+          watch_(hosts_, plan),
+          wire_(watch_.told_to(wire_between(plan)), hosts_.descriptor_of(side::client, host_descriptor::tun),
                 hosts_.descriptor_of(side::server, host_descriptor::tun)),
           packets_(watcher),
           end_(clock_now() + plan.timeout) {
+        watch_.stops(wire_);
         for (const auto host : {side::client, side::server}) {
             report_.kernel[index(host)].at_start = hosts_.counters(host);
         }
         watcher.ready(hosts_.missing_settings());
     }
+
+    ~running() { watch_.end(); }
+    running(const running&) = delete;
+    running& operator=(const running&) = delete;
 
     run_report go() {
         start(side::server, plan_.server_program);
@@ -101,11 +71,14 @@ public:
             }
             start(side::client, plan_.client_program);
             wait_for([this] { return ended_[index(side::client)]; });
-            report_.timed_out = !ended_[index(side::client)] && !interrupted();
+            report_.timed_out = !ended_[index(side::client)] && !is_over();
+            const bool stopped = watch_.stopped();
             stop_program(side::client);
-            let_it_settle();
+            if (!stopped) {
+                let_it_settle();
+            }
         } else {
-            report_.timed_out = !server_given_up() && !interrupted();
+            report_.timed_out = !server_given_up() && !is_over();
             if (report_.timed_out) {
                 watcher_.notice(waiting());
             }
@@ -121,10 +94,13 @@ private:
         return interrupted_ != 0;
     }
 
+    /// Nothing more is waited for, but for programs to end.
+    bool is_over() noexcept { return interrupted() || (watch_.stopped() && !taking_down_); }
+
     template <class condition>
     bool wait_for(condition done, duration at_most = duration::max()) {
         const auto last = at_most == duration::max() ? end_ : std::min(end_, clock_now() + at_most);
-        while (!done() && !interrupted()) {
+        while (!done() && !is_over()) {
             const auto now = clock_now();
             if (now >= last) {
                 return false;
@@ -174,7 +150,7 @@ private:
         constexpr duration say_after = 2s;
         server_started_ = clock_now();
         const auto over = [this] { return server_given_up() || server_ready(); };
-        if (!wait_for(over, say_after) && !interrupted()) {
+        if (!wait_for(over, say_after) && !is_over()) {
             watcher_.notice(waiting());
             wait_for(over);
         }
@@ -228,7 +204,7 @@ private:
             host == side::client && ::isatty(STDIN_FILENO) == 0 && ::fcntl(STDIN_FILENO, F_GETFD) != -1;
         hosts_.start(host, what.arguments,
                      {give_input ? STDIN_FILENO : nothing.get(), output.write_end(), output.write_end()});
-        while (!started_[index(host)] && !interrupted()) {
+        while (!started_[index(host)] && !is_over()) {
             turn(5ms);
         }
         output.close_write_end();
@@ -236,10 +212,11 @@ private:
     }
 
     void turn(duration at_most) {
-        std::array<pollfd, 4> watched{{{hosts_.control_of(side::client), POLLIN, 0},
+        std::array<pollfd, 5> watched{{{hosts_.control_of(side::client), POLLIN, 0},
                                        {hosts_.control_of(side::server), POLLIN, 0},
                                        {outputs_[0].read_end(), POLLIN, 0},
-                                       {outputs_[1].read_end(), POLLIN, 0}}};
+                                       {outputs_[1].read_end(), POLLIN, 0},
+                                       {taking_down_ ? -1 : watch_.descriptor_of_stop(), POLLIN, 0}}};
         ::poll(watched.data(), watched.size(), static_cast<int>(at_most.count() / 1'000'000) + 1);
         take_packets();
         sample_kernels();
@@ -309,8 +286,7 @@ private:
         }
         next_sample_ = now + between;
         for (const auto host : {side::client, side::server}) {
-            for (const auto& one :
-                 ask_kernel(hosts_.descriptor_of(host, host_descriptor::diag), plan_.client.v6)) {
+            for (const auto& one : watch_.ask(host, plan_.client.v6)) {
                 auto& last = last_sample_[index(host)];
                 constexpr std::size_t kept_max = 100'000;
                 if (!(one == last) && report_.kernel_samples.size() < kept_max) {
@@ -324,6 +300,7 @@ private:
     void stop_program(side host) {
         if (interrupted() && report_.interrupted == 0) report_.interrupted = interrupted_;
         by_itself_[index(host)] = ended_[index(host)];
+        taking_down_ = watch_.stopped();
         // What a client left in the background may go on until its connections are closed.
         const auto& over = host == side::client ? ended_[index(host)] : gone_[index(host)];
         if (!started_[index(host)] || over) {
@@ -333,8 +310,10 @@ private:
         // close.
         end_ = std::max(end_, clock_now() + last_chance + 1s);
         interrupted_ = 0;
-        hosts_.signal(host, SIGTERM);
-        if (!wait_for([&] { return over; }, last_chance)) {
+        // Where it was stopped, nothing a program says any more would be heard.
+        const bool at_once = watch_.stopped();
+        hosts_.signal(host, at_once ? SIGKILL : SIGTERM);
+        if (!wait_for([&] { return over; }, last_chance) && !at_once) {
             hosts_.signal(host, SIGKILL);
             wait_for([&] { return over; }, 1s);
         }
@@ -349,9 +328,14 @@ private:
             report_.kernel[index(host)].at_end = hosts_.counters(host);
         }
         report_.took = wire_.now();
+        watch_.end();
+        watch_.finish(report_);
         wire_.stop();
         for (const auto host : {side::client, side::server}) {
             report_.kernel[index(host)].after_end = hosts_.counters(host);
+        }
+        if (report_.stopped) {
+            report_.kernel = {};  // it went on counting what the wire no more carried
         }
         take_packets();
         packets_.finish();
@@ -378,6 +362,7 @@ private:
     signal_set& signals_;
     int interrupted_ = 0;  ///< by which signal
     box hosts_;
+    socket_watch watch_;
     wire wire_;
     in_order packets_;
     std::array<program_output, 2> outputs_;
@@ -386,6 +371,7 @@ private:
     std::vector<seen_packet> fresh_;
     bool began_ = false;
     bool sign_printed_ = false;
+    bool taking_down_ = false;
     duration server_started_{};
     std::array<bool, 2> started_{};
     std::array<bool, 2> ended_{};

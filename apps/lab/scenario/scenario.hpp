@@ -4,6 +4,7 @@
 //     scenario             a run written down: the TOML file
 //     library.cpp          the labs that come with the program, and their texts
 //     run.cpp              a run, from the first process to the report
+//     socket_watch         looks at the hosts' sockets while it goes on, and stops it where that was asked
 //     report               what a run saw, beside what the kernels counted
 //     expectation          what must be seen, and whether it was; expectation_parse.cpp reads the sentence
 #pragma once
@@ -21,6 +22,17 @@
 
 namespace aperto::lab {
 
+/// A moment of the run, or a packet, at which it is stopped and its sockets are looked at.
+struct stop_sign {
+    std::optional<instant> moment;
+    std::optional<std::uint64_t> packet;  ///< its number
+    selector victim = {};                 ///< else
+    std::string text;                     ///< as it was written
+};
+
+/// Reads "1.5s", "12" or "client data#3". Throws `bad_input`.
+stop_sign parse_stop_sign(const std::string& text);
+
 /// Everything one run is told.
 struct run_plan {
     wire_plan wire;
@@ -30,7 +42,9 @@ struct run_plan {
     program client_program;
     readiness ready;  ///< by what sign of the server the client is started
     duration timeout = std::chrono::seconds(60);
-    bool ask_kernel = false;  ///< sample what the kernels say of their connections
+    bool ask_kernel = false;   ///< sample what the kernels say of their connections
+    duration samples_every{};  ///< all sockets are looked at; 0: never
+    std::optional<stop_sign> until;
     /// Nobody watches in real time: where nothing happens on the wire, it is looked at more and more seldom.
     bool in_virtual_time = false;
 };

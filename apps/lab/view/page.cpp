@@ -3,6 +3,7 @@
 
 #include "core/sentence.hpp"
 #include "lab/view/json_lines.hpp"
+#include "lab/view/sockets.hpp"
 #include "lab/view/summary.hpp"
 
 #include <cerrno>
@@ -38,7 +39,7 @@ svg { display: block; width: 100%; } svg text { font: 12px ui-monospace, monospa
 .note .way { stroke: var(--note); } .note text { fill: var(--note); }
 .syn .way { stroke: var(--syn); } .host { stroke: var(--soft); stroke-width: 2; } .time { opacity: .65; }
 .grid { stroke: var(--soft); stroke-width: .5; } .dot { stroke: var(--line); stroke-width: 3; cursor: pointer; } .dot.again { stroke: var(--again); stroke-width: 5; } .dot.lost { stroke: var(--lost); stroke-width: 5; }
-.acked { stroke: var(--syn); fill: none; stroke-width: 1.4; } .flight { stroke: var(--again); fill: none; stroke-width: 1.4; }
+.acked { stroke: var(--syn); fill: none; stroke-width: 1.4; } .flight { stroke: var(--again); fill: none; stroke-width: 1.4; } .level { stroke: var(--zero); fill: none; stroke-width: 1.4; stroke-dasharray: 6 3; }
 )css";
 
 constexpr const char* page_body = R"html(<h2 data-word="ladder"></h2>
@@ -55,7 +56,11 @@ constexpr const char* page_body = R"html(<h2 data-word="ladder"></h2>
 <h2 data-word="sequence"></h2>
 <svg id="sequence" viewBox="0 0 1200 360" role="img"></svg>
 <h2 data-word="window"></h2>
-<svg id="window" viewBox="0 0 1200 280" role="img"></svg>)html";
+<svg id="window" viewBox="0 0 1200 280" role="img"></svg>
+<div id="samples" hidden><h2 data-word="segments"></h2>
+<svg id="segments" viewBox="0 0 1200 280" role="img"></svg>
+<h2 data-word="timers"></h2>
+<svg id="timers" viewBox="0 0 1200 280" role="img"></svg></div>)html";
 
 // Only what is in view is in the document: a ladder of 20,000 packets scrolls as well as one of 20.
 constexpr const char* page_script = R"js('use strict';
@@ -238,6 +243,20 @@ function graphs() {
   w.append(node('path', {class: 'acked', d: steps(seen.map(v => [wx(v[0]), wy(v[2])]))}),
     node('path', {class: 'flight', d: steps(seen.map(v => [wx(v[0]), wy(v[1])]))}));
   legend(w, [['acked', words.advertised], ['flight', words.in_flight]]);
+  sampled(from, tcp.find(p => p.from === from), xMax);
+}
+// What the host's kernel said of the connection's socket (--samples).
+function sampled(from, packet, xMax) {
+  const all = run.samples.filter(s => s.from === from && s.cwnd && packet && s.sport === packet.sport && s.dport === packet.dport);
+  byId('samples').hidden = all.length === 0;
+  const draw = (id, unit, curves) => {
+    const svg = byId(id), [x, y] = axes(svg, xMax, largest(all, s => Math.max(...curves.map(c => s[c[0]] || 0))), 1200, 280, unit);
+    for (const [key, name] of curves)
+      svg.append(node('path', {class: name, d: steps(all.filter(s => s[key] !== undefined).map(s => [x(s.at_us), y(s[key])]))}));
+    legend(svg, curves.map(c => [c[1], c[2]]));
+  };
+  draw('segments', '', [['cwnd', 'acked', 'cwnd'], ['ssthresh', 'level', 'ssthresh'], ['in_flight', 'flight', words.in_flight]]);
+  draw('timers', words.ms, [['rto_ms', 'flight', 'RTO'], ['srtt_ms', 'acked', 'SRTT']]);
 }
 byId('direction').onchange = graphs;
 byId('flow').onchange = () => { layout(); graphs(); };
@@ -281,6 +300,8 @@ std::string words_json() {
         {"acknowledged", _("acknowledged")},
         {"in_flight", _("sent but not acknowledged")},
         {"advertised", _("window the receiver offers")},
+        {"segments", _("Segments, as the kernel counts them")},
+        {"timers", _("Round trip and retransmission timer, as the kernel has them")},
         {"direction", _("stream of the")}};
     std::string out = "{";
     for (const auto& [key, text] : words) {
@@ -321,6 +342,10 @@ void page_data::write(const std::string& path, const run_report& report,
          << "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>"
          << for_markup(title_) << "</title>\n<style>" << page_style << "</style>\n</head>\n<body>\n<h1>"
          << for_markup(title_) << "</h1>\n<pre id=\"summary\">";
+    std::string samples;
+    for (const auto& one : report.socket_samples) {
+        samples += (samples.empty() ? "" : ",\n") + sample_json(one);
+    }
     auto summary = summary_text(report);
     for (const auto& one : verdicts) {
         summary += fmt::format("{} {}   {}\n", one.holds ? "✓" : "✗", one.text, one.evidence);
@@ -338,7 +363,8 @@ void page_data::write(const std::string& path, const run_report& report,
          << page_body
          << "\n<script id=\"run\" type=\"application/json\">{\"words\":" << for_script(words_json())
          << ",\"packets\":[\n"
-         << for_script(packets_) << "\n]}</script>\n<script>" << page_script << page_graphs
+         << for_script(packets_) << "\n],\"samples\":[\n"
+         << samples << "\n]}</script>\n<script>" << page_script << page_graphs
          << "</script>\n</body>\n</html>\n";
     file.close();
     if (file.fail()) {

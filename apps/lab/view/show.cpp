@@ -6,6 +6,7 @@
 #include "core/sentence.hpp"
 #include "lab/analysis/quantity.hpp"
 #include "lab/view/json_lines.hpp"
+#include "lab/view/sockets.hpp"
 #include "lab/view/summary.hpp"
 
 #include <poll.h>
@@ -228,11 +229,20 @@ std::vector<verdict> show::finish(const run_report& report) {
     if (run_.ask_kernel) {
         say("\n" + timer_table(report));
     }
+    if (report.stopped) {
+        say("\n" + stopping_text(report), 10);
+    }
     if (!verdicts.empty()) {
         print("\n");
         print_verdicts(verdicts);
     }
     if (has_json()) {
+        for (const auto& one : report.socket_samples) {
+            write_json(sample_json(one));
+        }
+        if (report.stopped) {
+            write_json(stopping_json(report));
+        }
         for (const auto& one : verdicts) {
             write_json(fmt::format(R"({{"event":"verdict","holds":{},"expected":{},"evidence":{}}})",
                                    one.holds, json_string(one.text), json_string(one.evidence)));

@@ -5,6 +5,7 @@
 //     ladder               arrows between the hosts;  narrator  the words beside them
 //     summary              what a run showed, as text and JSON; of several runs, as JUnit XML
 //     json_lines           one packet as a JSON object
+//     sockets              the hosts' sockets: where a run was stopped, and the samples
 //     page                 the HTML page
 //     capture_file         pcapng, for Wireshark
 #pragma once

@@ -3,6 +3,7 @@
 
 #include "core/descriptor.hpp"
 #include "lab/virtual/guest_request.hpp"
+#include "lab/virtual/guest_root.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -11,7 +12,6 @@
 #include <poll.h>
 #include <pty.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -39,59 +39,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Before the host's file system lies under the new root, only what the kernel made can be written to.
-constexpr const char* scratch = "/tmp";
-constexpr const char* new_root = "/tmp/root";
-constexpr const char* shared = "/tmp/shared";
-/// The folder that both sides see, as the kernel's own process finds it outside.
-constexpr const char* shared_on_host = "/proc/self/cwd/.";
-constexpr const char* upper = "/tmp/upper";
-constexpr const char* work = "/tmp/work";
 constexpr int exit_not_started = 126;
-
-void check(bool good, const char* what) {
-    if (!good) {
-        throw std::system_error(errno, std::system_category(), what);
-    }
-}
-
-void mount_at(const char* kind, const std::string& place, unsigned long flags = 0,
-              const std::string& data = "") {
-    check(::mount(kind, place.c_str(), kind, flags, data.c_str()) == 0, place.c_str());
-}
-
-/// The layers, and the kernel's own file systems. The scratch file system stays reachable through what was
-/// opened of it, and through nothing else.
-void build_root() {
-    mount_at("tmpfs", scratch, 0, "mode=0755");
-    for (const char* place : {new_root, shared, upper, work}) {
-        check(::mkdir(place, 0755) == 0, place);
-    }
-    mount_at("hostfs", shared, 0, shared_on_host);
-    mount_at("overlay", new_root, 0, std::string("lowerdir=/,upperdir=") + upper + ",workdir=" + work);
-    const std::string root = new_root;
-    mount_at("proc", root + "/proc");
-    mount_at("sysfs", root + "/sys");
-    mount_at("devtmpfs", root + "/dev");
-    for (const char* place : {"/dev/pts", "/dev/shm"}) {
-        ::mkdir((root + place).c_str(), 0755);
-    }
-    mount_at("devpts", root + "/dev/pts", 0, "mode=0620,ptmxmode=0666");
-    mount_at("tmpfs", root + "/dev/shm", 0, "mode=1777");
-    ::chmod((root + "/dev/net/tun").c_str(), 0666);
-    for (const auto& [name, target] :
-         {std::pair{"fd", "/proc/self/fd"}, std::pair{"stdin", "/proc/self/fd/0"},
-          std::pair{"stdout", "/proc/self/fd/1"}, std::pair{"stderr", "/proc/self/fd/2"}}) {
-        [[maybe_unused]] const int made = ::symlink(target, (root + "/dev/" + name).c_str());
-    }
-}
-
-/// By moving the mount, not by a mere chroot(2): whoever is in a changed root may make no user namespace.
-void enter_root() {
-    check(::chdir(new_root) == 0, new_root);
-    check(::mount(".", "/", nullptr, MS_MOVE, nullptr) == 0, "the new root");
-    check(::chroot(".") == 0 && ::chdir("/") == 0, "the new root");
-}
 
 std::string read_all(int folder, const char* name) {
     const descriptor file(::openat(folder, name, O_RDONLY | O_CLOEXEC));
@@ -361,10 +309,11 @@ void forget_unwritten(const std::vector<std::string>& made) {
 
 void run() {
     build_root();
-    const descriptor shared_folder(::open(shared, O_PATH | O_DIRECTORY | O_CLOEXEC));
-    const descriptor upper_folder(::open(upper, O_PATH | O_DIRECTORY | O_CLOEXEC));
-    check(shared_folder && upper_folder, shared);
+    const descriptor shared_folder(::open(guest_root::shared, O_PATH | O_DIRECTORY | O_CLOEXEC));
+    const descriptor upper_folder(::open(guest_root::upper, O_PATH | O_DIRECTORY | O_CLOEXEC));
+    check(shared_folder && upper_folder, guest_root::shared);
     enter_root();
+    take_turns();
     ::sethostname("lab", 3);
     const auto asked = guest_request::read(read_all(shared_folder.get(), shared_file::request));
     const auto made = begin_randomness(asked);

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -36,8 +37,12 @@ using wall_clock = std::chrono::steady_clock;
 
 /// Between two looks at what the run printed.
 constexpr int look_ms = 5;
-/// So long a run that was asked to end may take for it.
-constexpr auto ending_limit = std::chrono::seconds(5);
+/// A run that was asked to end and says nothing for so long does not end by itself: a program in it computes, and
+/// nothing else in there has a turn. One that goes on talking has longer.
+constexpr auto silent_limit = std::chrono::seconds(2);
+constexpr auto ending_limit = std::chrono::seconds(10);
+/// With less than this a folder is full.
+constexpr std::uintmax_t room_least = 65'536;
 /// After so long of waiting for standard input, it is told.
 constexpr int silent_input_ms = 2000;
 
@@ -47,7 +52,7 @@ void check(bool good, const std::string& what) {
     }
 }
 
-void write_all(int file, std::string_view bytes) {
+void write_all(int file, std::string_view bytes, const std::string& name) {
     while (!bytes.empty()) {
         const auto put = ::write(file, bytes.data(), bytes.size());
         if (put > 0) {
@@ -56,7 +61,7 @@ void write_all(int file, std::string_view bytes) {
             pollfd room{file, POLLOUT, 0};
             ::poll(&room, 1, -1);
         } else if (put < 0 && errno != EINTR) {
-            check(false, _("standard output"));
+            check(false, name);
         }
     }
 }
@@ -64,7 +69,7 @@ void write_all(int file, std::string_view bytes) {
 void write_file(const fs::path& path, std::string_view content) {
     const descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
     check(static_cast<bool>(file), path.string());
-    write_all(file.get(), content);
+    write_all(file.get(), content, path.string());
 }
 
 std::string read_file(const fs::path& path) {
@@ -104,7 +109,7 @@ void keep_input(const fs::path& to, const machine_plan& plan, signal_set& signal
         if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) {
             return;
         }
-        write_all(file.get(), {piece.data(), got > 0 ? static_cast<std::size_t>(got) : 0});
+        write_all(file.get(), {piece.data(), got > 0 ? static_cast<std::size_t>(got) : 0}, to.string());
     }
 }
 
@@ -226,8 +231,10 @@ private:
                 const auto byte = static_cast<unsigned char>(number == SIGHUP ? SIGTERM : number);
                 [[maybe_unused]] const auto put = ::write(control_.get(), &byte, 1);
                 limit = std::min(limit, wall_clock::now() + ending_limit);
+                spoke_ = wall_clock::now();
             }
-            if (wall_clock::now() >= limit) {
+            const bool silent = result_.interrupted != 0 && wall_clock::now() >= spoke_ + silent_limit;
+            if (silent || wall_clock::now() >= limit) {
                 result_.timed_out = result_.interrupted == 0;
                 return;
             }
@@ -242,6 +249,7 @@ private:
         }
         std::string_view rest = held_;
         for (read_frame one{}; next_frame(rest, one); rest.remove_prefix(one.size)) {
+            spoke_ = wall_clock::now();
             if (one.kind == frame_kind::ended) {
                 std::istringstream(std::string(one.bytes)) >> result_.code >> result_.virtual_seconds;
                 ended_ = true;
@@ -257,7 +265,7 @@ private:
 
     void pass_on(int to, std::string_view bytes) const {
         if (!plan_.silent) {
-            write_all(to, bytes);
+            write_all(to, bytes, _("standard output"));
         }
     }
 
@@ -274,7 +282,7 @@ private:
             }
             const descriptor to(::open(name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
             check(static_cast<bool>(to), name);
-            write_all(to.get(), content);
+            write_all(to.get(), content, name);
         }
     }
 
@@ -289,9 +297,25 @@ private:
             throw cannot_here(_("this machine forbids ptrace(2), by which a user-mode kernel works"),
                               tracing_remedy());
         }
-        throw machine_failed(
-            sentence(_("the virtual kernel {} ended before the run did; its last words:\n{}"),
-                     plan_.kernel.path, log));
+        throw machine_failed(sentence(_("the virtual kernel {} ended before the run did: {}"),
+                                      plan_.kernel.path, reason(log)));
+    }
+
+    /// Why the kernel ended.
+    std::string reason(const std::string& log) const {
+        std::error_code failed;
+        const auto room = fs::space(folder_, failed);
+        if (!failed && room.available < room_least) {
+            return sentence(_("{} is full; TMPDIR names another folder"), folder_.parent_path().string());
+        }
+        rlimit files{};
+        if (::getrlimit(RLIMIT_FSIZE, &files) == 0 && files.rlim_cur != RLIM_INFINITY) {
+            return _("it may not write a file as large as its memory (ulimit -f)");
+        }
+        if (log.find("errno = -12") != std::string::npos) {
+            return _("there is no memory for it, or it may not have so much (ulimit -v)");
+        }
+        return sentence(_("its last words:\n{}"), log);
     }
 
     const machine_plan& plan_;
@@ -302,6 +326,7 @@ private:
     pid_t janitor_ = -1;
     std::string held_;
     bool ended_ = false;
+    wall_clock::time_point spoke_{};  ///< when something came from inside
     machine_result result_;
 };
 

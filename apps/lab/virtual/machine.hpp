@@ -4,7 +4,7 @@
 //     machine              the virtual machine, from outside: its start, what goes in, what comes back
 //     janitor              the process that starts the kernel, and leaves nothing of it
 //     kernel_image         the kernel that tools/virtual-linux built
-//     guest                the machine's first process, from inside
+//     guest                the machine's first process, from inside; guest_root makes its file system
 //     guest_request        what one hands the other
 //     digest               what a run was made of and what it gave; sha256 computes it
 //     surroundings         whether this machine could do without

@@ -64,6 +64,12 @@ void wire::stop() {
     thread_.join();
 }
 
+void wire::halt() noexcept {
+    halted_ = true;
+    const std::uint64_t one = 1;
+    (void)!::write(stop_signal_.get(), &one, sizeof one);
+}
+
 instant wire::now() const {
     const auto epoch = epoch_.load(std::memory_order_acquire);
     return epoch == 0 ? instant{} : clock_now() - instant(epoch);
@@ -77,14 +83,16 @@ void wire::run() {
     ::prctl(PR_SET_NAME, "lab-wire");
     ::prctl(PR_SET_TIMERSLACK, 1UL);  // a nanosecond: delays are to be what was asked for
     bool busy = false;
-    while (!stopping_) {
+    while (!stopping_ && !halted_) {
         if (!busy) {  // else more has probably come meanwhile
             wait_for_packets(now());
         }
         busy = false;
         for (const auto from : {side::client, side::server}) {
             busy = read_some(from) || busy;
-            flush(from, now());
+            if (!halted_) {
+                flush(from, now());
+            }
         }
         if (!fresh_.empty()) {
             const std::lock_guard lock(outbox_guard_);
@@ -98,7 +106,8 @@ void wire::run() {
     }
     // What the hosts had sent when the wire was stopped is seen too, as the kernels have counted it.
     constexpr int rounds_max = 64;
-    for (int round = 0; round < rounds_max && (read_some(side::client) || read_some(side::server)); ++round) {
+    for (int round = 0;
+         round < rounds_max && !halted_ && (read_some(side::client) || read_some(side::server)); ++round) {
     }
     for (auto& one : slots_) {
         if (one.pending > 0) {
@@ -141,7 +150,7 @@ std::size_t wire::take_slot() {
 }
 
 bool wire::read_some(side from) {
-    for (int i = 0; i < batch_max; ++i) {
+    for (int i = 0; i < batch_max && !halted_; ++i) {
         const auto size = ::read(tun_of(from), scratch_.data(), scratch_.size());
         if (size <= 0) {
             return i > 0;
@@ -149,7 +158,7 @@ bool wire::read_some(side from) {
         const auto place = take_slot();
         slots_[place].bytes.assign(scratch_.begin(), scratch_.begin() + size);
         accept(from, place, static_cast<std::size_t>(size));
-        if (i % together_max == together_max - 1) {
+        if (i % together_max == together_max - 1 && !halted_) {
             flush(from, slots_[place].what.sent);
         }
     }
@@ -162,6 +171,7 @@ void wire::accept(side from, std::size_t place, std::size_t size) {
     if (next_number_ == 1) {
         wall_epoch_.store(clock_now(CLOCK_REALTIME).count(), std::memory_order_relaxed);
         epoch_.store(clock_now().count(), std::memory_order_release);
+        plan_.first_packet(duration(epoch_.load(std::memory_order_relaxed)));
     }
     what = event{};
     what.number = next_number_++;
@@ -173,6 +183,12 @@ void wire::accept(side from, std::size_t place, std::size_t size) {
         what.seen.length = static_cast<std::uint32_t>(size);
     }
     tracker_.entered(what, held.bytes);
+    if (plan_.stops_at && plan_.stops_at(what)) {
+        halted_ = true;
+        held.pending = 1;
+        plan_.reached(what);
+        return;
+    }
     const auto decided = links_[index(from)].offer(what, place);
     if (plan_.keep_decisions) {
         decisions_.note(what, decided);

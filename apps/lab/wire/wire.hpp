@@ -15,6 +15,7 @@
 #include <array>
 #include <atomic>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -50,6 +51,12 @@ struct wire_plan {
     bool keep_events = true;                 ///< off: nobody wants to look at single packets
     bool keep_bytes = false;                 ///< for a capture file
     bool keep_decisions = false;
+    /// At the packet of which this is true the wire stops, as at `halt`: it has entered, and nothing has become of it.
+    std::function<bool(const event&)> stops_at;
+    /// Called on the wire's thread when the first packet enters, with its moment (CLOCK_MONOTONIC).
+    std::function<void(duration)> first_packet = [](duration) {};
+    /// Called on the wire's thread when it has stopped at a packet.
+    std::function<void(const event&)> reached = [](const event&) {};
 };
 
 /// Carries packets between two TUN devices through a link model each way, on a thread of its own, and tells
@@ -65,6 +72,8 @@ public:
     /// Lets no more packets in, and ends the thread. What is still under way is lost (`loss_cause::ended`).
     void stop();
 
+    /// From now on nothing enters or leaves. Does not wait for the thread. Any thread.
+    void halt() noexcept;
     /// Hands over what has happened since the last call. Any thread.
     void take_events(std::vector<seen_packet>& out);
     /// When the last packet came in or went out, and how many are under way. Any thread.
@@ -131,6 +140,7 @@ private:
     std::atomic<std::size_t> under_way_{0};
     descriptor stop_signal_;
     std::atomic<bool> stopping_{false};
+    std::atomic<bool> halted_{false};
     std::thread thread_;
 };
 

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "core/descriptor.hpp"
+#include "lab/analysis/quantity.hpp"
+
+#include <functional>
+#include <thread>
+
+namespace aperto::lab {
+
+/// Calls a function at moments of CLOCK_MONOTONIC, on a thread of its own. Neither waiting nor waking reads the clock:
+/// in virtual time, where each reading takes a moment, it changes nothing in a run.
+class alarm {
+public:
+    /// `ring` gets the moment that it was called for.
+    explicit alarm(std::function<void(duration moment)> ring);
+    ~alarm();
+    alarm(const alarm&) = delete;
+    alarm& operator=(const alarm&) = delete;
+
+    /// At `moment`, and then `every` so long; 0: once. To be called once. Any thread.
+    void set(duration moment, duration every);
+
+private:
+    void run();
+    void arm(duration moment);
+
+    std::function<void(duration)> ring_;
+    duration moment_{};
+    duration every_{};
+    descriptor timer_;
+    descriptor stop_;
+    std::thread thread_;
+};
+
+}  // namespace aperto::lab
