@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "server/session.hpp"
 
+#include "net/quietly.hpp"
 #include "server/answering.hpp"
 #include "server/worker.hpp"
 
@@ -27,6 +28,17 @@ void session::end() noexcept {
     report_end();
 }
 
+/// The handler's part, which begins when what is written can be sent.
+task<> session::converse(stream peer) {
+    detail::quietly<detail::read_awaiter> opening(peer_, detail::want::handshake, std::size_t{0},
+                                                  peer_.handshake_until());
+    const std::error_code failed = co_await opening;
+    if (failed) fail(failed);
+    if (!peer_.is_open_for_writing()) co_return;
+    task<> conversing = worker_.shared().what.on_session()(std::move(peer));
+    co_await conversing;
+}
+
 task<> session::run(worker& at, stream peer, admission::place counted) {
     const admission::place held = std::move(counted);
     session self(at, *peer.connection_);
@@ -35,8 +47,10 @@ task<> session::run(worker& at, stream peer, admission::place counted) {
         task<> handling;
         if (what.on_answer())
             handling = answering::serve(at, self.peer_, self.view(), std::move(peer), self.ended_by_us_);
-        else
+        else if (self.peer_.is_open_for_writing())
             handling = what.on_session()(std::move(peer));
+        else
+            handling = self.converse(std::move(peer));
         handling.in(self.scope_);
         co_await handling;
         if (!what.on_answer()) self.ended_by_us_ = !self.peer_.ended();

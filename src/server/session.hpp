@@ -20,6 +20,7 @@ public:
     static task<> run(worker& at, stream peer, admission::place counted);
 
 private:
+    task<> converse(stream peer);
     /// Reports the end, once.
     void end() noexcept;
 

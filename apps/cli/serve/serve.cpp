@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "cli/serve/serve.hpp"
 
+#include "aperto/tls.hpp"
 #include "cli/failure.hpp"
 #include "cli/serve/report.hpp"
+#include "core/log_safe.hpp"
 #include "core/signal_watch.hpp"
 #include "io/host_text.hpp"
 #include "text/upper_text.hpp"
@@ -70,6 +72,26 @@ std::unique_ptr<server> start_server(const aperto::options& options, service wha
     }
 }
 
+std::shared_ptr<tls::context> make_transport(const tls_of_server& wanted) {
+    return tls::server({.certificate = wanted.certificate, .key = wanted.key, .client_ca = wanted.client_ca});
+}
+
+/// A reload that fails changes nothing.
+void reload(tls::context& sealed, report& told) {
+    try {
+        sealed.reload();
+        told.certificate_read(sealed.expires());
+    } catch (const error& cause) {
+        told.certificate_refused(cause);
+    }
+}
+
+bool is_of_tls_files(const error& cause, const tls_of_server& wanted) {
+    if (!wanted.on) return false;
+    return cause.code().category() == tls::tls_category() || cause.whom() == log_safe(wanted.certificate) ||
+           cause.whom() == log_safe(wanted.key) || cause.whom() == log_safe(wanted.client_ca);
+}
+
 }  // namespace
 
 int run_serve(const serve_request& request) {
@@ -84,20 +106,27 @@ int run_serve(const serve_request& request) {
     options.events = told.get();
     options.framing =
         request.framing.value_or(request.what == service::upper ? framing::stream : framing::raw);
+    std::shared_ptr<tls::context> sealed;
     std::unique_ptr<server> serving;
     try {
+        if (request.tls.on) sealed = make_transport(request.tls);
+        options.transport = sealed;
         serving = start_server(options, request.what, *told);
     } catch (const error& cause) {
         told->close();
+        if (is_of_tls_files(cause, request.tls)) return tell(explain_tls_files(cause));
         return tell(explain_listen(cause, options.host, options.port));
     }
     const signal_watch watch(signals, [&](int signal) {
         if (signal == SIGINT || signal == SIGTERM)
             serving->stop();
+        else if (signal == SIGHUP && sealed)
+            reload(*sealed, *told);
         else
             told->noted(signal);
     });
     told->started(*serving);
+    if (sealed) told->certificate_read(sealed->expires());
     serving->wait();
     told->stopped();
     return exit_done;

@@ -25,6 +25,15 @@ enum class service : std::uint8_t {
 /// handler.
 handler make_service(service which, report& told);
 
+/// How it speaks TLS.
+struct tls_of_server {
+    bool on = false;
+    std::string certificate = "cert.pem";
+    std::string key = "key.pem";
+    std::string client_ca;
+    std::string given;  ///< one of the options that say so; empty: none was
+};
+
 struct serve_request {
     service what = service::upper;
     /// None: what suits the service. Capitals are for text, the others for any bytes.
@@ -32,6 +41,7 @@ struct serve_request {
     aperto::options options;
     message_detail messages = message_detail::automatic;
     log_format log = log_format::text;
+    tls_of_server tls;
     std::string config;  ///< the file it was set from; empty: none
     std::string check;   ///< a file to be checked, in place of serving; empty: none
 };
