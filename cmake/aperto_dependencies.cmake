@@ -8,6 +8,8 @@ pkg_check_modules(liburing REQUIRED IMPORTED_TARGET liburing>=2.3)
 # Asked once, when the library is built, for its table of upper case; and by tests.
 pkg_check_modules(icu REQUIRED IMPORTED_TARGET icu-uc)
 find_package(fmt REQUIRED)
+# The library aperto::tls alone.
+find_package(OpenSSL 3.0 REQUIRED)
 
 # The program alone.
 pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp)

@@ -8,6 +8,8 @@ set(aperto_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/aperto")
 install(DIRECTORY include/aperto DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.hpp")
 install(TARGETS aperto EXPORT aperto-targets)
 install(EXPORT aperto-targets NAMESPACE aperto:: DESTINATION "${aperto_package_dir}")
+install(TARGETS aperto_tls EXPORT aperto-tls-targets)
+install(EXPORT aperto-tls-targets NAMESPACE aperto:: DESTINATION "${aperto_package_dir}")
 
 configure_package_config_file(cmake/aperto-config.cmake.in aperto-config.cmake
     INSTALL_DESTINATION "${aperto_package_dir}"
@@ -26,7 +28,9 @@ else()
 endif()
 file(RELATIVE_PATH pc_prefix "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" "${CMAKE_INSTALL_PREFIX}")
 configure_file(cmake/aperto.pc.in aperto.pc @ONLY)
-install(FILES "${PROJECT_BINARY_DIR}/aperto.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+configure_file(cmake/aperto-tls.pc.in aperto-tls.pc @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/aperto.pc" "${PROJECT_BINARY_DIR}/aperto-tls.pc"
+    DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 
 if(TARGET aperto_program)
     install(TARGETS aperto_program)

@@ -4,7 +4,7 @@
 
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
-set(rooms_with_threads io net client server lab)
+set(rooms_with_threads io net client server tls lab)
 # Replaces operator new, so it is a program of its own.
 set(room_memory_uses ${rooms_of_library})
 # The services of examples/, in the simulation.
@@ -15,6 +15,9 @@ set(room_sim_tests_use text net client server)
 set(room_text_tests_link PkgConfig::icu)
 # The suite of the seam, which the simulated loop passes as well.
 set(room_io_tests_use sim)
+# The suite of streams runs on TLS too.
+set(room_net_tests_use tls)
+set(room_tls_tests_use io text net client server sim)
 # A server on the loop of a program that is a client too; and in simulated time.
 set(room_server_tests_use client sim)
 # These build programs of their own, which know nothing of this build's sanitizers.
@@ -104,6 +107,7 @@ function(aperto_examples)
     file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/examples/*.cpp")
     pkg_check_modules(libuv IMPORTED_TARGET libuv)
     set(example_foreign_loop_links PkgConfig::libuv)
+    set(example_tls_file_links aperto_tls)
     if(NOT libuv_FOUND)
         list(FILTER sources EXCLUDE REGEX "/foreign_loop\\.cpp$")
     endif()
@@ -113,6 +117,6 @@ function(aperto_examples)
         set_target_properties(example_${name} PROPERTIES
             OUTPUT_NAME ${name}
             RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/examples")
-        target_link_libraries(example_${name} PRIVATE aperto aperto_flags ${example_${name}_links})
+        target_link_libraries(example_${name} PRIVATE ${example_${name}_links} aperto aperto_flags)
     endforeach()
 endfunction()

@@ -136,6 +136,7 @@ failure explain_other(const error& cause) {
 failure explain_connect(const error& cause, const string& name, std::uint16_t port, duration limit) {
     const string host = log_safe(name);
     if (is_name_error(cause)) return explain_name(cause, host, exit_no_connection);
+    if (is_of_tls(cause)) return explain_tls(cause, host, port);
     if (lacks_zone(cause, name))
         return {exit_no_connection,
                 sentence(_("could not connect to {} port {}: {}"), host, std::to_string(port),
@@ -148,6 +149,7 @@ failure explain_connect(const error& cause, const string& name, std::uint16_t po
 }
 
 failure explain_broken(const error& cause) {
+    if (is_of_tls(cause)) return explain_broken_tls(cause);
     if (is(cause, std::errc::connection_reset) || is(cause, std::errc::broken_pipe))
         return {exit_cut_short, _("the reply was cut short: the server broke the connection off (reset)"),
                 _("The server may have crashed, or closed without reading all that was sent.")};

@@ -47,6 +47,13 @@ failure explain_other(const error& cause);
 bool is_engine_refused(const error& cause);
 /// `cause`, thrown by a connect to `host` and `port` that could take `limit`.
 failure explain_connect(const error& cause, const std::string& host, std::uint16_t port, duration limit);
+/// `cause`, thrown by reading certificates and keys.
+failure explain_tls_files(const error& cause);
+/// `cause` is of TLS.
+bool is_of_tls(const error& cause);
+/// Such a `cause`, thrown by a connect to `host` and `port`, and once connected.
+failure explain_tls(const error& cause, const std::string& host, std::uint16_t port);
+failure explain_broken_tls(const error& cause);
 /// `cause`, thrown once connected: the conversation broke off.
 failure explain_broken(const error& cause);
 /// The server ended in the middle of a line, where the framing is `line`.

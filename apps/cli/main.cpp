@@ -87,6 +87,11 @@ int run(const invocation& asked) {
         return run_demo();
     case invocation::verb::bench:
         return run_bench(asked.bench);
+    case invocation::verb::cert: {
+        const int code = run_cert(asked.cert);
+        const int flushed = flush_output();
+        return code == exit_done ? flushed : code;
+    }
     case invocation::verb::lab: {
         const int code = run_lab(asked.lab);
         const int flushed = flush_output();

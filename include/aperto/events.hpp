@@ -4,9 +4,11 @@
 #include "aperto/endpoint.hpp"
 #include "aperto/tcp_facts.hpp"
 #include "aperto/time.hpp"
+#include "aperto/transport.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <system_error>
 
@@ -27,9 +29,11 @@ public:
     endpoint local() const;
     /// What the kernel knows of it now. Throws `error` where the connection is closed on this side.
     tcp_facts facts() const;
-    /// Bytes taken from the kernel.
+    /// What its transport knows; none where it has none, or its handshake is not over.
+    std::optional<transport_facts> transport() const;
+    /// Bytes taken from the kernel; with a transport, what was sealed in them.
     std::uint64_t bytes_received() const noexcept;
-    /// Bytes that the kernel has taken.
+    /// Bytes that the kernel has taken; with a transport, what was sealed in them.
     std::uint64_t bytes_sent() const noexcept;
 
 private:

@@ -53,6 +53,9 @@ struct options {
     /// From being accepted to the first byte: who connects and says nothing goes sooner than who pauses.
     duration handshake_deadline = std::chrono::seconds(30);
     std::size_t high_water = 256 * 1024;  ///< bytes, at least 1
+    /// What every connection stands on, like TLS (tls.hpp); its handshake is under `handshake_deadline`. None: the
+    /// kernel's bytes themselves.
+    std::shared_ptr<const aperto::transport> transport{};
     /// For handlers that are coroutines called with a message: messages of one connection that may be in
     /// their hands at once, 1 to 65,536; the answers go out in the order of the messages. More than one waits
     /// in memory (counted) rather than in the connection.
@@ -150,6 +153,8 @@ public:
     endpoint local() const { return who_->local(); }
     /// What the kernel knows of the connection now.
     tcp_facts facts() const { return who_->facts(); }
+    /// What the transport knows of it, like the client's certificate; none where there is none.
+    std::optional<transport_facts> transport() const { return who_->transport(); }
     /// Where the message's first byte stands in what the client sent, counted from the start of the stream.
     std::uint64_t offset() const noexcept { return offset_; }
     /// Yours, one a connection: made by its default constructor when it is first asked for, and destroyed with the

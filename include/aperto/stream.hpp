@@ -3,6 +3,7 @@
 
 #include "aperto/framing.hpp"
 #include "aperto/loop.hpp"
+#include "aperto/transport.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -42,6 +43,8 @@ struct stream_options {
     /// up.
     duration close_deadline = std::chrono::seconds(2);
     std::size_t close_drain_max = 1024 * 1024;  ///< bytes
+    /// What the stream stands on, like TLS (tls.hpp). None: the kernel's bytes themselves.
+    std::shared_ptr<const aperto::transport> transport{};
     /// A server's: what its buffers of one loop hold. None: not counted.
     std::shared_ptr<memory_account> account{};
 };
@@ -56,7 +59,17 @@ class connection;
 namespace detail {
 
 /// What a read asks for.
-enum class want : std::uint8_t { some, at_most, at_least, line, crlf_line, exactly, message, frame };
+enum class want : std::uint8_t {
+    some,
+    at_most,
+    at_least,
+    line,
+    crlf_line,
+    exactly,
+    message,
+    frame,
+    handshake
+};
 
 class [[nodiscard]] read_awaiter : public operation_awaiter<receive_operation>, private deadline {
 public:
@@ -170,7 +183,7 @@ private:
 /// Every read gives an empty optional at the end of the stream: that the peer has finished is not an error. A
 /// broken connection is an `error`: `std::errc::connection_reset`, `errc::deadline` where a deadline passed,
 /// `std::errc::timed_out` or `host_unreachable` where the kernel gave it up, `errc::message_too_large`,
-/// `errc::malformed` where a finder says so, `errc::cut_short`. A wait whose scope is cancelled throws `cancellation`, which is no `error`.
+/// `errc::malformed` where a finder says so, `errc::cut_short`, what its transport fails by (tls_error.hpp). A wait whose scope is cancelled throws `cancellation`, which is no `error`.
 ///
 /// A view that a read gives is good until the next read on the same stream, across any writes between.
 class stream {
@@ -256,6 +269,21 @@ public:
         return {*connection_, {}, detail::write_awaiter::until::shut_down};
     }
 
+    // ---- what it stands on
+
+    /// Waits until the transport's handshake is over; at once where there is no transport. Servers and `connect` have
+    /// done so: it is for streams that were made otherwise (`from_fd`, `pair`, `listener`), before anything is
+    /// written. `handshake_deadline` bounds it, or `idle_timeout` where that is shorter. Throws as a read, and what
+    /// the transport fails by (tls_error.hpp).
+    task<> handshake();
+    /// Goes on by `with`, and waits for its handshake: for protocols that begin in plain text and ask for TLS in it
+    /// (STARTTLS). What was written goes out before. Bytes that have already arrived behind the request are nobody's
+    /// that could be trusted: `tls::errc::plaintext_behind` (CVE-2011-0411). `name`: by what the peer was connected to,
+    /// for a client. Throws `errc::misuse` where something waits to be read or written, or where it has a transport.
+    task<> start_tls(std::shared_ptr<const aperto::transport> with, std::string_view name = {});
+    /// What its transport knows; none where it has none, or its handshake is not over.
+    std::optional<transport_facts> transport() const;
+
     // ---- ending
 
     /// Ends in order and waits for it: flush, end of stream, then reads until the peer's end or
@@ -276,8 +304,10 @@ public:
     /// A server's: it drains, and takes no new client. A read ends at the next message; who waits for something
     /// else, or begins something long, asks.
     bool stopping() const noexcept;
-    std::uint64_t bytes_received() const noexcept;  ///< taken from the kernel
-    std::uint64_t bytes_sent() const noexcept;      ///< taken by the kernel
+    /// Taken from the kernel; with a transport, what was sealed in that.
+    std::uint64_t bytes_received() const noexcept;
+    /// Taken by the kernel; with a transport, what was sealed in that.
+    std::uint64_t bytes_sent() const noexcept;
     /// The options that it was made with.
     const stream_options& options() const noexcept;
     /// The descriptor, for what this library does not offer; -1 in a simulation. The stream keeps it.
@@ -286,9 +316,10 @@ public:
     loop& owner() const noexcept;
 
     /// A stream on a socket of `on`. The options are shared by every connection of a server. `remote`: the
-    /// peer's address where it is known; else the kernel is asked.
+    /// peer's address where it is known; else the kernel is asked. `name`: by what it was connected to, for the
+    /// transport of the options. Throws what that throws.
     static stream adopt(loop& on, socket_id socket, std::shared_ptr<const stream_options> options,
-                        const endpoint& remote = {});
+                        const endpoint& remote = {}, std::string_view name = {});
 
     /// A stream on a connected socket that somebody else opened, of any family (AF_UNIX too), on the current
     /// loop. It is the stream's from then on. Throws `error` where it is no connected stream socket; it then

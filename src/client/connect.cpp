@@ -122,6 +122,7 @@ task<> try_addresses(const host_port& where, const client_options& options, atte
 task<stream> connect(host_port where, client_options options) {
     client::check_client_options(options);
     loop& on = loop::current();
+    const time_point until = detail::time_after(on.read_now(), options.connect_timeout);
     const auto shared = std::make_shared<const stream_options>(options.stream);
     attempts log;
     socket_id winner;
@@ -130,7 +131,16 @@ task<stream> connect(host_port where, client_options options) {
     if (!winner) explain(where, log, late);
     // Where there were several the kernel is asked which it was.
     const endpoint remote = log.addresses.size() == 1 ? log.addresses.front() : endpoint();
-    co_return stream::adopt(on, winner, shared, remote);
+    stream opened = stream::adopt(on, winner, shared, remote, where.host);
+    if (options.stream.transport) {
+        const duration left =
+            until == time_point::max() ? forever : std::max(until - on.read_now(), duration::zero());
+        if (co_await detail::run_limited(opened.handshake(), left))
+            throw error(
+                errc::deadline, "agree on TLS with", describe(where, log, errc::deadline),
+                "It is connected, but does not go on with the handshake. Does it speak TLS on this port?");
+    }
+    co_return opened;
 }
 
 task<stream> connect(std::string_view where, client_options options) {

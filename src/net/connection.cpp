@@ -12,13 +12,14 @@
 namespace aperto {
 
 connection::connection(loop& on, socket_id socket, const endpoint& remote,
-                       std::shared_ptr<const stream_options> options) noexcept
+                       std::shared_ptr<const stream_options> options, std::string_view name)
     : loop_(&on),
       socket_(socket),
       remote_(remote),
       options_(std::move(options)),
       message_began_(on.now()),
-      progressed_(short_time(on.now())) {
+      progressed_(short_time(on.now())),
+      secured_(options_->transport ? std::make_unique<secured>(options_->transport->open(name)) : nullptr) {
     if (options_->account) loop_->charge(socket_, options_->account.get());
 }
 
@@ -86,8 +87,9 @@ tcp_facts connection::facts() const {
 void connection::recount() noexcept {
     memory_account* const account = options_->account.get();
     if (!account) return;
-    const std::size_t holds =
-        (kept_ ? kept_->capacity() : 0) + (outbox_ ? outbox_->capacity() + outbox_->in_kernel : 0);
+    const std::size_t holds = (kept_ ? kept_->capacity() : 0) +
+                              (outbox_ ? outbox_->capacity() + outbox_->in_kernel : 0) +
+                              (secured_ ? secured_->memory() : 0);
     if (holds == charged_) return;
     account->change(charged_, holds, *loop_);
     charged_ = holds;
@@ -148,6 +150,10 @@ void connection::close_now(bool reset) noexcept {
     }
     if (writer) loop_->notify(*writer, -ECONNABORTED);
     drop_received();
+    if (secured_) {
+        secured_.reset();
+        recount();
+    }
     loop_->close(std::exchange(socket_, {}), reset);
 }
 

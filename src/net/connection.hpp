@@ -4,6 +4,7 @@
 #include "aperto/stream.hpp"
 #include "net/failure.hpp"
 #include "net/outbox.hpp"
+#include "net/secured.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -23,8 +24,9 @@ namespace aperto {
 /// incomplete, and an outbox is there only while something is to be sent.
 class connection {
 public:
+    /// `name`: by what the peer was connected to, for the transport of the options. Throws what that throws.
     connection(loop& on, socket_id socket, const endpoint& remote,
-               std::shared_ptr<const stream_options> options) noexcept;
+               std::shared_ptr<const stream_options> options, std::string_view name = {});
     /// For who has it in place, closed; held by counted references it ends itself.
     ~connection();
     connection(const connection&) = delete;
@@ -118,6 +120,22 @@ public:
     bool in_message() const noexcept { return !unread().empty(); }
     receive_operation* reader = nullptr;  ///< waits for bytes
 
+    // ---- what it stands on
+
+    /// From now on everything goes through `session`. Nothing may be waited for, unread or unsent.
+    void secure(std::unique_ptr<transport_session> session);
+    /// Its transport speaks, where it is the one that speaks first.
+    void begin_transport();
+    bool is_secured() const noexcept { return secured_ != nullptr; }
+    /// What was written can be sent: there is no transport, or its handshake is over.
+    bool is_open_for_writing() const noexcept { return !secured_ || secured_->session->is_open(); }
+    /// What its transport knows; none where it has none, or the handshake is not over.
+    std::optional<transport_facts> transport() const;
+    /// What to do about a failure of the transport; empty where nothing is known.
+    std::string advice() const { return secured_ ? secured_->session->advice() : std::string(); }
+    /// Until when a handshake that begins now may last.
+    time_point handshake_until() noexcept;
+
     // ---- writing
 
     std::size_t pending() const noexcept { return outbox_ ? outbox_->pending() : 0; }
@@ -145,6 +163,10 @@ public:
     /// go by memory: there is no room, no such way, or no more of the file. A failure is kept.
     bool send_file(int file, std::uint64_t& offset, std::uint64_t& size) noexcept;
     std::error_code write_failure() const noexcept { return write_failure_.code(); }
+    /// Nothing is to be written any more: the transport tells its peer, once it has sealed what was.
+    void announce_end() noexcept {
+        if (secured_) announce_end_sealed();
+    }
     std::error_code shut_write() noexcept;
     bool write_is_shut() const noexcept { return write_shut_; }
     detail::write_awaiter* writer = nullptr;  ///< waits for room, or for the end of what is pending
@@ -168,7 +190,7 @@ public:
     /// There is nothing to wait for: all that was written is sent and the peer's end has come, or the kernel
     /// has no connection any more.
     bool is_quiet() const noexcept {
-        return !is_open() || (ended_ && pending() == 0) || is_broken(read_failure_.code());
+        return !is_open() || (ended_ && pending() == 0 && !owes_end()) || is_broken(read_failure_.code());
     }
     /// Somebody waits to read or to write.
     bool is_waited_on() const noexcept { return reader || writer; }
@@ -213,6 +235,22 @@ private:
     static bool is_broken(const std::error_code& why) noexcept;
     /// Without the memory for it reading has failed, since the stream would have a gap.
     void absorb(lent_bytes bytes) noexcept;
+    // With a transport:
+    void absorb_sealed(lent_bytes bytes) noexcept;
+    void begin_keeping();
+    bool receive_backlog(receive_operation& into) noexcept;
+    void unseal(std::string_view arrived) noexcept;
+    void take_unsealed(std::size_t before, const std::error_code& failed) noexcept;
+    void send_wire(std::string& wire);
+    bool is_cut_short() const noexcept;
+    bool owes_end() const noexcept {
+        return secured_ && !secured_->has_failed && !write_shut_ && secured_->session->is_open();
+    }
+    void announce_end_sealed() noexcept;
+    bool seal_pending() noexcept;
+    std::error_code seal_into(std::string& wire);
+    void sealed_taken() noexcept;
+    void wait_for_handshake() noexcept;
     void fail_writing(const std::error_code& why) noexcept;
     void settle_outbox() noexcept;
     /// By a cork, until there is too much of it or somebody waits.
@@ -246,6 +284,7 @@ private:
     std::uint32_t references_ = 1;
     std::uint32_t progressed_;                     ///< a `short_time`
     mutable std::optional<syn_facts> client_syn_;  ///< the kernel tells it once and forgets it
+    std::unique_ptr<secured> secured_;             ///< null on the kernel's bytes themselves
     failure read_failure_;
     failure write_failure_;
     passed passed_ = passed::nothing;

@@ -49,6 +49,8 @@ struct {
 
 }  // namespace
 
+void connection::begin_keeping() { kept_ = take_string(); }
+
 /// Whoever is made in this one's place has a share of its own.
 void connection::forget_share() noexcept {
     if (share_in_hand.owner == this) share_in_hand.owner = nullptr;
@@ -153,6 +155,9 @@ bool connection::take(detail::want what, std::size_t count, std::optional<std::s
     case detail::want::frame:
         front = find_own(finder, bytes);
         break;
+    case detail::want::handshake:
+        if (is_open_for_writing()) return found = bytes.substr(0, 0), true;
+        break;
     case detail::want::message:
         if (options_->finder) {
             front = find_own(options_->finder, bytes);
@@ -221,6 +226,7 @@ bool connection::settle() noexcept {
 
 bool connection::receive(receive_operation& into) {
     if (!settle()) return true;
+    if (secured_ && !secured_->backlog.empty()) return receive_backlog(into);
     if (!loop_->start_receive(socket_, into)) {
         reader = &into;
         return false;
@@ -257,6 +263,7 @@ void connection::take_in(const receive_operation& done) noexcept {
 }
 
 void connection::absorb(lent_bytes bytes) noexcept {
+    if (secured_) return absorb_sealed(bytes);
     received_ += bytes.size;
     const bool afresh = unread().empty();
     if (afresh) {
@@ -284,6 +291,11 @@ void connection::end_reading(int result, passed by) noexcept {
     // The kernel tells that a connection broke once. Where a send was told, a receive sees only an end of the
     // stream, and what came before it may lack its rest. (EPIPE says that the peer's end had come.)
     const bool unheard = result == 0 && is_broken(write_failure_.code()) && !ended_;
+    if (result == 0 && !unheard && is_cut_short()) {
+        // Not an end: what reads to it would take a part for the whole.
+        if (!read_failure_) read_failure_ = errc::cut_short;
+        return;
+    }
     if (result == 0 && !unheard) ended_ = true;
     if ((result == 0 && !unheard) || read_failure_) return;
     // Our own deadlines end a wait by cancelling it.

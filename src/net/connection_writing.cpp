@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <limits>
 #include <new>
+#include <utility>
 
 namespace aperto {
 namespace {
@@ -92,10 +93,19 @@ void connection::pump() noexcept {
     while (outbox_ && !outbox_->in_flight() && !write_failure_ && outbox_->pending() > 0) {
         outbox& box = *outbox_;
         if (box.offered() == 0) {
-            box.offer(options_->high_water);
+            if (secured_) {
+                if (!seal_pending()) {
+                    wait_for_handshake();
+                    break;
+                }
+            } else {
+                box.offer(options_->high_water);
+            }
             const duration first =
                 options_->account ? std::min(slow_after, options_->write_deadline) : options_->write_deadline;
             if (first != forever) box.deadline.set(*loop_, loop_->read_now_coarsely() + first);
+        } else if (secured_) {
+            box.offer_sealed(box.offered());
         } else {
             box.offer(box.offered());  // the rest of the same offer, under the same deadline
         }
@@ -114,10 +124,11 @@ void connection::on_sent(int result) noexcept {
 void connection::on_sent_now(int result) noexcept {
     outbox& box = *outbox_;
     if (result < 0) return fail_writing(box.given_up ? box.given_up : error::code_of(result));
-    sent_ += static_cast<std::uint64_t>(result);
+    if (!secured_) sent_ += static_cast<std::uint64_t>(result);
     if (result > 0) progressed_ = short_time(loop_->now());
     box.taken(static_cast<std::size_t>(result));
     if (box.offered() == 0) {
+        if (secured_) sealed_taken();
         loop_->disarm(box.deadline);
         box.in_kernel = 0;
         box.is_slow = false;
@@ -130,6 +141,10 @@ void connection::on_sent_now(int result) noexcept {
 void connection::on_send_late() noexcept {
     outbox& box = *outbox_;
     if (box.deadline.put_off(*loop_)) return;
+    if (!box.in_flight()) {  // nothing could be sealed
+        fail_writing(errc::deadline);
+        return settle_outbox();
+    }
     const duration limit = options_->write_deadline;
     if (box.is_slow || !options_->account || limit <= slow_after) return give_writing_up(errc::deadline);
     // What it has not taken waits in the kernel, and counts as held for it.

@@ -105,6 +105,46 @@ void outbox::offer(std::size_t limit) noexcept {
     offered_ = total;
 }
 
+std::string& outbox::sealed() noexcept {
+    assert(!in_flight() && offered_ == 0);
+    if (offset_ == sending_.size()) {
+        sending_.clear();
+        offset_ = 0;
+    }
+    return sending_;
+}
+
+std::string_view outbox::unsealed() noexcept {
+    // Small parts of a large write share a record with what was written before them.
+    while (!direct_.empty() && direct_size_ > 0 && filling_.size() < gathered_max) {
+        const std::string_view left = direct_.front().substr(direct_taken_);
+        if (left.size() >= gathered_part_max) break;
+        try {
+            filling_ += left;
+        } catch (const std::bad_alloc&) {
+            break;
+        }
+        take_direct(left.size());
+        if (left.empty()) direct_ = direct_.subspan(1);
+    }
+    if (!filling_.empty()) return filling_;
+    return direct_size_ > 0 ? direct_.front().substr(direct_taken_) : std::string_view();
+}
+
+void outbox::unsealed_taken(std::size_t bytes) noexcept {
+    if (filling_.empty()) return take_direct(bytes);
+    if (bytes == filling_.size())
+        filling_.clear();
+    else
+        filling_.erase(0, bytes);
+}
+
+void outbox::offer_sealed(std::size_t limit) noexcept {
+    offered_ = std::min(limit, sending_.size() - offset_);
+    parts_[0] = part(sending_.data() + offset_, offered_);
+    parts = {parts_.data(), 1};
+}
+
 /// Copies the small parts at the front together: a call of the kernel takes few parts, and small ones would leave in
 /// small segments.
 void outbox::gather() noexcept {

@@ -48,6 +48,13 @@ public:
 
     /// Prepares `parts` with up to `limit` bytes of what is pending, in order.
     void offer(std::size_t limit) noexcept;
+    /// Of a connection on a transport, where nothing is offered: what is sealed and not sent, to be appended to.
+    std::string& sealed() noexcept;
+    /// Written, and not yet sealed: the front of it, empty where there is none. `unsealed_taken` takes it away.
+    std::string_view unsealed() noexcept;
+    void unsealed_taken(std::size_t bytes) noexcept;
+    /// Prepares `parts` with what is sealed.
+    void offer_sealed(std::size_t limit) noexcept;
     /// The kernel took `bytes` of what was offered.
     void taken(std::size_t bytes) noexcept;
     /// Bytes of the present offer that are not taken yet: the write deadline runs until there are none.

@@ -87,6 +87,7 @@ std::string read_piece(int file, std::uint64_t offset, std::uint64_t size) {
 }  // namespace
 
 bool connection::send_file(int file, std::uint64_t& offset, std::uint64_t& size) noexcept {
+    if (secured_) return false;
     const ssize_t result = send_some(loop_->native_handle(socket_), file, offset, size);
     if (concerns_connection(result)) {
         fail_writing(error::code_of(static_cast<int>(result)));

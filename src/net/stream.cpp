@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/stream.hpp"
 
+#include "aperto/tls_error.hpp"
 #include "core/descriptor.hpp"
 #include "net/check_stream_options.hpp"
 #include "net/connection.hpp"
@@ -27,8 +28,27 @@ constexpr std::size_t copy_max = 32 * 1024;
         throw error(
             failed, tried, with.whom(),
             "One read and one write of a stream may wait, and the stream stays for as long as they do.");
-    throw error(failed, tried, with.whom());
+    throw error(failed, tried, with.whom(), with.advice());
 }
+
+/// Waits until what the connection stands on is open.
+class handshake_awaiter : public read_awaiter {
+public:
+    explicit handshake_awaiter(connection& of)
+        : read_awaiter(of, want::handshake, 0, of.handshake_until()), of_(of) {}
+    void await_resume() {
+        std::error_code failed = outcome();
+        if (failed == errc::cancelled && is_cancelled()) throw cancellation();
+        if (!failed && !of_.is_open_for_writing()) failed = errc::cut_short;
+        if (!failed) return;
+        if (failed == errc::cut_short)
+            throw error(failed, "agree on TLS with", of_.whom(), "It closed in the middle of the handshake.");
+        raise(failed, "agree on TLS with", of_);
+    }
+
+private:
+    connection& of_;
+};
 
 }  // namespace
 
@@ -177,6 +197,7 @@ bool write_awaiter::satisfied() const noexcept {
 bool write_awaiter::await_ready() {
     if (to_.writer) return misused_ = true;
     if (!to_.is_open() || to_.write_failure()) return true;
+    if (until_ == until::shut_down) to_.announce_end();
     if (until_ != until::accepted) return to_.pending() == 0;
     if (size_ > copy_max || !to_.has_room(size_)) return size_ == 0;
     return true;
@@ -257,14 +278,44 @@ std::pair<stream, stream> stream::pair(const stream_options& options) {
 }
 
 stream stream::adopt(loop& on, socket_id socket, std::shared_ptr<const stream_options> options,
-                     const endpoint& remote) {
+                     const endpoint& remote, std::string_view name) {
+    connection* made = nullptr;
     try {
-        return stream(new connection(on, socket, remote ? remote : on.remote(socket), std::move(options)));
-    } catch (const std::bad_alloc&) {
+        made = new connection(on, socket, remote ? remote : on.remote(socket), std::move(options), name);
+    } catch (...) {
         on.close(socket, true);
         throw;
     }
+    stream opened(made);
+    if (made->is_secured()) made->begin_transport();
+    return opened;
 }
+
+task<> stream::handshake() {
+    const connection::reference held(*connection_);  // the stream may go meanwhile
+    detail::handshake_awaiter open(*connection_);
+    co_await open;
+}
+
+task<> stream::start_tls(std::shared_ptr<const aperto::transport> with, std::string_view name) {
+    const connection::reference held(*connection_);  // the stream may go meanwhile
+    connection& on = *connection_;
+    const std::string peer_name(name);
+    if (on.is_waited_on() || on.is_secured()) detail::raise(errc::misuse, "begin TLS with", on);
+    detail::write_awaiter before(on, {}, detail::write_awaiter::until::sent);
+    co_await before;
+    if (on.is_waited_on() || on.is_secured()) detail::raise(errc::misuse, "begin TLS with", on);
+    if (on.in_message())
+        throw error(tls::errc::plaintext_behind, "begin TLS with", on.whom(),
+                    "It sent more behind its request, which anybody on the way may have added.");
+    if (!on.is_open()) detail::raise(errc::closed, "begin TLS with", on);
+    on.secure(with->open(peer_name));
+    on.begin_transport();
+    detail::handshake_awaiter open(on);
+    co_await open;
+}
+
+std::optional<transport_facts> stream::transport() const { return connection_->transport(); }
 
 task<> stream::write_message(std::string_view message) {
     const frame_edges edges(connection_->written_framing(), message.size());

@@ -48,6 +48,7 @@ close_reason reason_of_errno(int code) noexcept {
 
 close_reason reason_of(const std::error_code& code) noexcept {
     if (code.category() == aperto_category()) return reason_of(static_cast<errc>(code.value()));
+    if (code.category() == tls::tls_category()) return close_reason::malformed;
     const bool is_errno =
         code.category() == std::system_category() || code.category() == std::generic_category();
     return is_errno ? reason_of_errno(code.value()) : close_reason::failure;

@@ -10,6 +10,8 @@ endpoint connection_view::local() const { return of_->on().local(of_->socket());
 
 tcp_facts connection_view::facts() const { return of_->facts(); }
 
+std::optional<transport_facts> connection_view::transport() const { return of_->transport(); }
+
 std::uint64_t connection_view::bytes_received() const noexcept { return of_->received(); }
 std::uint64_t connection_view::bytes_sent() const noexcept { return of_->sent(); }
 

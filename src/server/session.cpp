@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "server/session.hpp"
 
+#include "net/quietly.hpp"
 #include "server/answering.hpp"
 #include "server/worker.hpp"
 
@@ -27,10 +28,21 @@ void session::end() noexcept {
     report_end();
 }
 
+/// The handler's part, which begins when what is written can be sent.
+task<> session::converse(stream peer) {
+    detail::quietly<detail::read_awaiter> opening(peer_, detail::want::handshake, std::size_t{0},
+                                                  peer_.handshake_until());
+    const std::error_code failed = co_await opening;
+    if (failed) fail(failed);
+    if (!peer_.is_open_for_writing()) co_return;
+    task<> conversing = worker_.shared().what.on_session()(std::move(peer));
+    co_await conversing;
+}
+
 task<> session::handle(stream peer) {
     const handler& what = worker_.shared().what;
     if (what.on_answer()) return answering::serve(worker_, peer_, view(), std::move(peer), ended_by_us_);
-    return what.on_session()(std::move(peer));
+    return peer_.is_open_for_writing() ? what.on_session()(std::move(peer)) : converse(std::move(peer));
 }
 
 task<> session::run(worker& at, stream peer, [[maybe_unused]] admission::place counted) {

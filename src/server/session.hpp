@@ -22,6 +22,7 @@ public:
 private:
     /// The handler's part.
     task<> handle(stream peer);
+    task<> converse(stream peer);
     /// Reports the end, once.
     void end() noexcept;
 

@@ -34,7 +34,16 @@ std::shared_ptr<const stream_options> stream_options_of(const options& chosen,
     each.write_deadline = chosen.write_deadline;
     each.high_water = chosen.high_water;
     each.account = std::move(account);
+    each.transport = chosen.transport;
     return std::make_shared<const stream_options>(each);
+}
+
+/// For clients that are turned away: they are told nothing, so that nobody need understand it.
+std::shared_ptr<const stream_options> without_transport(const std::shared_ptr<const stream_options>& from) {
+    if (!from->transport) return from;
+    stream_options plain = *from;
+    plain.transport.reset();
+    return std::make_shared<const stream_options>(std::move(plain));
 }
 
 server_events& events_of(const options& chosen) {
@@ -121,6 +130,7 @@ worker::worker(loop& on, server_shared& shared)
       shared_(shared),
       memory_(std::make_shared<ledger>(shared.memory_budget, *this)),
       streams_(stream_options_of(shared.options, memory_)),
+      plain_(without_transport(streams_)),
       background_(shared.workers_made.fetch_add(1)),
       stop_request_(*this, &worker::on_stop),
       room_request_(*this, &worker::on_room) {
@@ -314,7 +324,7 @@ void worker::serve(arrival& client, admission::place counted) {
 void worker::refuse(arrival& client, limit why) {
     shared_.strike(why, client.who, errc::refused_by_policy);
     if (refusals_ >= refusals_max) return loop_.close(std::exchange(client.socket, {}));
-    task<> ending = turn_away(client.open(streams_));
+    task<> ending = turn_away(client.open(plain_));
     loop_.spawn(std::move(ending), &serving_);
 }
 

@@ -163,6 +163,7 @@ private:
     std::vector<std::unique_ptr<door>> doors_;
     std::shared_ptr<ledger> memory_;
     std::shared_ptr<const stream_options> streams_;
+    std::shared_ptr<const stream_options> plain_;  ///< the same without a transport
     cancel_scope serving_;
     cancel_scope beside_;  ///< of the background task
     background background_;

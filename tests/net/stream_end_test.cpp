@@ -4,6 +4,7 @@
 #include "aperto/sleep.hpp"
 #include "aperto/stream.hpp"
 #include "net/duet.hpp"
+#include "tls/both_sides.hpp"
 
 #include <cstring>
 #include <thread>
@@ -201,6 +202,13 @@ task<> wait_to_read(detail::want what) {
         co_await both.ours.read_message();
         co_await both.ours.read_message();
         break;
+    case detail::want::handshake: {
+        stream_options sealed;
+        sealed.transport = tls::both_sides().server;
+        auto [left, right] = stream::pair(sealed);
+        co_await left.handshake();
+        break;
+    }
     }
 }
 task<> wait_to_write(std::size_t size) {
@@ -258,6 +266,7 @@ constexpr wait waits[] = {
     {"read CR LF line", [] { return wait_to_read(detail::want::crlf_line); }},
     {"read frame", [] { return wait_to_read(detail::want::frame); }},
     {"read message", [] { return wait_to_read(detail::want::message); }},
+    {"handshake", [] { return wait_to_read(detail::want::handshake); }},
     {"copied write", [] { return wait_to_write(10'000); }},
     {"large write", [] { return wait_to_write(10'000'000); }},
     {"flush and half-close", [] { return wait_to_flush(); }},

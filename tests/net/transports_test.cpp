@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // What a stream promises, over each way that bytes can go: TCP of both families, Unix sockets by both kinds of
-// name, and a pair in memory.
+// name, a pair in memory; and TLS, of both versions on TCP and begun in the middle on a pair.
 #include "aperto/choice.hpp"
 #include "aperto/group.hpp"
 #include "aperto/listener.hpp"
 #include "aperto/result.hpp"
 #include "aperto/stream.hpp"
 #include "net/duet.hpp"
+#include "tls/both_sides.hpp"
 
 #include <unistd.h>
 
@@ -19,54 +20,91 @@ namespace {
 using namespace std::chrono_literals;
 using namespace duet;
 
-enum class transport : std::uint8_t { ipv4, ipv6, unix_path, unix_name, pair };
+enum class way : std::uint8_t { ipv4, ipv6, unix_path, unix_name, pair, tls_1_3, tls_1_2, tls_on_pair };
 
-std::string name_of(transport way) {
-    switch (way) {
-    case transport::ipv4:
+std::string name_of(way by) {
+    switch (by) {
+    case way::ipv4:
         return "ipv4";
-    case transport::ipv6:
+    case way::ipv6:
         return "ipv6";
-    case transport::unix_path:
+    case way::unix_path:
         return "unix_path";
-    case transport::unix_name:
+    case way::unix_name:
         return "unix_name";
-    case transport::pair:
+    case way::pair:
         return "pair";
+    case way::tls_1_3:
+        return "tls_1_3";
+    case way::tls_1_2:
+        return "tls_1_2";
+    case way::tls_on_pair:
+        return "tls_on_pair";
     }
     return "";
 }
 
-std::string where(transport way) {
+std::string where(way by) {
     static int number = 0;
     const std::string own = "aperto-" + std::to_string(::getpid()) + '-' + std::to_string(++number);
-    switch (way) {
-    case transport::ipv4:
+    switch (by) {
+    case way::ipv4:
         return "127.0.0.1:0";
-    case transport::ipv6:
+    case way::ipv6:
         return "[::1]:0";
-    case transport::unix_path:
+    case way::unix_path:
         return "unix:" + testing::TempDir() + own;
     default:
         return "unix:@" + own;
     }
 }
 
-class transports : public testing::TestWithParam<std::tuple<engine, transport>> {
+class transports : public testing::TestWithParam<std::tuple<engine, way>> {
 protected:
     void SetUp() override { on = loop::create({.which = std::get<engine>(GetParam())}); }
 
     task<streams> meet_by(stream_options options = {}) {
-        const transport way = std::get<transport>(GetParam());
-        if (way == transport::pair) {
+        const way by = std::get<way>(GetParam());
+        if (by == way::pair || by == way::tls_on_pair) {
             auto [left, right] = stream::pair(options);
-            co_return streams{std::move(left), std::move(right)};
+            streams both{std::move(left), std::move(right)};
+            if (by == way::tls_on_pair) {
+                tls::both_sides sides;
+                task_group hands;
+                hands.spawn(both.left.start_tls(sides.client, "localhost"));
+                hands.spawn(both.right.start_tls(sides.server));
+                task<> shaken = hands.join();
+                co_await shaken;
+            }
+            co_return both;
         }
-        listener door(endpoint::parse(where(way)), {}, options);
+        if (by == way::tls_1_3 || by == way::tls_1_2) {
+            task<streams> meeting = meet_by_tls(options);
+            co_return co_await meeting;
+        }
+        listener door(endpoint::parse(where(by)), {}, options);
         connecting knock(door.local(), std::make_shared<const stream_options>(options));
         stream left = co_await knock;
         stream right = co_await door.accept();
         co_return streams{std::move(left), std::move(right)};
+    }
+
+    task<streams> meet_by_tls(stream_options options) {
+        const tls::both_sides sides(std::get<way>(GetParam()) == way::tls_1_2);
+        stream_options of_client = options;
+        options.transport = sides.server;
+        of_client.transport = sides.client;
+        listener door(endpoint::parse("127.0.0.1:0"), {}, options);
+        connecting knock(door.local(), std::make_shared<const stream_options>(of_client));
+        stream left = co_await knock;
+        stream right = co_await door.accept();
+        streams both{std::move(left), std::move(right)};
+        task_group hands;
+        hands.spawn(both.left.handshake());
+        hands.spawn(both.right.handshake());
+        task<> shaken = hands.join();
+        co_await shaken;
+        co_return both;
     }
 
     std::unique_ptr<loop> on;
@@ -74,12 +112,12 @@ protected:
 
 INSTANTIATE_TEST_SUITE_P(each, transports,
                          testing::Combine(testing::Values(engine::uring, engine::epoll),
-                                          testing::Values(transport::ipv4, transport::ipv6,
-                                                          transport::unix_path, transport::unix_name,
-                                                          transport::pair)),
+                                          testing::Values(way::ipv4, way::ipv6, way::unix_path,
+                                                          way::unix_name, way::pair, way::tls_1_3,
+                                                          way::tls_1_2, way::tls_on_pair)),
                          [](const auto& each) {
                              return std::string(to_string(std::get<engine>(each.param))) + '_' +
-                                    name_of(std::get<transport>(each.param));
+                                    name_of(std::get<way>(each.param));
                          });
 
 TEST_P(transports, bytes_come_in_order_and_the_end_after_them) {

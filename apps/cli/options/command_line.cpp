@@ -258,6 +258,8 @@ void take_serve_config(const command_description& serve, const std::vector<std::
 /// What the options of a command say together.
 void complete(const command_description& command, invocation& asked) {
     if (asked.what == verb::send) split_host_and_port(asked.send.host, asked.send.port);
+    if (asked.what == verb::send) complete_tls(asked.send.tls);
+    if (asked.what == verb::serve) complete_tls(asked.serve.tls.on, asked.serve.tls.given);
     if (asked.what == verb::bench) split_host_and_port(asked.bench.plan.host, asked.bench.plan.port);
     if (asked.what == verb::lab && asked.lab.what == lab_request::verb::once) complete_run(asked.lab);
     if (!asked.serve.check.empty()) {
@@ -293,10 +295,11 @@ struct known_command {
     command_description (*describe)(invocation& asked);
 };
 
-constexpr std::array<known_command, 5> known_commands{{
+constexpr std::array<known_command, 6> known_commands{{
     {"serve", verb::serve, [](invocation& asked) { return describe_serve(asked.serve); }},
     {"send", verb::send, [](invocation& asked) { return describe_send(asked.send); }},
     {"demo", verb::demo, [](invocation&) { return describe_demo(); }},
+    {"cert", verb::cert, [](invocation& asked) { return describe_cert(asked.cert); }},
     {"bench", verb::bench, [](invocation& asked) { return describe_bench(asked.bench); }},
     {"lab", verb::lab, [](invocation& asked) { return describe_lab(asked.lab); }},
 }};

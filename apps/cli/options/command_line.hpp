@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/bench/bench.hpp"
+#include "cli/cert.hpp"
 #include "cli/lab/lab.hpp"
 #include "cli/options/description.hpp"
 #include "cli/send/send.hpp"
@@ -15,13 +16,14 @@ namespace aperto::cli {
 
 /// What the arguments ask for.
 struct invocation {
-    enum class verb { print, serve, send, demo, bench, lab };
+    enum class verb { print, serve, send, demo, bench, lab, cert };
     verb what = verb::print;
     std::string text;  ///< `print`: help, the version, a completion
     serve_request serve;
     send_request send;
     bench_request bench;
     lab_request lab;
+    cert_request cert;
 };
 
 /// Reads the arguments, the program's name left out. Throws `usage_error`.
@@ -36,6 +38,13 @@ std::vector<command_description> describe_commands(invocation& asked);
 command_description describe_serve(serve_request& request);
 command_description describe_send(send_request& request);
 command_description describe_bench(bench_request& request);
+command_description describe_cert(cert_request& request);
+/// The options of TLS.
+void add_tls_options(std::vector<option_description>& to, tls_of_server& wanted);
+void add_tls_options(std::vector<option_description>& to, tls_of_client& wanted);
+/// What they say together; `given`: one that was. Throws `usage_error`.
+void complete_tls(bool on, const std::string& given);
+void complete_tls(const tls_of_client& wanted);
 command_description describe_lab(lab_request& request);
 /// What the options of a run say together. Throws `usage_error`.
 void complete_run(lab_request& request);

@@ -62,6 +62,7 @@ command_description describe_send(send_request& request) {
                     request.facts),
         engine_option(request.engine),
     };
+    add_tls_options(command.options, request.tls);
     command.examples = {
         {"aperto send \"olá, mundo\"", _("one message to this machine's server")},
         {"aperto send --host sala-3 --facts texto original",

@@ -212,6 +212,7 @@ command_description describe_serve(serve_request& request) {
                     request.config),
         text_option("--check", "FILE", _("say what is wrong in such a file, and end"), "", request.check),
     };
+    add_tls_options(command.options, request.tls);
     add_limits(command.options, options);
     command.examples = {
         {"aperto serve", _("answers everyone in capitals, port 9999")},

@@ -4,6 +4,7 @@
 #include "aperto/aside.hpp"
 #include "aperto/loop.hpp"
 #include "aperto/sleep.hpp"
+#include "aperto/tls.hpp"
 #include "cli/options/quantity.hpp"
 #include "cli/send/conversation.hpp"
 #include "cli/terminal_text.hpp"
@@ -78,6 +79,22 @@ task<connected> connect_patiently(const send_request& request, stream_options op
     }
 }
 
+namespace {
+
+/// "TLS 1.3        TLS_AES_256_GCM_SHA384 · the certificate is for CN=sala-3, SHA-256 5f0c…"
+std::string transport_line(const transport_facts& sealed) {
+    constexpr std::size_t fingerprint_shown = 16;
+    std::string text = fmt::format("{:<{}}{}", sealed.protocol, handshake_indent - 2, sealed.cipher);
+    if (!sealed.alpn.empty()) text += " · " + log_safe(sealed.alpn);
+    if (!sealed.peer_subject.empty())
+        text += sentence(_(" · certificate of {}, SHA-256 {}…"), sealed.peer_subject,
+                         sealed.peer_fingerprint.substr(0, fingerprint_shown));
+    if (sealed.resumed) text += _(" · resumed");
+    return text;
+}
+
+}  // namespace
+
 void print_handshake(const send_request& request, const connected& there) {
     const std::string name = log_safe(host_port{request.host, request.port}.to_string());
     const std::string address = there.peer.remote().to_string();
@@ -85,6 +102,7 @@ void print_handshake(const send_request& request, const connected& there) {
     std::string text = sentence(_("connected to {} in {}"), whom, duration_text(there.took)) + "\n";
     for (const std::string& line : handshake_lines(there.peer.facts()))
         text += "  " + line + "\n";
+    if (const auto sealed = there.peer.transport()) text += "  " + transport_line(*sealed) + "\n";
     print_error_text(text, handshake_indent);
 }
 
@@ -201,6 +219,25 @@ namespace {
 /// unless told otherwise, since capitals may be longer, and room to spare.
 constexpr std::size_t largest_reply = std::size_t{64} * 1024 * 1024;
 
+std::shared_ptr<const transport> make_transport(const tls_of_client& wanted) {
+    if (wanted.insecure)
+        print_error_text(
+            std::string(_("warning: --insecure: nobody checks who the other side is. Whoever is on the "
+                          "way can read and change everything.")) +
+                "\n",
+            9);
+    try {
+        return tls::client({.ca = wanted.ca,
+                            .certificate = wanted.certificate,
+                            .key = wanted.key,
+                            .insecure = wanted.insecure});
+    } catch (const error& cause) {
+        failure told = explain_tls_files(cause);
+        told.code = exit_failed;
+        throw command_failed(told);
+    }
+}
+
 stream_options options_of(const send_request& request) {
     stream_options options;
     options.framing = request.framing;
@@ -210,6 +247,7 @@ stream_options options_of(const send_request& request) {
     options.idle_timeout = forever;
     options.message_deadline = forever;
     options.write_deadline = forever;
+    if (request.tls.on) options.transport = make_transport(request.tls);
     return options;
 }
 

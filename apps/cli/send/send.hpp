@@ -22,6 +22,16 @@
 
 namespace aperto::cli {
 
+/// How it speaks TLS.
+struct tls_of_client {
+    bool on = false;
+    bool insecure = false;
+    std::string ca;
+    std::string certificate;
+    std::string key;
+    std::string given;  ///< one of the options that say so; empty: none was
+};
+
 struct send_request {
     std::vector<std::string> words;  ///< TEXT; none: standard input
     std::string host = "localhost";
@@ -33,6 +43,7 @@ struct send_request {
     std::optional<duration> quiet_time;
     unsigned retries = 0;
     bool facts = false;
+    tls_of_client tls;
 };
 int run_send(const send_request& request);
 

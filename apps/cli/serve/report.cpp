@@ -181,6 +181,9 @@ std::string time_of_day() {
     return fmt::format("{:02}:{:02}:{:02}.{:03}  ", local.tm_hour, local.tm_min, local.tm_sec, ms % 1000);
 }
 
+/// A month to renew a certificate in.
+constexpr long days_to_warn = 30;
+
 /// Sentences for a person who watches. Everything about single connections and messages gives way to a
 /// summary a second when it comes too fast to read.
 class text_report final : public report {
@@ -258,6 +261,22 @@ public:
 
     void tell_stopping() override { line(_("stopping: conversations in progress may end")); }
 
+    void certificate_read(std::chrono::system_clock::time_point expires) override {
+        const long days = days_until(expires);
+        const std::string when = utc_text(expires);
+        const auto left = static_cast<std::uint64_t>(std::max(days, 0L));
+        line(days < days_to_warn
+                 ? counted("TLS · the certificate expires in {} day, on {}: renew it, then send SIGHUP",
+                           "TLS · the certificate expires in {} days, on {}: renew it, then send SIGHUP",
+                           left, when)
+                 : sentence(_("TLS · the certificate is good until {}"), when));
+    }
+
+    void certificate_refused(const error& why) override {
+        line(sentence(_("TLS · the new certificate was not taken, the old one stays: {}"),
+                      log_safe(std::string(why.what()) + ". " + why.advice())));
+    }
+
     void noted(int signal) override {
         line(sentence(_("{} came: it does nothing yet"), signal_name(signal)));
     }
@@ -331,6 +350,18 @@ private:
 };
 
 }  // namespace
+
+long days_until(std::chrono::system_clock::time_point when) {
+    return std::chrono::floor<std::chrono::hours>(when - std::chrono::system_clock::now()).count() / 24;
+}
+
+std::string utc_text(std::chrono::system_clock::time_point when) {
+    const std::time_t seconds = std::chrono::system_clock::to_time_t(when);
+    std::tm parts{};
+    ::gmtime_r(&seconds, &parts);
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", parts.tm_year + 1900, parts.tm_mon + 1,
+                       parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+}
 
 std::unique_ptr<report> make_text_report(const report::options& settings) {
     return std::make_unique<text_report>(settings);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "aperto/error.hpp"
 #include "aperto/events.hpp"
 #include "aperto/time.hpp"
 #include "cli/serve/log.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -89,6 +91,10 @@ public:
     void count_invalid(std::uint64_t bytes) noexcept {
         invalid_bytes_.fetch_add(bytes, std::memory_order_relaxed);
     }
+    /// TLS: the certificate was read, or read again.
+    virtual void certificate_read(std::chrono::system_clock::time_point expires) = 0;
+    /// It could not be read again, and the one before stays.
+    virtual void certificate_refused(const error& why) = 0;
     /// A signal has come that does nothing.
     virtual void noted(int signal) = 0;
     /// What of the confinement is missing.
@@ -156,6 +162,10 @@ private:
     std::unique_ptr<log_writer> writer_;
 };
 
+/// How many whole days are left until then.
+long days_until(std::chrono::system_clock::time_point when);
+/// "2026-11-27T05:30:00Z".
+std::string utc_text(std::chrono::system_clock::time_point when);
 /// "SIGHUP".
 std::string signal_name(int signal);
 /// A client as the log calls it: those of a Unix socket have no address.

@@ -83,6 +83,10 @@ public:
             .add("duration_ms", std::chrono::duration<double, std::milli>(how.lifetime).count());
         const tcp_facts facts = facts_of(who);
         line.add("retransmissions", facts.retransmissions).add("rtt_us", microseconds(facts.rtt));
+        if (const auto sealed = who.transport()) {
+            line.add("tls", sealed->protocol).add("cipher", sealed->cipher).add("resumed", sealed->resumed);
+            if (!sealed->peer_subject.empty()) line.add("certificate", sealed->peer_subject);
+        }
         if (how.error) line.add("error", how.error.message());
         if (!how.tried.empty()) line.add("tried", how.tried);
         if (!how.thrown.empty()) line.add("thrown", how.thrown);
@@ -110,6 +114,19 @@ public:
 
     void tell_stopping() override {
         json_line line("stopping");
+        write(line.finish());
+    }
+
+    void certificate_read(std::chrono::system_clock::time_point expires) override {
+        json_line line("certificate");
+        line.add("expires", utc_text(expires))
+            .add("days_left", static_cast<std::int64_t>(days_until(expires)));
+        write(line.finish());
+    }
+
+    void certificate_refused(const error& why) override {
+        json_line line("certificate_refused");
+        line.add("error", why.what()).add("advice", why.advice());
         write(line.finish());
     }
 

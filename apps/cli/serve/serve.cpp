@@ -2,6 +2,7 @@
 #include "cli/serve/serve.hpp"
 
 #include "aperto/error.hpp"
+#include "aperto/tls.hpp"
 #include "cli/failure.hpp"
 #include "cli/serve/report.hpp"
 #include "core/log_safe.hpp"
@@ -141,6 +142,26 @@ void read_files_ahead() {
     static_cast<void>(std::strerror(EPERM));
 }
 
+std::shared_ptr<tls::context> make_transport(const tls_of_server& wanted) {
+    return tls::server({.certificate = wanted.certificate, .key = wanted.key, .client_ca = wanted.client_ca});
+}
+
+/// A reload that fails changes nothing.
+void reload(tls::context& sealed, report& told) {
+    try {
+        sealed.reload();
+        told.certificate_read(sealed.expires());
+    } catch (const error& cause) {
+        told.certificate_refused(cause);
+    }
+}
+
+bool is_of_tls_files(const error& cause, const tls_of_server& wanted) {
+    if (!wanted.on) return false;
+    return cause.code().category() == tls::tls_category() || cause.whom() == log_safe(wanted.certificate) ||
+           cause.whom() == log_safe(wanted.key) || cause.whom() == log_safe(wanted.client_ca);
+}
+
 }  // namespace
 
 int run_serve(const serve_request& request) {
@@ -164,12 +185,16 @@ int run_serve(const serve_request& request) {
     };
     options.framing =
         request.framing.value_or(request.what == service::upper ? framing::stream : framing::raw);
+    std::shared_ptr<tls::context> sealed;
     std::unique_ptr<server> serving;
     std::string open;
     try {
+        if (request.tls.on) sealed = make_transport(request.tls);
+        options.transport = sealed;
         serving = start_server(options, request.what, *told);
     } catch (const error& cause) {
         told->close();
+        if (is_of_tls_files(cause, request.tls)) return tell(explain_tls_files(cause));
         return tell(explain_listen(cause, options.host, options.port));
     }
     try {
@@ -182,11 +207,14 @@ int run_serve(const serve_request& request) {
     const signal_watch watch(signals, [&](int signal) {
         if (signal == SIGINT || signal == SIGTERM)
             serving->stop();
+        else if (signal == SIGHUP && sealed)
+            reload(*sealed, *told);
         else
             told->noted(signal);
     });
     told->started(*serving);
     if (!open.empty()) told->unconfined(open);
+    if (sealed) told->certificate_read(sealed->expires());
     serving->wait();
     told->stopped();
     return exit_done;

@@ -26,6 +26,15 @@ enum class service : std::uint8_t {
 /// handler.
 handler make_service(service which, report& told);
 
+/// How it speaks TLS.
+struct tls_of_server {
+    bool on = false;
+    std::string certificate = "cert.pem";
+    std::string key = "key.pem";
+    std::string client_ca;
+    std::string given;  ///< one of the options that say so; empty: none was
+};
+
 struct serve_request {
     service what = service::upper;
     /// None: what suits the service. Capitals are for text, the others for any bytes.
@@ -35,6 +44,7 @@ struct serve_request {
     log_format log = log_format::text;
     confinement_mode sandbox = confinement_mode::on;
     std::string user;    ///< to become; empty: stays who it is
+    tls_of_server tls;
     std::string config;  ///< the file it was set from; empty: none
     std::string check;   ///< a file to be checked, in place of serving; empty: none
 };

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+#include "tls/core.hpp"
+
+#include "aperto/error.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace aperto::tls {
+
+void session_store::put(const std::string& name, session_handle one) {
+    const std::lock_guard lock(mutex_);
+    if (by_name_.size() >= names_max && !by_name_.contains(name)) by_name_.erase(by_name_.begin());
+    by_name_[name] = std::move(one);
+}
+
+session_handle session_store::take(const std::string& name) noexcept {
+    const std::lock_guard lock(mutex_);
+    const auto found = by_name_.find(name);
+    if (found == by_name_.end()) return nullptr;
+    if (SSL_SESSION_get_protocol_version(found->second.get()) < TLS1_3_VERSION) {
+        SSL_SESSION_up_ref(found->second.get());
+        return session_handle(found->second.get());
+    }
+    session_handle one = std::move(found->second);
+    by_name_.erase(found);
+    return one;
+}
+
+void session_store::clear() noexcept {
+    const std::lock_guard lock(mutex_);
+    by_name_.clear();
+}
+
+core::core(server_options chosen)
+    : tickets(std::max<duration>(chosen.ticket_key_lifetime, std::chrono::seconds(1))),
+      is_server_(true),
+      server_(std::move(chosen)),
+      files_(load()) {}
+
+core::core(client_options chosen)
+    : tickets(std::chrono::hours(1)), is_server_(false), client_(std::move(chosen)), files_(load()) {}
+
+std::shared_ptr<const loaded> core::load() const {
+    auto fresh = std::make_shared<loaded>();
+    if (is_server_) {
+        fresh->contexts.push_back(make_server_context(server_, {server_.certificate, server_.key}));
+        for (const key_pair& each : server_.more)
+            fresh->contexts.push_back(make_server_context(server_, each));
+    } else {
+        fresh->contexts.push_back(make_client_context(client_));
+    }
+    for (const context_handle& each : fresh->contexts)
+        fresh->expires = std::min(fresh->expires, expiry_of(each));
+    return fresh;
+}
+
+void core::reload() {
+    std::shared_ptr<const loaded> fresh;
+    try {
+        fresh = load();
+    } catch (...) {
+        count.failed_reloads.fetch_add(1, std::memory_order_relaxed);
+        throw;
+    }
+    // A resumed session shows no certificate: who is not trusted any more must not come back by an old one.
+    if (!server_.client_ca.empty()) tickets.forget();
+    sessions.clear();
+    const std::lock_guard lock(mutex_);
+    files_ = std::move(fresh);
+    count.reloads.fetch_add(1, std::memory_order_relaxed);
+}
+
+std::shared_ptr<const loaded> core::files() const {
+    const std::lock_guard lock(mutex_);
+    return files_;
+}
+
+}  // namespace aperto::tls

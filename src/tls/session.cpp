@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+#include "tls/session.hpp"
+
+#include "aperto/endpoint.hpp"
+#include "aperto/error.hpp"
+#include "tls/bytes_bio.hpp"
+#include "tls/words.hpp"
+
+#include <openssl/err.h>
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <limits>
+#include <new>
+
+namespace aperto::tls {
+namespace {
+
+/// New keys that a peer may ask for: so many, and one more for so many bytes that it has sent.
+constexpr std::uint32_t key_updates_free = 32;
+constexpr std::uint64_t bytes_a_key_update = 64 * 1024;
+/// Plain bytes of a record at most (RFC 8446, 5.1).
+constexpr std::size_t record_max = 16 * 1024;
+/// What OpenSSL holds for a connection: measured, see docs/tls.md. Its buffers come and go with what they hold.
+constexpr std::size_t ssl_memory = 12 * 1024;
+
+std::array<char, record_max>& record() noexcept {
+    static thread_local std::array<char, record_max> mine;
+    return mine;
+}
+
+}  // namespace
+
+/// What OpenSSL reads from and writes to during one call.
+class session::at_work {
+public:
+    at_work(session& of, std::string_view arrived, std::string& wire) noexcept : of_(of) {
+        of.arrived_ = arrived;
+        of.wire_ = &wire;
+        ERR_clear_error();
+    }
+    at_work(const at_work&) = delete;
+    at_work& operator=(const at_work&) = delete;
+    ~at_work() {
+        of_.arrived_ = {};
+        of_.wire_ = nullptr;
+    }
+
+private:
+    session& of_;
+};
+
+session::session(std::shared_ptr<core> of, std::string name) : core_(std::move(of)), name_(std::move(name)) {}
+
+session::~session() = default;
+
+session& session::of(const SSL* one) noexcept { return *static_cast<session*>(SSL_get_app_data(one)); }
+
+std::error_code session::make() {
+    files_ = core_->files();
+    ssl_.reset(SSL_new(files_->contexts.front().get()));
+    BIO* const bytes = ssl_ ? new_bytes_bio(*this) : nullptr;
+    if (!bytes) throw std::bad_alloc();
+    SSL_set_bio(ssl_.get(), bytes, bytes);
+    SSL_set_app_data(ssl_.get(), this);
+    if (core_->is_server()) {
+        SSL_set_accept_state(ssl_.get());
+        return {};
+    }
+    SSL_set_connect_state(ssl_.get());
+    const bool is_address = endpoint::from_address(name_, 0).has_value();
+    if (!is_address && !name_.empty())
+        SSL_ctrl(ssl_.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name_.data());
+    if (!core_->of_client().insecure) {
+        const bool set = is_address
+                             ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_.get()), name_.c_str()) == 1
+                             : SSL_set1_host(ssl_.get(), name_.c_str()) == 1;
+        if (!set) return errc::name_mismatch;
+    }
+    if (const session_handle before = core_->sessions.take(name_)) SSL_set_session(ssl_.get(), before.get());
+    return {};
+}
+
+std::error_code session::begin(std::string& wire) {
+    if (core_->is_server()) return {};
+    const at_work during(*this, {}, wire);
+    if (const std::error_code failed = make()) return failed;
+    return shake_hands();
+}
+
+std::error_code session::fail(int result) {
+    if (out_of_memory_) throw std::bad_alloc();
+    if (SSL_get_error(ssl_.get(), result) == SSL_ERROR_WANT_READ && !flooded_) return {};
+    failed_ = true;
+    core_->count.failed.fetch_add(1, std::memory_order_relaxed);
+    if (flooded_) {
+        ERR_clear_error();
+        return errc::flood;
+    }
+    verdict why = explain(ssl_.get(), name_, refused_.get());
+    advice_ = std::move(why.advice);
+    return why.code;
+}
+
+std::error_code session::shake_hands() {
+    const int result = SSL_do_handshake(ssl_.get());
+    if (result != 1) return fail(result);
+    open_ = true;
+    core_->count.handshakes.fetch_add(1, std::memory_order_relaxed);
+    if (SSL_session_reused(ssl_.get()) == 1) core_->count.resumed.fetch_add(1, std::memory_order_relaxed);
+    return {};
+}
+
+std::error_code session::read_all(std::string& plain) {
+    for (;;) {
+        const int size = SSL_read(ssl_.get(), record().data(), static_cast<int>(record_max));
+        if (size > 0) {
+            plain.append(record().data(), static_cast<std::size_t>(size));
+            received_ += static_cast<std::size_t>(size);
+            continue;
+        }
+        if (SSL_get_error(ssl_.get(), size) == SSL_ERROR_ZERO_RETURN) {
+            ended_ = true;
+            return {};
+        }
+        return fail(size);
+    }
+}
+
+std::error_code session::unseal(std::string_view arrived, std::string& plain, std::string& wire) {
+    if (failed_) return errc::failed;
+    const at_work during(*this, arrived, wire);
+    if (!ssl_) {
+        if (const std::error_code failed = make()) return failed;
+    }
+    if (!open_) {
+        const std::error_code failed = shake_hands();
+        if (failed || !open_) return failed;
+    }
+    return read_all(plain);
+}
+
+std::error_code session::seal(std::string_view plain, std::string& wire) {
+    assert(open_);
+    if (failed_) return errc::failed;
+    const at_work during(*this, {}, wire);
+    while (!plain.empty()) {
+        const std::string_view piece = plain.substr(0, std::numeric_limits<int>::max());
+        std::size_t written = 0;
+        const int result = SSL_write_ex(ssl_.get(), piece.data(), piece.size(), &written);
+        if (result != 1) {
+            const std::error_code why = fail(result);
+            return why ? why : errc::failed;
+        }
+        plain.remove_prefix(written);
+    }
+    return {};
+}
+
+void session::finish(std::string& wire) {
+    if (!ssl_ || failed_ || !open_) return;
+    const at_work during(*this, {}, wire);
+    SSL_shutdown(ssl_.get());
+    ERR_clear_error();
+    if (out_of_memory_) throw std::bad_alloc();
+}
+
+std::size_t session::memory() const noexcept { return sizeof *this + (ssl_ ? ssl_memory : 0); }
+
+transport_facts session::facts() const {
+    transport_facts known;
+    const auto text = [](const char* words) { return std::string(words ? words : ""); };
+    known.protocol = text(SSL_get_version(ssl_.get()));
+    known.cipher = text(SSL_get_cipher_name(ssl_.get()));
+    const unsigned char* alpn = nullptr;
+    unsigned alpn_size = 0;
+    SSL_get0_alpn_selected(ssl_.get(), &alpn, &alpn_size);
+    known.alpn.assign(reinterpret_cast<const char*>(alpn), alpn_size);
+    known.server_name = text(SSL_get_servername(ssl_.get(), TLSEXT_NAMETYPE_host_name));
+    if (const X509* const shown = SSL_get0_peer_certificate(ssl_.get())) {
+        known.peer_subject = subject_of(shown);
+        known.peer_fingerprint = fingerprint_of(shown);
+    }
+    known.resumed = SSL_session_reused(ssl_.get()) == 1;
+    return known;
+}
+
+int session::read_arrived(char* into, int size) noexcept {
+    if (arrived_.empty() || flooded_) return -1;
+    const std::size_t taken = arrived_.copy(into, static_cast<std::size_t>(size));
+    arrived_.remove_prefix(taken);
+    return static_cast<int>(taken);
+}
+
+int session::write_out(const char* data, int size) noexcept {
+    try {
+        if (wire_) wire_->append(data, static_cast<std::size_t>(size));
+    } catch (const std::bad_alloc&) {
+        out_of_memory_ = true;
+        return -1;
+    }
+    return size;
+}
+
+void session::note_refused(X509* certificate) noexcept {
+    if (!certificate) return;
+    X509_up_ref(certificate);
+    refused_.reset(certificate);
+}
+
+void session::note_key_update() noexcept {
+    if (++key_updates_ > key_updates_free + received_ / bytes_a_key_update) flooded_ = true;
+}
+
+}  // namespace aperto::tls
