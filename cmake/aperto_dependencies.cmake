@@ -9,6 +9,9 @@ pkg_check_modules(liburing REQUIRED IMPORTED_TARGET liburing>=2.3)
 pkg_check_modules(icu REQUIRED IMPORTED_TARGET icu-uc)
 find_package(fmt REQUIRED)
 
+# The target aperto::journal alone.
+find_package(SQLite3 REQUIRED)
+
 # The program alone.
 find_package(nlohmann_json REQUIRED)
 

@@ -9,6 +9,12 @@ install(DIRECTORY include/aperto DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES
 install(TARGETS aperto EXPORT aperto-targets)
 install(EXPORT aperto-targets NAMESPACE aperto:: DESTINATION "${aperto_package_dir}")
 
+# Components: find_package(aperto COMPONENTS journal). Each is found with what it stands on only where it is asked for.
+foreach(room IN LISTS rooms_beside_library)
+    install(TARGETS aperto_${room} EXPORT aperto-${room}-targets)
+    install(EXPORT aperto-${room}-targets NAMESPACE aperto:: DESTINATION "${aperto_package_dir}")
+endforeach()
+
 configure_package_config_file(cmake/aperto-config.cmake.in aperto-config.cmake
     INSTALL_DESTINATION "${aperto_package_dir}"
     NO_SET_AND_CHECK_MACRO)
@@ -21,12 +27,15 @@ install(FILES
 # Who links the static library also links what it stands on; the shared one has done so itself.
 if(BUILD_SHARED_LIBS)
     set(pc_requires "Requires.private")
+    set(pc_journal_requires "aperto\nRequires.private: sqlite3")
 else()
     set(pc_requires "Requires")
+    set(pc_journal_requires "aperto sqlite3")
 endif()
 file(RELATIVE_PATH pc_prefix "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" "${CMAKE_INSTALL_PREFIX}")
 configure_file(cmake/aperto.pc.in aperto.pc @ONLY)
-install(FILES "${PROJECT_BINARY_DIR}/aperto.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+configure_file(cmake/aperto-journal.pc.in aperto-journal.pc @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/aperto.pc" "${PROJECT_BINARY_DIR}/aperto-journal.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 
 if(TARGET aperto_program)
     install(TARGETS aperto_program)

@@ -139,6 +139,8 @@ public:
     std::string& out() noexcept { return *out_; }
     /// Sends no answer to this message, whatever was appended.
     void no_reply() noexcept { silent_ = true; }
+    /// Whether an answer will be sent: false after `no_reply`.
+    bool is_answered() const noexcept { return !silent_; }
     /// Ends the conversation, in order, after this answer.
     void close() noexcept { close_ = true; }
 

@@ -15,9 +15,10 @@ BELOW = {
     "net": {"core", "io", "text"},
     "client": {"core", "io", "text", "net"},
     "server": {"core", "io", "text", "net"},
+    "journal": {"core", "io", "text", "net", "server"},
     "lab": {"core"},
     "load": {"core"},
-    "cli": {"core", "io", "text", "net", "client", "server", "lab", "load"},
+    "cli": {"core", "io", "text", "net", "client", "server", "journal", "lab", "load"},
 }
 FOLDER = {room: "apps" if room in ("lab", "load", "cli") else "src" for room in BELOW}
 BELOW_IN_LAB = {

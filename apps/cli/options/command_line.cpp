@@ -293,11 +293,12 @@ struct known_command {
     command_description (*describe)(invocation& asked);
 };
 
-constexpr std::array<known_command, 5> known_commands{{
+constexpr std::array<known_command, 6> known_commands{{
     {"serve", verb::serve, [](invocation& asked) { return describe_serve(asked.serve); }},
     {"send", verb::send, [](invocation& asked) { return describe_send(asked.send); }},
     {"demo", verb::demo, [](invocation&) { return describe_demo(); }},
     {"bench", verb::bench, [](invocation& asked) { return describe_bench(asked.bench); }},
+    {"journal", verb::journal, [](invocation& asked) { return describe_journal(asked.journal); }},
     {"lab", verb::lab, [](invocation& asked) { return describe_lab(asked.lab); }},
 }};
 

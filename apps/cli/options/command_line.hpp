@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/bench/bench.hpp"
+#include "cli/journal/journal.hpp"
 #include "cli/lab/lab.hpp"
 #include "cli/options/description.hpp"
 #include "cli/send/send.hpp"
@@ -15,12 +16,13 @@ namespace aperto::cli {
 
 /// What the arguments ask for.
 struct invocation {
-    enum class verb { print, serve, send, demo, bench, lab };
+    enum class verb { print, serve, send, demo, bench, journal, lab };
     verb what = verb::print;
     std::string text;  ///< `print`: help, the version, a completion
     serve_request serve;
     send_request send;
     bench_request bench;
+    journal_request journal;
     lab_request lab;
 };
 
@@ -36,6 +38,7 @@ std::vector<command_description> describe_commands(invocation& asked);
 command_description describe_serve(serve_request& request);
 command_description describe_send(send_request& request);
 command_description describe_bench(bench_request& request);
+command_description describe_journal(journal_request& request);
 command_description describe_lab(lab_request& request);
 /// What the options of a run say together. Throws `usage_error`.
 void complete_run(lab_request& request);

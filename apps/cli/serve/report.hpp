@@ -2,6 +2,7 @@
 #pragma once
 
 #include "aperto/events.hpp"
+#include "aperto/journal.hpp"
 #include "aperto/time.hpp"
 #include "cli/serve/log.hpp"
 
@@ -86,6 +87,8 @@ public:
     void count_invalid(std::uint64_t bytes) noexcept {
         invalid_bytes_.fetch_add(bytes, std::memory_order_relaxed);
     }
+    /// Once a second at most for messages refused; each conversation that they ended has its own line too.
+    virtual void journal(const journal_news& news) = 0;
     /// A signal has come that does nothing.
     virtual void noted(int signal) = 0;
     virtual void stopped() = 0;

@@ -113,6 +113,23 @@ public:
         write(line.finish());
     }
 
+    void journal(const journal_news& news) override {
+        json_line line("journal");
+        switch (news.what) {
+        case journal_news::kind::refused:
+            line.add("what", "refused").add("messages", news.messages);
+            break;
+        case journal_news::kind::put_aside:
+            line.add("what", "put_aside").add("file", news.file);
+            break;
+        case journal_news::kind::not_put_aside:
+            line.add("what", "not_put_aside");
+            break;
+        }
+        if (news.why) line.add("error", news.why.message());
+        write(line.finish());
+    }
+
     void noted(int signal) override {
         json_line line("signal");
         line.add("name", signal_name(signal)).add("effect", "none");

@@ -54,10 +54,20 @@ bool is_held_by_nobody(std::uint16_t port) {
     return !owner || owner->process == 0;
 }
 
-std::unique_ptr<server> start_server(const aperto::options& options, service what, report& told) {
+/// With a journal, so many messages of a client that does not wait for its replies share a commit.
+constexpr unsigned recorded_at_once = 64;
+
+std::unique_ptr<journal> open_journal(const serve_request& request, report& told) {
+    if (request.journal.file.empty()) return {};
+    journal_options options = request.journal;
+    options.note = [&told](const journal_news& news) { told.journal(news); };
+    return std::make_unique<journal>(std::move(options));
+}
+
+std::unique_ptr<server> start_server(const aperto::options& options, const handler& what) {
     const time_point until = clock::now() + orphan_patience;
     for (;;) {
-        auto serving = std::make_unique<server>(options, make_service(what, told));
+        auto serving = std::make_unique<server>(options, what);
         try {
             serving->start();
             return serving;
@@ -84,9 +94,19 @@ int run_serve(const serve_request& request) {
     options.events = told.get();
     options.framing =
         request.framing.value_or(request.what == service::upper ? framing::stream : framing::raw);
+    std::unique_ptr<journal> book;
+    try {
+        book = open_journal(request, *told);
+    } catch (const error& cause) {
+        told->close();
+        return tell(explain_journal(cause, request.journal.file));
+    }
+    if (book) options.max_in_flight = recorded_at_once;
+    handler service = make_service(request.what, *told);
+    if (book) service = book->record(std::move(service));
     std::unique_ptr<server> serving;
     try {
-        serving = start_server(options, request.what, *told);
+        serving = start_server(options, service);
     } catch (const error& cause) {
         told->close();
         return tell(explain_listen(cause, options.host, options.port));

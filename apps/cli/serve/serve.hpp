@@ -5,6 +5,7 @@
 // written without holding anybody up.
 #pragma once
 
+#include "aperto/journal.hpp"
 #include "aperto/server.hpp"
 #include "cli/serve/report.hpp"
 
@@ -32,8 +33,9 @@ struct serve_request {
     aperto::options options;
     message_detail messages = message_detail::automatic;
     log_format log = log_format::text;
-    std::string config;  ///< the file it was set from; empty: none
-    std::string check;   ///< a file to be checked, in place of serving; empty: none
+    journal_options journal;  ///< without a file: none
+    std::string config;       ///< the file it was set from; empty: none
+    std::string check;        ///< a file to be checked, in place of serving; empty: none
 };
 int run_serve(const serve_request& request);
 
