@@ -2,6 +2,7 @@
 #pragma once
 
 #include "aperto/endpoint.hpp"
+#include "aperto/proxy_facts.hpp"
 #include "aperto/tcp_facts.hpp"
 #include "aperto/time.hpp"
 
@@ -27,6 +28,8 @@ public:
     endpoint local() const;
     /// What the kernel knows of it now. Throws `error` where the connection is closed on this side.
     tcp_facts facts() const;
+    /// What a trusted proxy told of the client (`options::proxy_from`); null where there is none.
+    const proxy_facts* proxied() const noexcept;
     /// Bytes taken from the kernel.
     std::uint64_t bytes_received() const noexcept;
     /// Bytes that the kernel has taken.

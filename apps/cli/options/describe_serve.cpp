@@ -24,6 +24,9 @@ void add_counts(std::vector<option_description>& to, aperto::options& options) {
         [&options](std::uint64_t number) { options.accept_rate = static_cast<double>(number); }));
     to.push_back(ranges_option("--exempt", _("not held to the two limits per address, like your proxies"),
                                _("nobody"), options.exempt));
+    to.push_back(ranges_option("--proxy-from",
+                               _("proxies that you trust: their connections begin with the PROXY protocol"),
+                               _("nobody"), options.proxy_from));
     to.push_back(ranges_option("--allow", _("only these may connect"), _("everyone"), options.allow));
     to.push_back(
         ranges_option("--deny", _("these may not connect; it wins over --allow"), _("nobody"), options.deny));
@@ -116,6 +119,34 @@ void add_journal(std::vector<option_description>& to, journal_options& journal) 
     }
 }
 
+option_description listen_option(aperto::options& options) {
+    const auto take = [&options](const std::string& text) {
+        try {
+            static_cast<void>(host_port::parse(text, 1));
+        } catch (const error& wrong) {
+            throw usage_error(sentence(_("--listen takes an address like 192.0.2.7:9998, [::1]:9999 or "
+                                         "unix:/run/chat.sock, not \"{}\". {}"),
+                                       log_safe(text), _(wrong.advice().c_str())));
+        }
+        options.also_listen.push_back(text);
+    };
+    return {.name = "--listen",
+            .value = "ADDRESS",
+            .help = _("listen there too, HOST:PORT or unix:PATH; may be given several times"),
+            .several = true,
+            .set = take};
+}
+
+option_description fd_option(serve_request& request) {
+    return {.name = "--fd",
+            .value = "FD",
+            .help = _("a socket that listens already, in place of --host and --port: a number, or the name "
+                      "systemd gave it"),
+            .fallback = _("those that systemd hands over"),
+            .several = true,
+            .set = [&request](const std::string& text) { request.inherited.push_back(text); }};
+}
+
 option_description messages_option(message_detail& target) {
     return {.name = "--messages",
             .value = "auto|all|none",
@@ -181,6 +212,8 @@ command_description describe_serve(serve_request& request) {
         text_option("--host", "HOST", _("listen on this address or name only"),
                     _("every address, IPv6 and IPv4"), options.host),
         port_option(_("the port to listen on; 0 takes any free one"), options.port, 0),
+        listen_option(options),
+        fd_option(request),
         framing_of_service(request),
         flag_option("--once", _("one client at a time, one reply each, then close and accept again"),
                     options.once),

@@ -3,6 +3,7 @@
 
 #include "cli/failure.hpp"
 #include "cli/serve/report.hpp"
+#include "cli/serve/service_manager.hpp"
 #include "core/signal_watch.hpp"
 #include "io/host_text.hpp"
 #include "text/upper_text.hpp"
@@ -94,6 +95,14 @@ int run_serve(const serve_request& request) {
     options.events = told.get();
     options.framing =
         request.framing.value_or(request.what == service::upper ? framing::stream : framing::raw);
+    service_manager manager;
+    try {
+        options.listen_fds = manager.listening(request.inherited);
+    } catch (const error& cause) {
+        told->close();
+        return tell({exit_no_listen, cause.what(), {}});
+    }
+    options.background = manager.watchdog();
     std::unique_ptr<journal> book;
     try {
         book = open_journal(request, *told);
@@ -109,15 +118,18 @@ int run_serve(const serve_request& request) {
         serving = start_server(options, service);
     } catch (const error& cause) {
         told->close();
+        // Which of several it was, the error itself says.
+        if (!options.also_listen.empty() || !options.listen_fds.empty())
+            return tell({exit_no_listen, cause.what(), {}});
         return tell(explain_listen(cause, options.host, options.port));
     }
     const signal_watch watch(signals, [&](int signal) {
-        if (signal == SIGINT || signal == SIGTERM)
-            serving->stop();
-        else
-            told->noted(signal);
+        if (signal != SIGINT && signal != SIGTERM) return told->noted(signal);
+        manager.tell("STOPPING=1");
+        serving->stop();
     });
     told->started(*serving);
+    manager.tell("READY=1");
     serving->wait();
     told->stopped();
     return exit_done;

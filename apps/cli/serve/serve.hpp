@@ -2,7 +2,7 @@
 //
 // serve/: what `aperto serve` does. serve has the command and what it answers; report, what it says of its
 // clients, in sentences or (report_json) for programs; log, how such a line is made, and how lines are
-// written without holding anybody up.
+// written without holding anybody up; service_manager, what systemd hands over and is told.
 #pragma once
 
 #include "aperto/journal.hpp"
@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace aperto::cli {
 
@@ -33,9 +34,10 @@ struct serve_request {
     aperto::options options;
     message_detail messages = message_detail::automatic;
     log_format log = log_format::text;
-    journal_options journal;  ///< without a file: none
-    std::string config;       ///< the file it was set from; empty: none
-    std::string check;        ///< a file to be checked, in place of serving; empty: none
+    std::vector<std::string> inherited;  ///< sockets that listen already, by number or name
+    journal_options journal;             ///< without a file: none
+    std::string config;                  ///< the file it was set from; empty: none
+    std::string check;                   ///< a file to be checked, in place of serving; empty: none
 };
 int run_serve(const serve_request& request);
 
