@@ -13,6 +13,7 @@ from pathlib import Path
 import against
 import clients
 import guard
+import journal
 import loads as load_table
 import measure
 import peers as peer_table
@@ -46,6 +47,7 @@ def parse():
                         help="only the examples beside Redis, mosquitto and HAProxy; --loads then takes store, broker, proxy")
     parser.add_argument("--against", metavar="PROGRAM", default="",
                         help="only this build beside another one of aperto, such as that of the commit before; with --loads, --rounds")
+    parser.add_argument("--journal", action="store_true", help="only what it costs to record every message before its reply")
     parser.add_argument("--list", action="store_true", help="name the loads and the peers")
     arguments = parser.parse_args()
     if arguments.rounds < 1 or arguments.seconds <= 0:
@@ -145,6 +147,8 @@ def main():
         return 0 if clients.run(arguments.rounds, say, progress) else 1
     if arguments.workers:
         return 0 if scaling.run(arguments.rounds, arguments.seconds, say, progress) else 1
+    if arguments.journal:
+        return 0 if journal.run(arguments.rounds, arguments.seconds, say, progress) else 1
     if arguments.services:
         known = facts(arguments)
         done = services.run_services(arguments.rounds, arguments.seconds, arguments.loads, known, arguments.out, say, progress)

@@ -11,6 +11,9 @@ find_package(fmt REQUIRED)
 # The library aperto::tls alone.
 find_package(OpenSSL 3.0 REQUIRED)
 
+# The target aperto::journal alone.
+find_package(SQLite3 REQUIRED)
+
 # The program alone.
 pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp)
 find_package(nlohmann_json REQUIRED)

@@ -8,8 +8,12 @@ set(aperto_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/aperto")
 install(DIRECTORY include/aperto DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.hpp")
 install(TARGETS aperto EXPORT aperto-targets)
 install(EXPORT aperto-targets NAMESPACE aperto:: DESTINATION "${aperto_package_dir}")
-install(TARGETS aperto_tls EXPORT aperto-tls-targets)
-install(EXPORT aperto-tls-targets NAMESPACE aperto:: DESTINATION "${aperto_package_dir}")
+
+# Components: find_package(aperto COMPONENTS journal). Each is found with what it stands on only where it is asked for.
+foreach(room IN LISTS rooms_beside_library)
+    install(TARGETS aperto_${room} EXPORT aperto-${room}-targets)
+    install(EXPORT aperto-${room}-targets NAMESPACE aperto:: DESTINATION "${aperto_package_dir}")
+endforeach()
 
 configure_package_config_file(cmake/aperto-config.cmake.in aperto-config.cmake
     INSTALL_DESTINATION "${aperto_package_dir}"
@@ -23,14 +27,18 @@ install(FILES
 # Who links the static library also links what it stands on; the shared one has done so itself.
 if(BUILD_SHARED_LIBS)
     set(pc_requires "Requires.private")
+    set(pc_journal_requires "aperto\nRequires.private: sqlite3")
 else()
     set(pc_requires "Requires")
+    set(pc_journal_requires "aperto sqlite3")
 endif()
 file(RELATIVE_PATH pc_prefix "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" "${CMAKE_INSTALL_PREFIX}")
 configure_file(cmake/aperto.pc.in aperto.pc @ONLY)
-configure_file(cmake/aperto-tls.pc.in aperto-tls.pc @ONLY)
-install(FILES "${PROJECT_BINARY_DIR}/aperto.pc" "${PROJECT_BINARY_DIR}/aperto-tls.pc"
-    DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+foreach(room IN LISTS rooms_beside_library)
+    configure_file(cmake/aperto-${room}.pc.in aperto-${room}.pc @ONLY)
+    install(FILES "${PROJECT_BINARY_DIR}/aperto-${room}.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+endforeach()
+install(FILES "${PROJECT_BINARY_DIR}/aperto.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 
 if(TARGET aperto_program)
     install(TARGETS aperto_program)

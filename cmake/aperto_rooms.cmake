@@ -4,6 +4,8 @@
 # Each list names the rooms a room may include: arrows point down only.
 
 set(rooms_of_library core io sim text net client server)
+# Beside the library, each a target of its own: who does not link it needs not what it stands on.
+set(rooms_beside_library tls journal)
 
 set(room_core_uses "")
 set(room_io_uses core)
@@ -12,11 +14,11 @@ set(room_text_uses core)
 set(room_net_uses core io text)
 set(room_client_uses core io text net)
 set(room_server_uses core io text net)
-# A library of its own, aperto::tls.
 set(room_tls_uses core)
+set(room_journal_uses core io text net server)
 set(room_lab_uses core)
 set(room_load_uses core)
-set(room_cli_uses core io text net client server tls lab load)
+set(room_cli_uses core io text net client server tls journal lab load)
 
 set(room_core_links fmt::fmt Threads::Threads)
 set(room_io_links PkgConfig::liburing)
@@ -25,7 +27,8 @@ set(room_text_links "")
 set(room_net_links "")
 set(room_client_links "")
 set(room_server_links "")
-set(room_tls_links OpenSSL::SSL)
+set(room_tls_links OpenSSL::SSL fmt::fmt)
+set(room_journal_links SQLite::SQLite3)
 set(room_load_links PkgConfig::liburing)
 set(room_lab_links tomlplusplus::tomlplusplus nlohmann_json::nlohmann_json)
 set(room_cli_links tomlplusplus::tomlplusplus nlohmann_json::nlohmann_json PkgConfig::seccomp)

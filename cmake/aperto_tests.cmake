@@ -4,7 +4,7 @@
 
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
-set(rooms_with_threads io net client server tls lab)
+set(rooms_with_threads io net client server tls journal lab)
 # Replaces operator new, so it is a program of its own.
 set(room_memory_uses ${rooms_of_library})
 # The services of examples/, in the simulation.
@@ -18,6 +18,8 @@ set(room_io_tests_use sim)
 # The suite of streams runs on TLS too.
 set(room_net_tests_use tls)
 set(room_tls_tests_use io text net client server sim)
+# What asks the server that records.
+set(room_journal_tests_use client)
 # A server on the loop of a program that is a client too; and in simulated time.
 set(room_server_tests_use client sim)
 # These build programs of their own, which know nothing of this build's sanitizers.
@@ -28,6 +30,10 @@ list(APPEND folders_without_sanitizers virtual)
 list(APPEND folders_without_sanitizers sim)
 # These hold memory, time and processor to bounds, which are not those of a program under a sanitizer.
 list(APPEND folders_without_sanitizers hostile)
+# In a room's folder, and programs of their own.
+set(programs_of_tests "acknowledge_first")
+# A leak is not looked for in a process that is traced, nor in one that is killed; the room's own tests run under them.
+list(APPEND folders_without_sanitizers journal)
 set(test_timeout_seconds 60)
 set(python_test_timeout_seconds 300)
 
@@ -37,6 +43,7 @@ add_custom_target(tests_with_threads)
 # aperto_room_tests(<room>): tests/<room>/*.cpp becomes test_<room>. A folder without sources makes no target.
 function(aperto_room_tests room)
     file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/${room}/*.cpp")
+    list(FILTER sources EXCLUDE REGEX "/(${programs_of_tests})\\.cpp$")
     if(NOT sources)
         return()
     endif()
@@ -80,6 +87,13 @@ function(aperto_attacker)
         target_link_libraries(fan_out PRIVATE aperto aperto_flags)
         add_dependencies(tests fan_out)
     endif()
+endfunction()
+
+# aperto_acknowledge_first(): the server that the journal's tests must catch, <build>/tests/acknowledge_first.
+function(aperto_acknowledge_first)
+    add_executable(acknowledge_first "${PROJECT_SOURCE_DIR}/tests/journal/acknowledge_first.cpp")
+    target_link_libraries(acknowledge_first PRIVATE aperto_journal aperto_flags)
+    add_dependencies(tests acknowledge_first)
 endfunction()
 
 # aperto_python_tests(): tests/<folder>/*_test.py, each run by unittest with what it needs in its environment.

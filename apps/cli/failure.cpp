@@ -198,6 +198,13 @@ failure explain_time_wait(std::uint16_t port, duration left) {
             rest)};
 }
 
+failure explain_journal(const error& cause, const string& file) {
+    const string advice = cause.advice().empty() ? string() : string(_(cause.advice().c_str()));
+    return {exit_failed,
+            sentence(_("could not use the journal {}: {}"), log_safe(file), system_reason(cause.code())),
+            advice};
+}
+
 failure explain_listen(const error& cause, const string& name, std::uint16_t port) {
     const string host = log_safe(name);
     const string number = std::to_string(port);

@@ -60,6 +60,8 @@ failure explain_broken(const error& cause);
 failure last_line_cut_short();
 /// `cause`, thrown by listening on `host` (empty: every address) and `port`.
 failure explain_listen(const error& cause, const std::string& host, std::uint16_t port);
+/// `cause`, thrown by opening a journal.
+failure explain_journal(const error& cause, const std::string& file);
 /// "port 9999 is in use by python3 (process 4242)", as far as the system tells.
 std::string port_in_use(std::uint16_t port);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The program `aperto`. options/ has the table of its commands and all that is made from it; serve/, send/,
-// bench/ and lab/ have what each command does; demo is a server and its client at once. What they share is
+// bench/, journal/ and lab/ have what each command does; demo is a server and its client at once. What they share is
 // here: failure (what is said when something does not work, exit codes, who holds a port) and terminal_text
 // (what a person reads of a conversation).
 
@@ -89,6 +89,11 @@ int run(const invocation& asked) {
         return run_bench(asked.bench);
     case invocation::verb::cert: {
         const int code = run_cert(asked.cert);
+        const int flushed = flush_output();
+        return code == exit_done ? flushed : code;
+    }
+    case invocation::verb::journal: {
+        const int code = run_journal(asked.journal);
         const int flushed = flush_output();
         return code == exit_done ? flushed : code;
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-/// Servers, clients and what they stand on: everything but the simulation (sim.hpp) and std::stop_token
-/// (stop_token.hpp), whose header costs every program a twentieth of its time to compile.
+/// Servers, clients and what they stand on: everything but the journal (journal.hpp), a target of its own, the
+/// simulation (sim.hpp) and std::stop_token (stop_token.hpp), whose header costs every program a twentieth of its time to compile.
 
 #include "aperto/aside.hpp"
 #include "aperto/background.hpp"
@@ -21,6 +21,7 @@
 #include "aperto/listener.hpp"
 #include "aperto/loop.hpp"
 #include "aperto/loop_handle.hpp"
+#include "aperto/proxy_facts.hpp"
 #include "aperto/queue.hpp"
 #include "aperto/resolve.hpp"
 #include "aperto/result.hpp"

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "aperto/endpoint.hpp"
+#include "aperto/proxy_facts.hpp"
 #include "aperto/tcp_facts.hpp"
 #include "aperto/time.hpp"
 #include "aperto/transport.hpp"
@@ -29,6 +30,8 @@ public:
     endpoint local() const;
     /// What the kernel knows of it now. Throws `error` where the connection is closed on this side.
     tcp_facts facts() const;
+    /// What a trusted proxy told of the client (`options::proxy_from`); null where there is none.
+    const proxy_facts* proxied() const noexcept;
     /// What its transport knows; none where it has none, or its handshake is not over.
     std::optional<transport_facts> transport() const;
     /// Bytes taken from the kernel; with a transport, what was sealed in them.

@@ -16,6 +16,7 @@ enum class limit : std::uint8_t {
     max_connections,              ///< accepting waits until a connection ends
     max_connections_per_address,  ///< refused
     accept_rate,                  ///< refused
+    proxy_from,          ///< refused: a trusted proxy sent no header of its protocol, or a broken one
     descriptors,         ///< accepting pauses: the system has no descriptor, or no memory, for one more
     accept_errors,       ///< accepting pauses: the system refuses it for another reason
     max_message,         ///< ended: a message over the limit

@@ -38,6 +38,9 @@ struct options {
     /// another family (a Unix socket). They stay yours, and must stay open until the server has started. A
     /// client without an IP address is held to no limit per address. Not in a simulation.
     std::vector<int> listen_fds{};
+    /// More addresses to listen on, each as `host_port` reads it: "192.0.2.7:9998", "[::1]:9999", "unix:/run/chat.sock";
+    /// without a port, `port`. All have the same limits, which count over all of them.
+    std::vector<std::string> also_listen{};
     /// Loops, a thread each, sharing the port (SO_REUSEPORT), 1 to 1024; 0: one for each core that this
     /// process may use (sched_setaffinity(2), and the quota of its control group, rounded up).
     unsigned workers = 0;
@@ -80,6 +83,11 @@ struct options {
     std::vector<cidr> allow{};
     /// Who may not.
     std::vector<cidr> deny{};
+    /// Whose connections begin with the PROXY protocol, version 1 or 2: proxies that you trust, since what they tell is
+    /// believed. A client is then known by the address that its proxy tells, to handlers, events and every limit here;
+    /// the proxy's own is asked for nothing else. A header that is broken, or not there within `handshake_deadline`,
+    /// ends the connection. Who is not named here sends no such header, and is not asked for one.
+    std::vector<cidr> proxy_from{};
     /// The lesson's server: one client at a time, one reply each, then close and accept again.
     bool once = false;
 
@@ -142,6 +150,8 @@ public:
     std::string& out() noexcept { return *out_; }
     /// Sends no answer to this message, whatever was appended.
     void no_reply() noexcept { silent_ = true; }
+    /// Whether an answer will be sent: false after `no_reply`.
+    bool is_answered() const noexcept { return !silent_; }
     /// Ends the conversation, in order, after this answer.
     void close() noexcept { close_ = true; }
 

@@ -3,6 +3,7 @@
 
 #include "aperto/framing.hpp"
 #include "aperto/loop.hpp"
+#include "aperto/proxy_facts.hpp"
 #include "aperto/transport.hpp"
 
 #include <cstddef>
@@ -301,6 +302,9 @@ public:
     endpoint remote() const;
     /// What the kernel knows of this connection now; of a Unix socket nothing.
     tcp_facts facts() const;
+    /// What a trusted proxy told of the peer (`options::proxy_from`); null where there is none. Lives as long as the
+    /// stream.
+    const proxy_facts* proxied() const noexcept;
     /// A server's: it drains, and takes no new client. A read ends at the next message; who waits for something
     /// else, or begins something long, asks.
     bool stopping() const noexcept;

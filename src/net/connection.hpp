@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "aperto/proxy_facts.hpp"
 #include "aperto/stream.hpp"
 #include "net/failure.hpp"
 #include "net/outbox.hpp"
@@ -62,6 +63,8 @@ public:
     bool ended() const noexcept { return ended_; }
     /// The other side's address; still known when the connection is gone, as the kernel's answer is not.
     const endpoint& remote() const noexcept { return remote_; }
+    /// What the proxy in front told of the peer; null where there is none.
+    std::unique_ptr<const proxy_facts> proxied;
     std::string whom() const { return remote_ ? remote_.to_string() : "the peer"; }
     /// See stream::facts.
     tcp_facts facts() const;
@@ -75,6 +78,10 @@ public:
               frame_finder finder = nullptr) noexcept;
     /// Takes bytes that `want::at_least` has shown; false where less has come.
     bool consume(std::size_t count) noexcept;
+    /// The same of bytes that are not the peer's own: as if they had not come.
+    void skip(std::size_t count) noexcept {
+        if (consume(count)) received_ -= count;
+    }
     /// In which messages are written.
     framing written_framing() const noexcept { return options_->finder ? framing::raw : options_->framing; }
     bool is_draining() const noexcept { return draining_; }

@@ -363,6 +363,7 @@ endpoint stream::local() const { return connection_->on().local(connection_->soc
 endpoint stream::remote() const { return connection_->remote(); }
 
 tcp_facts stream::facts() const { return connection_->facts(); }
+const proxy_facts* stream::proxied() const noexcept { return connection_->proxied.get(); }
 
 bool stream::stopping() const noexcept { return connection_->is_draining(); }
 std::uint64_t stream::bytes_received() const noexcept { return connection_->received(); }

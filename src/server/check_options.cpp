@@ -3,6 +3,7 @@
 
 #include "core/option_ranges.hpp"
 #include "core/option_text.hpp"
+#include "io/host_text.hpp"
 
 #include <fmt/format.h>
 
@@ -15,6 +16,11 @@ namespace {
 /// 0 and `no_limit` have a meaning of their own.
 void check_count(std::string_view name, std::size_t given) {
     if (given != 0 && given != no_limit) check_number(name, given, 1, ranges::connections_most);
+}
+
+/// Throws what `host_port` says of it.
+void check_address(const std::string& given) {
+    if (!io::names_unix_socket(given)) static_cast<void>(host_port::parse(given, 1));
 }
 
 void check_rate(double given) {
@@ -49,6 +55,8 @@ void check_times(const options& chosen) {
 void check_options(const options& chosen) {
     if (chosen.host.find('\0') != std::string::npos)
         refuse_option("host", chosen.host, takes_no_nul("host", chosen.host));
+    for (const std::string& each : chosen.also_listen)
+        check_address(each);
     check_number("workers", chosen.workers, 0, ranges::workers_most);
     check_size("max_message", chosen.max_message, ranges::max_message_least);
     check_size("high_water", chosen.high_water, ranges::high_water_least);

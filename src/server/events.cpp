@@ -9,6 +9,7 @@ endpoint connection_view::remote() const { return of_->remote(); }
 endpoint connection_view::local() const { return of_->on().local(of_->socket()); }
 
 tcp_facts connection_view::facts() const { return of_->facts(); }
+const proxy_facts* connection_view::proxied() const noexcept { return of_->proxied.get(); }
 
 std::optional<transport_facts> connection_view::transport() const { return of_->transport(); }
 

@@ -13,6 +13,8 @@ std::string_view to_string(limit which) noexcept {
         return "max-connections-per-address";
     case limit::accept_rate:
         return "accept-rate";
+    case limit::proxy_from:
+        return "proxy-from";
     case limit::descriptors:
         return "descriptors";
     case limit::accept_errors:

@@ -26,8 +26,9 @@ message_conversation::~message_conversation() {
 }
 
 void message_conversation::start(worker& at, socket_id client, const endpoint& remote,
-                                 admission::place counted) {
+                                 admission::place counted, first_bytes* first) {
     auto* const one = new message_conversation(at, client, remote, std::move(counted));
+    if (first) first->hand_to(one->mine_);
     one->begin();
     one->go_on(one->serve());
 }

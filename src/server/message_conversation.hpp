@@ -3,6 +3,7 @@
 
 #include "server/admission.hpp"
 #include "server/conversation.hpp"
+#include "server/proxy_greeting.hpp"
 
 #include <memory>
 #include <string_view>
@@ -20,7 +21,9 @@ class message_conversation final : public conversation, private receive_operatio
 public:
     /// Serves the client at a socket, which is its own from then on. Throws std::bad_alloc, and has then
     /// taken nothing. `counted` is held until the end.
-    static void start(worker& at, socket_id client, const endpoint& remote, admission::place counted);
+    /// `first`: where it came through a proxy.
+    static void start(worker& at, socket_id client, const endpoint& remote, admission::place counted,
+                      first_bytes* first);
     ~message_conversation();
 
 private:

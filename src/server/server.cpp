@@ -16,26 +16,48 @@
 namespace aperto {
 namespace {
 
-/// A Unix socket that the workers share, as there is no SO_REUSEPORT for those. None for another host.
+/// A Unix socket that the workers share, as there is no SO_REUSEPORT for those.
 struct unix_door {
     descriptor socket;
     io::bound_path path;
 };
-std::optional<unix_door> open_unix_door(server_shared& of) {
+
+/// Opens those that the options name.
+std::vector<unix_door> open_unix_doors(server_shared& of) {
     const options& chosen = of.options;
-    const bool is_unix = chosen.listen_fds.empty() && io::names_unix_socket(chosen.host);
-    if (!is_unix) return {};
-    const endpoint where = endpoint::parse(chosen.host);
-    unix_door opened{descriptor(io::open_listener(where, chosen.socket)), io::bound_path(where)};
-    of.listen_fds = {opened.socket.get()};
-    return opened;
+    std::vector<std::string> names = chosen.also_listen;
+    if (chosen.listen_fds.empty()) names.insert(names.begin(), chosen.host);
+    std::vector<unix_door> doors;
+    for (const std::string& name : names) {
+        if (!io::names_unix_socket(name)) continue;
+        const endpoint where = endpoint::parse(name);
+        doors.push_back({descriptor(io::open_listener(where, chosen.socket)), io::bound_path(where)});
+        of.listen_fds.push_back(doors.back().socket.get());
+    }
+    return doors;
 }
 
+void append(std::vector<endpoint>& to, const std::vector<endpoint>& more) {
+    to.insert(to.end(), more.begin(), more.end());
+}
+
+/// Those that are not open already.
 std::vector<endpoint> addresses(loop& on, const server_shared& of) {
     const options& chosen = of.options;
-    if (!of.listen_fds.empty()) return {};
-    if (chosen.host.empty()) return {endpoint::any(chosen.port)};
-    return on.look_up(chosen.host, chosen.port);
+    std::vector<endpoint> all;
+    if (chosen.listen_fds.empty() && !io::names_unix_socket(chosen.host)) {
+        if (chosen.host.empty())
+            all.push_back(endpoint::any(chosen.port));
+        else
+            append(all, on.look_up(chosen.host, chosen.port));
+    }
+    for (const std::string& name : chosen.also_listen) {
+        if (io::names_unix_socket(name)) continue;
+        const host_port where = host_port::parse(name, chosen.port);
+        append(all, where.host.empty() ? std::vector{endpoint::any(where.port)}
+                                       : on.look_up(where.host, where.port));
+    }
+    return all;
 }
 
 /// How often a loop's run may fail before its worker is over. What tasks of the handler's throw, or their
@@ -73,7 +95,7 @@ struct server::state {
     void join() noexcept;
 
     server_shared shared;
-    std::optional<unix_door> door;
+    std::vector<unix_door> doors;
     std::vector<std::thread> threads;
     std::vector<endpoint> where;
     std::vector<worker_engine> engines;  ///< of the workers that have started
@@ -143,7 +165,7 @@ void server::state::stop() noexcept {
 void server::state::join() noexcept {
     for (std::thread& each : threads)
         if (each.joinable()) each.join();
-    door.reset();
+    doors.clear();
 }
 
 server::server(aperto::options options, handler what)
@@ -160,12 +182,16 @@ void server::start() {
     assert(self.threads.empty() && "a server is started once");
     self.shared.settle(surroundings::of_machine(), self.shared.workers_wanted());
     try {
-        self.door = open_unix_door(self.shared);
+        self.doors = open_unix_doors(self.shared);
         const bool alone = workers() == 1;
         self.where = self.start_worker({}, alone ? port_sharing::exclusive : port_sharing::first);
+        // What is open already comes first, and has a descriptor in each worker.
+        const auto shared_ones = static_cast<std::ptrdiff_t>(self.shared.listen_fds.size());
+        const std::vector<endpoint> own(self.where.begin() + shared_ones, self.where.end());
         while (self.threads.size() < workers())
-            self.start_worker(self.where, port_sharing::join);
-        if (self.door) self.door->socket.close();  // each worker has its own
+            self.start_worker(own, port_sharing::join);
+        for (unix_door& each : self.doors)
+            each.socket.close();  // each worker has its own
     } catch (...) {
         self.stop();
         self.join();
@@ -188,10 +214,11 @@ task<> server::run_on(loop& on) {
     const std::shared_ptr<state> kept = state_;
     state& self = *kept;
     self.shared.settle(surroundings::of(on), 1);
-    std::optional<unix_door> door = open_unix_door(self.shared);
+    std::vector<unix_door> doors = open_unix_doors(self.shared);
     worker one(on, self.shared);
     one.listen(addresses(on, self.shared), port_sharing::exclusive);
-    if (door) door->socket.close();
+    for (unix_door& each : doors)
+        each.socket.close();
     self.where = one.endpoints();
     self.engines = {{on.which(), on.why()}};
     for (const endpoint& each : self.where)

@@ -4,7 +4,6 @@
 #include "aperto/sleep.hpp"
 #include "core/descriptor.hpp"
 #include "io/socket_calls.hpp"
-#include "server/check_options.hpp"
 
 #include <fcntl.h>
 
@@ -46,11 +45,6 @@ std::shared_ptr<const stream_options> without_transport(const std::shared_ptr<co
     return std::make_shared<const stream_options>(std::move(plain));
 }
 
-server_events& events_of(const options& chosen) {
-    static server_events nobody;
-    return chosen.events ? *chosen.events : nobody;
-}
-
 /// The next client of a listener, as a socket: what it becomes depends on the handler.
 struct socket_awaiter : listener::accept_awaiter {
     explicit socket_awaiter(listener& from) noexcept : accept_awaiter(from) {}
@@ -64,66 +58,6 @@ bool is_end_of_listener(const std::error_code& code) noexcept {
 }
 
 }  // namespace
-
-// ---- what workers share
-
-server_shared::server_shared(aperto::options chosen, handler handling)
-    : options(std::move(chosen)), what(std::move(handling)), events(events_of(options)) {
-    check_options(options);
-}
-
-unsigned server_shared::workers_wanted() const noexcept {
-    if (options.once) return 1;  // one client at a time
-    return options.workers ? options.workers : cores_allowed();
-}
-
-void server_shared::settle(const surroundings& where, unsigned workers_to_be) {
-    if (door) return;
-    workers = workers_to_be;
-    connections_max = options.once              ? 1
-                      : options.max_connections ? options.max_connections
-                                                : where.connections;
-    const std::size_t budget = options.memory_budget ? options.memory_budget : where.memory / 4;
-    memory_budget = std::max<std::size_t>(1, budget / workers);
-    door.emplace(options, connections_max, where.seed);
-}
-
-void server_shared::strike(limit which, const endpoint& whom, const std::error_code& why) noexcept {
-    strikes_[static_cast<std::size_t>(which)].fetch_add(1, std::memory_order_relaxed);
-    try {
-        events.limit(to_string(which), whom, why);
-    } catch (...) {  // NOLINT(bugprone-empty-catch)
-        // Untold, for want of memory; counted it is.
-    }
-}
-
-server_counters server_shared::counters() const noexcept {
-    server_counters all;
-    all.accepted = accepted.load(std::memory_order_relaxed);
-    const std::size_t open = connections.load(std::memory_order_relaxed);
-    all.closed = all.accepted - std::min<std::uint64_t>(all.accepted, open);
-    for (std::size_t i = 0; i < limit_count; ++i)
-        all.strikes[i] = strikes_[i].load(std::memory_order_relaxed);
-    return all;
-}
-
-void server_shared::ask_each_worker(void (worker::*request)() noexcept) {
-    const std::lock_guard lock(workers_mutex_);
-    for (worker* each : workers_)
-        (each->*request)();
-}
-
-void server_shared::enrol(worker& one) {
-    const std::lock_guard lock(workers_mutex_);
-    workers_.push_back(&one);
-}
-
-void server_shared::leave(worker& one) noexcept {
-    const std::lock_guard lock(workers_mutex_);
-    std::erase(workers_, &one);
-}
-
-// ---- worker
 
 worker::worker(loop& on, server_shared& shared)
     : loop_(on),
@@ -143,6 +77,7 @@ worker::~worker() {
         if (each.handling_ == conversation::handling::messages)
             delete static_cast<message_conversation*>(&each);
     });
+    greetings_.for_each([](proxy_greeting& each) { delete &each; });
     memory_->owner = nullptr;  // connections that a handler gave away may still charge it
     shared_.leave(*this);
     loop_.withdraw(stop_request_);
@@ -158,7 +93,6 @@ void worker::listen(const std::vector<endpoint>& where, port_sharing sharing) {
         static_cast<void>(mine.release());
         doors_.push_back(std::make_unique<door>(std::move(open)));
     }
-    if (!shared_.listen_fds.empty()) return;
     listen_options socket = shared_.options.socket;
     socket.sharing = sharing;
     for (endpoint each : where) {
@@ -272,11 +206,13 @@ struct worker::arrival {
     stream open(const std::shared_ptr<const stream_options>& options) {
         auto* const opened = new connection(on, socket, who, options);
         socket = {};
+        if (first) first->hand_to(*opened);
         return stream(opened);
     }
     loop& on;
     socket_id socket;
     endpoint who;
+    first_bytes* first = nullptr;  ///< where it came through a proxy
 };
 
 /// Serves those whose connection the kernel has completed already: closing the listener would reset them. As
@@ -288,7 +224,7 @@ void worker::accept_queued() noexcept {
             if (!each->socket.accept_queued(next) || next.result < 0) break;
             try {
                 arrival client(loop_, next.accepted, next.peer);
-                admit(client);
+                receive_client(client);
             } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
                 // No memory to serve it: its arrival has closed it.
             }
@@ -300,7 +236,24 @@ task<> worker::accept_one(door& from) {
     socket_awaiter next(from.socket);
     const socket_id socket = co_await next;
     arrival client(loop_, socket, next.peer);
-    admit(client);
+    receive_client(client);
+}
+
+void worker::receive_client(arrival& client) {
+    if (!shared_.proxies.contains(client.who)) return admit(client);
+    proxy_greeting::start(*this, client.socket, client.who);
+    client.socket = {};
+}
+
+void worker::admit_greeted(socket_id client, const endpoint& who, first_bytes& first) {
+    arrival known(loop_, client, who);
+    known.first = &first;
+    admit(known);
+}
+
+void worker::refuse_greeted(socket_id client, const endpoint& proxy, limit why) {
+    arrival unknown(loop_, client, proxy);
+    refuse(unknown, why);
 }
 
 void worker::admit(arrival& client) {
@@ -316,7 +269,7 @@ void worker::serve(arrival& client, admission::place counted) {
         task<> conversation = session::run(*this, client.open(streams_), std::move(counted));
         loop_.spawn(std::move(conversation), &serving_);
     } else {
-        message_conversation::start(*this, client.socket, client.who, std::move(counted));
+        message_conversation::start(*this, client.socket, client.who, std::move(counted), client.first);
         client.socket = {};
     }
 }
@@ -381,6 +334,19 @@ void worker::shed() noexcept {
     }
 }
 
+void worker::began(proxy_greeting& one) noexcept {
+    greetings_.push_back(one);
+    ++greeting_count_;
+    shared_.connections.fetch_add(1);
+    shared_.greetings.fetch_add(1);
+}
+
+void worker::greeting_ended() noexcept {
+    shared_.greetings.fetch_sub(1);
+    leave_place();
+    if (--greeting_count_ == 0) empty_.notify_all();
+}
+
 void worker::began(conversation& one) noexcept {
     conversations_.push_back(one);
     ++conversation_count_;
@@ -389,9 +355,13 @@ void worker::began(conversation& one) noexcept {
     if (stopping_) one.end_when_idle();
 }
 
-void worker::ended() noexcept {
+void worker::leave_place() noexcept {
     if (shared_.connections.fetch_sub(1) == shared_.connections_max)
         shared_.ask_each_worker(&worker::tell_of_room);
+}
+
+void worker::ended() noexcept {
+    leave_place();
     if (--conversation_count_ == 0) empty_.notify_all();
 }
 

@@ -9,6 +9,7 @@
 #include "io/memory_account.hpp"
 #include "server/admission.hpp"
 #include "server/message_conversation.hpp"
+#include "server/proxy_greeting.hpp"
 #include "server/session.hpp"
 #include "server/surroundings.hpp"
 
@@ -52,8 +53,10 @@ struct server_shared {
     std::size_t connections_max = 0;
     std::size_t memory_budget = 0;  ///< bytes, each worker's share
     std::optional<admission> door;
+    const cidr_set proxies{options.proxy_from};
     server_events& events;
     std::atomic<std::size_t> connections = 0;
+    std::atomic<std::size_t> greetings = 0;  ///< of those, the proxies' whose header is not there yet
     std::atomic<std::uint64_t> accepted = 0;
     std::atomic<std::uint64_t> next_id = 1;
     std::atomic<bool> stopping = false;
@@ -88,6 +91,13 @@ public:
 
     void began(conversation& one) noexcept;
     void ended() noexcept;
+    void began(proxy_greeting& one) noexcept;
+    void greeting_ended() noexcept;
+    /// The client behind a proxy, or the proxy itself where it told of none. Takes the socket over. Throws
+    /// std::bad_alloc.
+    void admit_greeted(socket_id client, const endpoint& who, first_bytes& first);
+    /// The connection of a proxy that did not say whose it is.
+    void refuse_greeted(socket_id client, const endpoint& proxy, limit why);
 
     bool is_stopping() const noexcept { return stopping_; }
     loop& on() const noexcept { return loop_; }
@@ -135,7 +145,10 @@ private:
     task<> accept_one(door& from);
     void accept_queued() noexcept;
     bool is_full() const noexcept { return shared_.connections.load() >= shared_.connections_max; }
+    void leave_place() noexcept;
     struct arrival;
+    /// As its address allows, or as its proxy will tell.
+    void receive_client(arrival& client);
     void admit(arrival& client);
     void serve(arrival& client, admission::place counted);
     /// Ends a connection that a limit refused, in order, without serving it.
@@ -153,7 +166,7 @@ private:
     task<> run_background();
     /// Ends the task beside the conversations: lets it end by itself until then, and after that as they are cut.
     task<> end_background(time_point until);
-    bool has_conversations() const noexcept { return conversation_count_ + refusals_ > 0; }
+    bool has_conversations() const noexcept { return conversation_count_ + refusals_ + greeting_count_ > 0; }
     bool has_background() const noexcept { return background_runs_; }
     /// Cancels what is in `scope`, and destroys what does not end by that.
     task<> cut(cancel_scope& scope, bool (worker::*left)() const noexcept);
@@ -171,6 +184,8 @@ private:
     bool background_runs_ = false;
     list<conversation> conversations_;
     std::size_t conversation_count_ = 0;
+    list<proxy_greeting, greeting_hook> greetings_;
+    std::size_t greeting_count_ = 0;
     std::size_t refusals_ = 0;  ///< connections being refused
     event stop_;
     event empty_;

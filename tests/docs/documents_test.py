@@ -122,8 +122,9 @@ class Documents(unittest.TestCase):
                    "-Wno-unused", f"-I{ROOT / 'include'}", "-c", "snippet.cpp", "-o", "snippet.o"]
         self.succeeds(block, command)
         if whole:
-            libraries = ["-luring", "-lfmt", "-pthread"]
-            self.succeeds(block, ["g++", "snippet.o", f"-L{BUILD / 'lib'}", "-laperto", *libraries, "-o", "snippet"])
+            journal = ["-laperto_journal"] if "aperto/journal.hpp" in source else []
+            libraries = ["-luring", "-lfmt", "-pthread", *(["-lsqlite3"] if journal else [])]
+            self.succeeds(block, ["g++", "snippet.o", f"-L{BUILD / 'lib'}", *journal, "-laperto", *libraries, "-o", "snippet"])
 
     def succeeds(self, block, command):
         done = subprocess.run(command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -45,10 +45,11 @@ def raise_descriptor_limit():
 class Server:
     """`aperto serve` with a JSON log. `with Server("epoll", "--framing", "line") as server: …`"""
 
-    def __init__(self, engine, *arguments, service="upper", prepare=None, environment=None, output=None, port=0):
+    def __init__(self, engine, *arguments, service="upper", prepare=None, environment=None, output=None, port=0,
+                 program=APERTO):
         self.log = tempfile.NamedTemporaryFile(mode="r", suffix=".jsonl")
         self.errors = tempfile.NamedTemporaryFile(mode="r", suffix=".txt")
-        command = [APERTO, "serve", service, "--host", "127.0.0.1", "--port", str(port), "--log", "json",
+        command = [program, "serve", service, "--host", "127.0.0.1", "--port", str(port), "--log", "json",
                    "--engine", engine, *arguments]
         with open(self.log.name, "w") as log, open(self.errors.name, "w") as errors:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log if output is None else output,
@@ -77,11 +78,11 @@ class Server:
         whole = self.log.read()
         return [json.loads(line) for line in whole.split("\n")[:-1] if line]
 
-    def wait_for(self, name, seconds=10):
+    def wait_for(self, name, seconds=10, where=lambda event: True):
         found = []
 
         def has():
-            found[:] = [event for event in self.events() if event["event"] == name]
+            found[:] = [event for event in self.events() if event["event"] == name and where(event)]
             if not found and self.process.poll() is not None:
                 raise AssertionError(f"the server ended: {self.complaint()}")
             return bool(found)

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -55,7 +56,7 @@ class WhatRunBuilds(unittest.TestCase):
         installed = set(re.findall(rf'"{re.escape(BUILD)}/([^"]+)"', rules))
         by_ninja = {line.split(":")[0] for line in run("ninja", "-C", BUILD, "-t", "targets", "all").splitlines()}
         wanted = {name for name in installed if name in by_ninja}
-        self.assertLessEqual({"aperto", "lib/libaperto.a", "share/pages/man"}, wanted)
+        self.assertLessEqual({"aperto", "lib/libaperto.a", "lib/libaperto_journal.a", "share/pages/man"}, wanted)
         self.assertEqual({name for name in wanted if not re.search(rf"[ /]{re.escape(name)}\b", commands)}, set())
 
 
@@ -90,6 +91,10 @@ class InstalledTree(unittest.TestCase):
         run("cmake", "-G", "Ninja", "-S", CONSUMER, "-B", build, f"-DCMAKE_PREFIX_PATH={self.prefix}")
         run("cmake", "--build", build)
         self.answers_in_capitals(build / "consumer")
+        self.answers_in_capitals(build / "recorder")
+        with sqlite3.connect(build / "recorder.db") as book:
+            self.assertEqual(book.execute("SELECT message FROM messages").fetchall()[0], ("texto original, olá".encode(),))
+        book.close()
 
     def test_pkg_config_and_the_compiler_alone_build_it_too(self):
         [pc_file] = self.prefix.rglob("aperto.pc")
@@ -97,6 +102,9 @@ class InstalledTree(unittest.TestCase):
         flags = run("pkg-config", "--cflags", "--libs", "aperto", env=environment).split()
         program = Path(self.folder.name) / "by-hand"
         run("g++", "-std=c++20", CONSUMER / "consumer.cpp", "-o", program, *flags)
+        self.answers_in_capitals(program)
+        flags = run("pkg-config", "--cflags", "--libs", "aperto-journal", env=environment).split()
+        run("g++", "-std=c++20", CONSUMER / "recorder.cpp", "-o", program, *flags)
         self.answers_in_capitals(program)
 
     def test_the_installed_program_speaks_portuguese(self):

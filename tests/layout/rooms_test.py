@@ -16,9 +16,10 @@ BELOW = {
     "client": {"core", "io", "text", "net"},
     "server": {"core", "io", "text", "net"},
     "tls": {"core"},
+    "journal": {"core", "io", "text", "net", "server"},
     "lab": {"core"},
     "load": {"core"},
-    "cli": {"core", "io", "text", "net", "client", "server", "tls", "lab", "load"},
+    "cli": {"core", "io", "text", "net", "client", "server", "tls", "journal", "lab", "load"},
 }
 FOLDER = {room: "apps" if room in ("lab", "load", "cli") else "src" for room in BELOW}
 BELOW_IN_LAB = {

@@ -301,6 +301,7 @@ constexpr std::array<known_command, 6> known_commands{{
     {"demo", verb::demo, [](invocation&) { return describe_demo(); }},
     {"cert", verb::cert, [](invocation& asked) { return describe_cert(asked.cert); }},
     {"bench", verb::bench, [](invocation& asked) { return describe_bench(asked.bench); }},
+    {"journal", verb::journal, [](invocation& asked) { return describe_journal(asked.journal); }},
     {"lab", verb::lab, [](invocation& asked) { return describe_lab(asked.lab); }},
 }};
 

@@ -3,6 +3,7 @@
 
 #include "cli/bench/bench.hpp"
 #include "cli/cert.hpp"
+#include "cli/journal/journal.hpp"
 #include "cli/lab/lab.hpp"
 #include "cli/options/description.hpp"
 #include "cli/send/send.hpp"
@@ -16,12 +17,13 @@ namespace aperto::cli {
 
 /// What the arguments ask for.
 struct invocation {
-    enum class verb { print, serve, send, demo, bench, lab, cert };
+    enum class verb { print, serve, send, demo, bench, cert, journal, lab };
     verb what = verb::print;
     std::string text;  ///< `print`: help, the version, a completion
     serve_request serve;
     send_request send;
     bench_request bench;
+    journal_request journal;
     lab_request lab;
     cert_request cert;
 };
@@ -45,6 +47,7 @@ void add_tls_options(std::vector<option_description>& to, tls_of_client& wanted)
 /// What they say together; `given`: one that was. Throws `usage_error`.
 void complete_tls(bool on, const std::string& given);
 void complete_tls(const tls_of_client& wanted);
+command_description describe_journal(journal_request& request);
 command_description describe_lab(lab_request& request);
 /// What the options of a run say together. Throws `usage_error`.
 void complete_run(lab_request& request);

@@ -10,32 +10,6 @@ namespace {
 
 using ranges::connections_most;
 
-/// Comma-separated, and may be given several times.
-option_description ranges_option(std::string name, std::string help, std::string fallback,
-                                 std::vector<cidr>& target) {
-    const auto take = [name, &target](const std::string& text) {
-        for (std::size_t begin = 0; begin <= text.size();) {
-            const std::size_t end = std::min(text.find(',', begin), text.size());
-            const std::string one = text.substr(begin, end - begin);
-            try {
-                target.push_back(cidr::parse(one));
-            } catch (const error& wrong) {
-                throw usage_error(
-                    sentence(_("{} takes ranges of addresses like 192.0.2.0/24,2001:db8::/32, not "
-                               "\"{}\". {}"),
-                             name, log_safe(one), _(wrong.advice().c_str())));
-            }
-            begin = end + 1;
-        }
-    };
-    return {.name = std::move(name),
-            .value = "RANGES",
-            .help = std::move(help),
-            .fallback = std::move(fallback),
-            .several = true,
-            .set = take};
-}
-
 void add_counts(std::vector<option_description>& to, aperto::options& options) {
     to.push_back(number_option("--max-connections", _("clients at once; one more waits until one ends"),
                                _("as many as descriptors allow"), 1, connections_most,
@@ -50,6 +24,9 @@ void add_counts(std::vector<option_description>& to, aperto::options& options) {
         [&options](std::uint64_t number) { options.accept_rate = static_cast<double>(number); }));
     to.push_back(ranges_option("--exempt", _("not held to the two limits per address, like your proxies"),
                                _("nobody"), options.exempt));
+    to.push_back(ranges_option("--proxy-from",
+                               _("proxies that you trust: their connections begin with the PROXY protocol"),
+                               _("nobody"), options.proxy_from));
     to.push_back(ranges_option("--allow", _("only these may connect"), _("everyone"), options.allow));
     to.push_back(
         ranges_option("--deny", _("these may not connect; it wins over --allow"), _("nobody"), options.deny));
@@ -116,6 +93,58 @@ void add_limits(std::vector<option_description>& to, aperto::options& options) {
         each.group = _("Limits");
         to.push_back(std::move(each));
     }
+}
+
+void add_journal(std::vector<option_description>& to, journal_options& journal) {
+    std::vector<option_description> options{
+        text_option("--journal", "FILE", _("record every message in this SQLite file before it is answered"),
+                    "", journal.file),
+        {.name = "--durability",
+         .value = "process|power",
+         .help = _("what a recorded message survives: the end of the server, or a power failure too"),
+         .fallback = "power",
+         .set =
+             [&journal](const std::string& text) {
+                 journal.durability = text == "process" ? durability::process : durability::power;
+             }},
+        size_option("--journal-size", _("put the file aside once it is so large, and go on in a new one"),
+                    journal.rotate_size, 1),
+        duration_option("--journal-age", _("put the file aside once it is so old, and go on in a new one"),
+                        journal.rotate_age),
+    };
+    options[2].fallback = options[3].fallback = _("never");
+    for (option_description& each : options) {
+        each.group = _("Journal");
+        to.push_back(std::move(each));
+    }
+}
+
+option_description listen_option(aperto::options& options) {
+    const auto take = [&options](const std::string& text) {
+        try {
+            static_cast<void>(host_port::parse(text, 1));
+        } catch (const error& wrong) {
+            throw usage_error(sentence(_("--listen takes an address like 192.0.2.7:9998, [::1]:9999 or "
+                                         "unix:/run/chat.sock, not \"{}\". {}"),
+                                       log_safe(text), _(wrong.advice().c_str())));
+        }
+        options.also_listen.push_back(text);
+    };
+    return {.name = "--listen",
+            .value = "ADDRESS",
+            .help = _("listen there too, HOST:PORT or unix:PATH; may be given several times"),
+            .several = true,
+            .set = take};
+}
+
+option_description fd_option(serve_request& request) {
+    return {.name = "--fd",
+            .value = "FD",
+            .help = _("a socket that listens already, in place of --host and --port: a number, or the name "
+                      "systemd gave it"),
+            .fallback = _("those that systemd hands over"),
+            .several = true,
+            .set = [&request](const std::string& text) { request.inherited.push_back(text); }};
 }
 
 option_description messages_option(message_detail& target) {
@@ -196,6 +225,8 @@ command_description describe_serve(serve_request& request) {
         text_option("--host", "HOST", _("listen on this address or name only"),
                     _("every address, IPv6 and IPv4"), options.host),
         port_option(_("the port to listen on; 0 takes any free one"), options.port, 0),
+        listen_option(options),
+        fd_option(request),
         framing_of_service(request),
         flag_option("--once", _("one client at a time, one reply each, then close and accept again"),
                     options.once),
@@ -213,12 +244,14 @@ command_description describe_serve(serve_request& request) {
         text_option("--check", "FILE", _("say what is wrong in such a file, and end"), "", request.check),
     };
     add_tls_options(command.options, request.tls);
+    add_journal(command.options, request.journal);
     add_limits(command.options, options);
     command.examples = {
         {"aperto serve", _("answers everyone in capitals, port 9999")},
         {"aperto serve --once", _("the lesson's server, step by step: accept, receive, answer, close")},
         {"aperto serve echo --port 7000 --framing line", _("gives every line back")},
         {"aperto serve --check aperto.toml", _("is everything in that file right?")},
+        {"aperto serve --journal book.db", _("what was answered is on record, whatever happens")},
         {"aperto serve --port 0 --log json", _("any free port; the event \"listening\" tells which")},
     };
     command.set_arguments = [&request](std::vector<std::string> words) {

@@ -205,4 +205,29 @@ std::vector<argument_choice> all_choices(const command_description& command) {
     return all;
 }
 
+option_description ranges_option(std::string name, std::string help, std::string fallback,
+                                 std::vector<cidr>& target) {
+    const auto take = [name, &target](const std::string& text) {
+        for (std::size_t begin = 0; begin <= text.size();) {
+            const std::size_t end = std::min(text.find(',', begin), text.size());
+            const std::string one = text.substr(begin, end - begin);
+            try {
+                target.push_back(cidr::parse(one));
+            } catch (const error& wrong) {
+                throw usage_error(
+                    sentence(_("{} takes ranges of addresses like 192.0.2.0/24,2001:db8::/32, not "
+                               "\"{}\". {}"),
+                             name, log_safe(one), _(wrong.advice().c_str())));
+            }
+            begin = end + 1;
+        }
+    };
+    return {.name = std::move(name),
+            .value = "RANGES",
+            .help = std::move(help),
+            .fallback = std::move(fallback),
+            .several = true,
+            .set = take};
+}
+
 }  // namespace aperto::cli

@@ -6,6 +6,7 @@
 // another does not know. quantity reads and writes times, sizes and numbers.
 #pragma once
 
+#include "aperto/cidr.hpp"
 #include "aperto/framing.hpp"
 #include "aperto/loop.hpp"
 #include "core/option_ranges.hpp"
@@ -109,6 +110,9 @@ option_description size_option(std::string name, std::string help, std::size_t& 
 /// A number with decimals, from `least` to `most`.
 option_description decimal_option(std::string name, std::string help, std::string fallback, double least,
                                   double most, double& target);
+/// Ranges of addresses, comma-separated, and may be given several times.
+option_description ranges_option(std::string name, std::string help, std::string fallback,
+                                 std::vector<cidr>& target);
 /// A whole number from `least` to `most`; `fallback` is what the help shows in place of the target's own
 /// value.
 option_description number_option(std::string name, std::string help, std::string fallback,

@@ -21,6 +21,8 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
+#include <cstring>
+#include <ctime>
 #include <initializer_list>
 #include <memory>
 
@@ -288,6 +290,28 @@ std::string confine(const confinement& to) {
     const std::string calls = restrict_calls();
     if (!missing.empty() && !calls.empty()) missing += ", ";
     return missing + calls;
+}
+
+std::string confining::enter() const {
+    if (mode_ == confinement_mode::off) return {};
+    std::string open = confine(needed_);
+    if (mode_ == confinement_mode::required && !open.empty())
+        throw error(std::make_error_code(std::errc::operation_not_supported), "confine the server", open,
+                    "Without --sandbox required it serves all the same.");
+    return open;
+}
+
+void confining::enter_quietly() const noexcept {
+    try {
+        enter();
+    } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
+        // Said by those that serve.
+    }
+}
+
+void read_files_ahead() {
+    ::tzset();
+    static_cast<void>(std::strerror(EPERM));
 }
 
 }  // namespace aperto::cli

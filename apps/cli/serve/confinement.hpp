@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace aperto::cli {
@@ -47,5 +48,23 @@ struct confinement {
 /// before it touches what a client sends. Gives what is left open, in words: what this kernel cannot do, and everything in a
 /// build with a sanitizer, whose own calls are not serving's. Throws `error` where a part fails that the kernel has.
 std::string confine(const confinement& to);
+
+/// The threads of a server, each as it begins.
+class confining {
+public:
+    confining(confinement_mode mode, confinement needed) : mode_(mode), needed_(std::move(needed)) {}
+    /// On a thread, as `confine`; nothing where it is off. Throws `error` also where something is left open and all
+    /// was required.
+    std::string enter() const;
+    /// The same for a thread that serves nobody: where it fails, it fails for those that do, who say so.
+    void enter_quietly() const noexcept;
+
+private:
+    const confinement_mode mode_;
+    const confinement needed_;
+};
+
+/// Has the C library read those of its files now that it would read when it first needs them.
+void read_files_ahead();
 
 }  // namespace aperto::cli

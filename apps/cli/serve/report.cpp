@@ -277,6 +277,19 @@ public:
                       log_safe(std::string(why.what()) + ". " + why.advice())));
     }
 
+    void journal(const journal_news& news) override {
+        switch (news.what) {
+        case journal_news::kind::refused:
+            return line(counted("the journal refused {} message: {}", "the journal refused {} messages: {}",
+                                news.messages, news.why.message()));
+        case journal_news::kind::put_aside:
+            return line(sentence(_("the journal so far is {} now; a new file goes on"), log_safe(news.file)));
+        case journal_news::kind::not_put_aside:
+            return line(
+                sentence(_("the journal could not be put aside, and goes on: {}"), news.why.message()));
+        }
+    }
+
     void noted(int signal) override {
         line(sentence(_("{} came: it does nothing yet"), signal_name(signal)));
     }

@@ -3,6 +3,7 @@
 
 #include "aperto/error.hpp"
 #include "aperto/events.hpp"
+#include "aperto/journal.hpp"
 #include "aperto/time.hpp"
 #include "cli/serve/log.hpp"
 
@@ -95,6 +96,8 @@ public:
     virtual void certificate_read(std::chrono::system_clock::time_point expires) = 0;
     /// It could not be read again, and the one before stays.
     virtual void certificate_refused(const error& why) = 0;
+    /// Once a second at most for messages refused; each conversation that they ended has its own line too.
+    virtual void journal(const journal_news& news) = 0;
     /// A signal has come that does nothing.
     virtual void noted(int signal) = 0;
     /// What of the confinement is missing.

@@ -35,6 +35,14 @@ void add_handshake(json_line& line, const tcp_facts& facts) {
     if (!facts.congestion_control.empty()) line.add("congestion_control", facts.congestion_control);
 }
 
+void add_proxy(json_line& line, const proxy_facts& told) {
+    line.add("proxy", name_of(told.proxy)).add("proxy_version", told.version);
+    if (told.destination) line.add("proxy_destination", told.destination.to_string());
+    line.add("proxy_authority", told.find(proxy_facts::authority))
+        .add("proxy_alpn", told.find(proxy_facts::alpn))
+        .add("proxy_unique_id", told.find(proxy_facts::unique_id));
+}
+
 /// One object a line. Messages give way to the event `messages` when they come faster than a person reads;
 /// lines on clients give way to the event `clients` when they come faster than a program should have to read.
 /// Unless all are asked for.
@@ -57,6 +65,7 @@ public:
         if (!shown(held_accepted_)) return;
         json_line line = about("accepted", who.id(), who.remote());
         line.add("local", who.local().to_string());
+        if (const proxy_facts* const told = who.proxied()) add_proxy(line, *told);
         add_handshake(line, facts_of(who));
         write(line.finish());
     }
@@ -127,6 +136,23 @@ public:
     void certificate_refused(const error& why) override {
         json_line line("certificate_refused");
         line.add("error", why.what()).add("advice", why.advice());
+        write(line.finish());
+    }
+
+    void journal(const journal_news& news) override {
+        json_line line("journal");
+        switch (news.what) {
+        case journal_news::kind::refused:
+            line.add("what", "refused").add("messages", news.messages);
+            break;
+        case journal_news::kind::put_aside:
+            line.add("what", "put_aside").add("file", news.file);
+            break;
+        case journal_news::kind::not_put_aside:
+            line.add("what", "not_put_aside");
+            break;
+        }
+        if (news.why) line.add("error", news.why.message());
         write(line.finish());
     }
 

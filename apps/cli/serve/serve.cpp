@@ -5,6 +5,7 @@
 #include "aperto/tls.hpp"
 #include "cli/failure.hpp"
 #include "cli/serve/report.hpp"
+#include "cli/serve/service_manager.hpp"
 #include "core/log_safe.hpp"
 #include "core/sentence.hpp"
 #include "core/signal_watch.hpp"
@@ -15,8 +16,6 @@
 
 #include <chrono>
 #include <csignal>
-#include <cstring>
-#include <ctime>
 #include <thread>
 #include <utility>
 
@@ -60,10 +59,13 @@ bool is_held_by_nobody(std::uint16_t port) {
     return !owner || owner->process == 0;
 }
 
-std::unique_ptr<server> start_server(const aperto::options& options, service what, report& told) {
+/// With a journal, so many messages of a client that does not wait for its replies share a commit.
+constexpr unsigned recorded_at_once = 64;
+
+std::unique_ptr<server> start_server(const aperto::options& options, const handler& what) {
     const time_point until = clock::now() + orphan_patience;
     for (;;) {
-        auto serving = std::make_unique<server>(options, make_service(what, told));
+        auto serving = std::make_unique<server>(options, what);
         try {
             serving->start();
             return serving;
@@ -76,45 +78,26 @@ std::unique_ptr<server> start_server(const aperto::options& options, service wha
     }
 }
 
-/// What serving may touch of the file system once it has bound its address.
-confinement needed_by(const aperto::options& options) {
+/// What serving may touch of the file system once everything is open.
+confinement needed_by(const serve_request& request) {
     confinement needed;
-    if (io::names_unix_socket(options.host)) {
-        const std::string path = options.host.substr(io::unix_scheme.size());
-        const std::size_t folder = path.rfind('/');
-        if (!path.starts_with('@'))
-            needed.emptied.push_back(folder == std::string::npos ? "." : path.substr(0, folder + 1));
+    const auto folder_of = [](const std::string& path) {
+        const std::size_t slash = path.rfind('/');
+        return slash == std::string::npos ? std::string(".") : path.substr(0, slash + 1);
+    };
+    std::vector<std::string> places = request.options.also_listen;
+    places.push_back(request.options.host);
+    for (const std::string& each : places) {
+        if (!io::names_unix_socket(each)) continue;
+        const std::string path = each.substr(io::unix_scheme.size());
+        if (!path.starts_with('@')) needed.emptied.push_back(folder_of(path));
     }
+    // Who renews a certificate puts a new file in the old one's place.
+    for (const std::string& each : {request.tls.certificate, request.tls.key, request.tls.client_ca})
+        if (!each.empty()) needed.readable.push_back(folder_of(each));
+    if (!request.journal.file.empty()) needed.writable.push_back(folder_of(request.journal.file));
     return needed;
 }
-
-/// Confines the threads, each as it begins.
-class confining {
-public:
-    confining(confinement_mode mode, confinement needed) : mode_(mode), needed_(std::move(needed)) {}
-
-    /// On a thread, before it touches what clients send. Gives what is left open. Throws `error`.
-    std::string enter() const {
-        if (mode_ == confinement_mode::off) return {};
-        std::string open = confine(needed_);
-        if (mode_ == confinement_mode::required && !open.empty())
-            throw error(std::make_error_code(std::errc::operation_not_supported), "confine the server", open,
-                        "Without --sandbox required it serves all the same.");
-        return open;
-    }
-    /// The same for the log's writer: where it fails, it fails for those that serve.
-    void enter_quietly() const noexcept {
-        try {
-            enter();
-        } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
-            // Said by those.
-        }
-    }
-
-private:
-    const confinement_mode mode_;
-    const confinement needed_;
-};
 
 task<> nothing_more() { co_return; }
 
@@ -136,12 +119,6 @@ std::optional<failure> become_user(const std::string& user) {
     return {};
 }
 
-/// Has the C library read those of its files now that it would read when it first needs them.
-void read_files_ahead() {
-    ::tzset();
-    static_cast<void>(std::strerror(EPERM));
-}
-
 std::shared_ptr<tls::context> make_transport(const tls_of_server& wanted) {
     return tls::server({.certificate = wanted.certificate, .key = wanted.key, .client_ca = wanted.client_ca});
 }
@@ -156,11 +133,123 @@ void reload(tls::context& sealed, report& told) {
     }
 }
 
-bool is_of_tls_files(const error& cause, const tls_of_server& wanted) {
-    if (!wanted.on) return false;
-    return cause.code().category() == tls::tls_category() || cause.whom() == log_safe(wanted.certificate) ||
-           cause.whom() == log_safe(wanted.key) || cause.whom() == log_safe(wanted.client_ca);
-}
+/// A server of the program and all that it stands on: what is made later uses what was made before.
+class service_run {
+public:
+    explicit service_run(const serve_request& request)
+        : request_(request),
+          confined_(request.sandbox, needed_by(request)),
+          told_(report::create({.format = request.log,
+                                .messages = request.messages,
+                                .descriptor = STDOUT_FILENO,
+                                .first = [this] { confined_.enter_quietly(); }})),
+          at_last_(*told_) {}
+
+    /// To its end. Gives the exit code.
+    int run(signal_set& signals) {
+        for (const auto part :
+             {&service_run::take_sockets, &service_run::make_context, &service_run::open_journal,
+              &service_run::start, &service_run::confine_rest}) {
+            if (const std::optional<failure> failed = (this->*part)()) {
+                serving_.reset();
+                told_->close();
+                return tell(*failed);
+            }
+        }
+        const signal_watch watch(signals, [this](int signal) { on_signal(signal); });
+        told_->started(*serving_);
+        if (!left_open_.empty()) told_->unconfined(left_open_);
+        if (sealed_) told_->certificate_read(sealed_->expires());
+        manager_.tell("READY=1");
+        serving_->wait();
+        told_->stopped();
+        return exit_done;
+    }
+
+private:
+    std::optional<failure> take_sockets() {
+        try {
+            options_.listen_fds = manager_.listening(request_.inherited);
+            return {};
+        } catch (const error& cause) {
+            return failure{exit_no_listen, cause.what(), {}};
+        }
+    }
+
+    std::optional<failure> make_context() {
+        if (!request_.tls.on) return {};
+        try {
+            sealed_ = make_transport(request_.tls);
+            options_.transport = sealed_;
+            return {};
+        } catch (const error& cause) {
+            return explain_tls_files(cause);
+        }
+    }
+
+    std::optional<failure> open_journal() {
+        if (request_.journal.file.empty()) return {};
+        journal_options wanted = request_.journal;
+        wanted.note = [this](const journal_news& news) { told_->journal(news); };
+        wanted.first = [this] { confined_.enter_quietly(); };
+        try {
+            book_ = std::make_unique<journal>(std::move(wanted));
+        } catch (const error& cause) {
+            return explain_journal(cause, request_.journal.file);
+        }
+        options_.max_in_flight = recorded_at_once;
+        service_ = book_->record(std::move(service_));
+        return {};
+    }
+
+    std::optional<failure> start() {
+        options_.events = told_.get();
+        options_.framing =
+            request_.framing.value_or(request_.what == service::upper ? framing::stream : framing::raw);
+        options_.background = [this, watchdog = manager_.watchdog()](background& here) {
+            confined_.enter();
+            return watchdog ? watchdog(here) : nothing_more();
+        };
+        try {
+            serving_ = start_server(options_, service_);
+            return {};
+        } catch (const error& cause) {
+            // Which of several it was, the error itself says.
+            if (!options_.also_listen.empty() || !options_.listen_fds.empty())
+                return failure{exit_no_listen, cause.what(), {}};
+            return explain_listen(cause, options_.host, options_.port);
+        }
+    }
+
+    /// This thread, and those that it starts from now on.
+    std::optional<failure> confine_rest() {
+        try {
+            left_open_ = confined_.enter();
+            return {};
+        } catch (const error& cause) {
+            return explain_other(cause);
+        }
+    }
+
+    void on_signal(int signal) {
+        if (signal == SIGHUP && sealed_) return reload(*sealed_, *told_);
+        if (signal != SIGINT && signal != SIGTERM) return told_->noted(signal);
+        manager_.tell("STOPPING=1");
+        serving_->stop();
+    }
+
+    const serve_request& request_;
+    const confining confined_;
+    const std::unique_ptr<report> told_;
+    const report::closer at_last_;
+    service_manager manager_;
+    aperto::options options_ = request_.options;
+    std::shared_ptr<tls::context> sealed_;
+    std::unique_ptr<journal> book_;
+    handler service_ = make_service(request_.what, *told_);
+    std::unique_ptr<server> serving_;
+    std::string left_open_;  ///< by the confinement
+};
 
 }  // namespace
 
@@ -168,56 +257,10 @@ int run_serve(const serve_request& request) {
     ignore_signals_of_writes();
     if (const auto refused = become_user(request.user)) return tell(*refused);
     read_files_ahead();
-    const confining confined(request.sandbox, needed_by(request.options));
     // Before anything is said: who reads "listening" may send one.
     signal_set signals(
         {.ending = {SIGINT, SIGTERM}, .noted = {SIGHUP, SIGUSR1, SIGUSR2}, .exit_code = exit_interrupted});
-    const auto told = report::create({.format = request.log,
-                                      .messages = request.messages,
-                                      .descriptor = STDOUT_FILENO,
-                                      .first = [&confined] { confined.enter_quietly(); }});
-    const report::closer at_last(*told);
-    aperto::options options = request.options;
-    options.events = told.get();
-    options.background = [&confined](background&) {
-        confined.enter();
-        return nothing_more();
-    };
-    options.framing =
-        request.framing.value_or(request.what == service::upper ? framing::stream : framing::raw);
-    std::shared_ptr<tls::context> sealed;
-    std::unique_ptr<server> serving;
-    std::string open;
-    try {
-        if (request.tls.on) sealed = make_transport(request.tls);
-        options.transport = sealed;
-        serving = start_server(options, request.what, *told);
-    } catch (const error& cause) {
-        told->close();
-        if (is_of_tls_files(cause, request.tls)) return tell(explain_tls_files(cause));
-        return tell(explain_listen(cause, options.host, options.port));
-    }
-    try {
-        open = confined.enter();
-    } catch (const error& cause) {
-        serving.reset();
-        told->close();
-        return tell(explain_other(cause));
-    }
-    const signal_watch watch(signals, [&](int signal) {
-        if (signal == SIGINT || signal == SIGTERM)
-            serving->stop();
-        else if (signal == SIGHUP && sealed)
-            reload(*sealed, *told);
-        else
-            told->noted(signal);
-    });
-    told->started(*serving);
-    if (!open.empty()) told->unconfined(open);
-    if (sealed) told->certificate_read(sealed->expires());
-    serving->wait();
-    told->stopped();
-    return exit_done;
+    return service_run(request).run(signals);
 }
 
 void ignore_signals_of_writes() {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
 // serve/: what `aperto serve` does. serve has the command and what it answers; report, what it says of its
-// clients, in sentences or (report_json) for programs; confinement, what it gives up before it serves; log, how such a line is made, and how lines are
-// written without holding anybody up.
+// clients, in sentences or (report_json) for programs; confinement, what it gives up before it serves;
+// service_manager, what systemd hands over and is told; log, how a line is made, and how lines are written
+// without holding anybody up.
 #pragma once
 
+#include "aperto/journal.hpp"
 #include "aperto/server.hpp"
 #include "cli/serve/confinement.hpp"
 #include "cli/serve/report.hpp"
@@ -12,6 +14,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace aperto::cli {
 
@@ -42,9 +45,11 @@ struct serve_request {
     aperto::options options;
     message_detail messages = message_detail::automatic;
     log_format log = log_format::text;
-    confinement_mode sandbox = confinement_mode::on;
-    std::string user;    ///< to become; empty: stays who it is
     tls_of_server tls;
+    std::vector<std::string> inherited;  ///< sockets that listen already, by number or name
+    journal_options journal;             ///< without a file: none
+    std::string user;                    ///< to become; empty: stays who it is
+    confinement_mode sandbox = confinement_mode::on;
     std::string config;  ///< the file it was set from; empty: none
     std::string check;   ///< a file to be checked, in place of serving; empty: none
 };

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "aperto/server.hpp"
+#include "core/descriptor.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace aperto::cli {
+
+/// What systemd, or whoever speaks its protocols, hands over when it starts this process, and what it is told:
+/// sd_listen_fds(3), sd_notify(3), sd_watchdog_enabled(3). Without it nothing happens. Takes it out of the
+/// environment, since it is for no other process.
+class service_manager {
+public:
+    service_manager();
+    ~service_manager();
+    service_manager(const service_manager&) = delete;
+    service_manager& operator=(const service_manager&) = delete;
+
+    /// The sockets of those numbers or names; where none is asked for, all that were handed over. Throws `error` for a
+    /// name that was not.
+    std::vector<int> listening(const std::vector<std::string>& asked_for) const;
+    /// "READY=1". Any thread. Whoever does not read it is not waited for.
+    void tell(std::string_view state) const noexcept;
+    /// A task of each worker by which the manager is told that all of them turn, twice in each time that it allows; none
+    /// where it did not ask. `this` outlives the server.
+    std::function<task<>(background&)> watchdog();
+
+private:
+    struct watch;
+    task<> keep_telling(background& here);
+
+    std::vector<int> sockets_;
+    std::vector<std::string> names_;  ///< of each of them
+    descriptor notify_;               ///< to the manager's own socket
+    duration watchdog_{};
+    std::unique_ptr<watch> watch_;
+};
+
+}  // namespace aperto::cli
