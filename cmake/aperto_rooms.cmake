@@ -29,7 +29,7 @@ set(room_server_links "")
 set(room_journal_links SQLite::SQLite3)
 set(room_load_links PkgConfig::liburing)
 set(room_lab_links tomlplusplus::tomlplusplus nlohmann_json::nlohmann_json)
-set(room_cli_links tomlplusplus::tomlplusplus nlohmann_json::nlohmann_json)
+set(room_cli_links llhttp tomlplusplus::tomlplusplus nlohmann_json::nlohmann_json)
 
 # aperto_room(<name> <folder>): compiles <folder>/<name>/**.cpp, all but a main.cpp. A room without sources makes no target.
 function(aperto_room name folder)

@@ -17,6 +17,7 @@ complete -c aperto -n '__fish_seen_subcommand_from serve' -l workers -x -d 'thre
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l engine -x -a 'auto uring epoll' -d 'how to talk to the kernel: io_uring where it is allowed, or epoll'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l messages -x -a 'auto all none' -d 'which messages to show; auto: a summary a second when they come too fast to read'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l log -x -a 'text json' -d 'sentences for people, or one JSON object a line for programs'
+complete -c aperto -n '__fish_seen_subcommand_from serve' -l admin -x -d 'answer /metrics, /livez and /readyz there, by HTTP: HOST:PORT or unix:PATH'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l config -x -d 'take options from this TOML file; those given here win'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l check -x -d 'say what is wrong in such a file, and end'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l journal -x -d 'record every message in this SQLite file before it is answered'

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/serve/serve.hpp"
 
+#include "cli/admin/admin.hpp"
 #include "cli/failure.hpp"
 #include "cli/serve/report.hpp"
 #include "cli/serve/service_manager.hpp"
@@ -92,7 +93,10 @@ int run_serve(const serve_request& request) {
         report::create({.format = request.log, .messages = request.messages, .descriptor = STDOUT_FILENO});
     const report::closer at_last(*told);
     aperto::options options = request.options;
+    std::unique_ptr<admin> watched;
+    if (!request.admin.empty()) watched = std::make_unique<admin>(*told);
     options.events = told.get();
+    if (watched) options.events = &watched->events();
     options.framing =
         request.framing.value_or(request.what == service::upper ? framing::stream : framing::raw);
     service_manager manager;
@@ -126,11 +130,24 @@ int run_serve(const serve_request& request) {
     const signal_watch watch(signals, [&](int signal) {
         if (signal != SIGINT && signal != SIGTERM) return told->noted(signal);
         manager.tell("STOPPING=1");
+        if (watched) watched->set_draining();
         serving->stop();
     });
     told->started(*serving);
+    if (watched) {
+        try {
+            watched->start(request.admin, *serving, book.get());
+        } catch (const error& cause) {
+            serving->stop();
+            serving->wait();
+            told->close();
+            return tell({exit_no_listen, cause.what(), {}});
+        }
+        told->watched_at(watched->where());
+    }
     manager.tell("READY=1");
     serving->wait();
+    watched.reset();
     told->stopped();
     return exit_done;
 }

@@ -35,6 +35,7 @@ struct serve_request {
     message_detail messages = message_detail::automatic;
     log_format log = log_format::text;
     std::vector<std::string> inherited;  ///< sockets that listen already, by number or name
+    std::string admin;                   ///< where it is watched from; empty: nowhere
     journal_options journal;             ///< without a file: none
     std::string config;                  ///< the file it was set from; empty: none
     std::string check;                   ///< a file to be checked, in place of serving; empty: none
