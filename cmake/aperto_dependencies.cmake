@@ -18,5 +18,12 @@ find_package(SQLite3 REQUIRED)
 pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp)
 find_package(nlohmann_json REQUIRED)
 
+# The admin endpoint alone: llhttp, which Debian has as C sources.
+find_path(LLHTTP_SOURCES api.c PATHS /usr/share/llhttp NO_DEFAULT_PATH REQUIRED)
+find_path(LLHTTP_INCLUDES llhttp/llhttp.h PATHS /usr/share/include REQUIRED)
+add_library(llhttp STATIC EXCLUDE_FROM_ALL
+    "${LLHTTP_SOURCES}/api.c" "${LLHTTP_SOURCES}/http.c" "${LLHTTP_SOURCES}/llhttp.c")
+target_include_directories(llhttp SYSTEM PUBLIC "${LLHTTP_INCLUDES}" "${LLHTTP_INCLUDES}/llhttp")
+
 # The lab alone.
 find_package(tomlplusplus REQUIRED)

@@ -31,7 +31,7 @@ set(room_tls_links OpenSSL::SSL fmt::fmt)
 set(room_journal_links SQLite::SQLite3)
 set(room_load_links PkgConfig::liburing)
 set(room_lab_links tomlplusplus::tomlplusplus nlohmann_json::nlohmann_json)
-set(room_cli_links tomlplusplus::tomlplusplus nlohmann_json::nlohmann_json PkgConfig::seccomp)
+set(room_cli_links llhttp tomlplusplus::tomlplusplus nlohmann_json::nlohmann_json PkgConfig::seccomp)
 
 # aperto_room(<name> <folder>): compiles <folder>/<name>/**.cpp, all but a main.cpp. A room without sources makes no target.
 function(aperto_room name folder)

@@ -137,6 +137,25 @@ option_description listen_option(aperto::options& options) {
             .set = take};
 }
 
+option_description admin_option(std::string& target) {
+    const auto take = [&target](const std::string& text) {
+        try {
+            static_cast<void>(host_port::parse(text));
+        } catch (const error& wrong) {
+            throw usage_error(
+                sentence(_("--admin takes an address like 127.0.0.1:9100 or unix:/run/aperto/admin, not "
+                           "\"{}\". {}"),
+                         log_safe(text), _(wrong.advice().c_str())));
+        }
+        target = text;
+    };
+    return {.name = "--admin",
+            .value = "ADDRESS",
+            .help = _("answer /metrics, /livez and /readyz there, by HTTP: HOST:PORT or unix:PATH"),
+            .fallback = _("nowhere"),
+            .set = take};
+}
+
 option_description fd_option(serve_request& request) {
     return {.name = "--fd",
             .value = "FD",
@@ -239,6 +258,7 @@ command_description describe_serve(serve_request& request) {
         text_option("--user", "NAME", _("become this user, or NAME:GROUP, before it serves; takes root"), "",
                     request.user),
         sandbox_option(request.sandbox),
+        admin_option(request.admin),
         text_option("--config", "FILE", _("take options from this TOML file; those given here win"), "",
                     request.config),
         text_option("--check", "FILE", _("say what is wrong in such a file, and end"), "", request.check),

@@ -290,6 +290,10 @@ public:
         }
     }
 
+    void watched_at(const endpoint& where) override {
+        line(sentence(_("metrics and health at {}"), where.to_string()));
+    }
+
     void noted(int signal) override {
         line(sentence(_("{} came: it does nothing yet"), signal_name(signal)));
     }

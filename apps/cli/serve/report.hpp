@@ -98,6 +98,8 @@ public:
     virtual void certificate_refused(const error& why) = 0;
     /// Once a second at most for messages refused; each conversation that they ended has its own line too.
     virtual void journal(const journal_news& news) = 0;
+    /// The admin endpoint listens there.
+    virtual void watched_at(const endpoint& where) = 0;
     /// A signal has come that does nothing.
     virtual void noted(int signal) = 0;
     /// What of the confinement is missing.

@@ -156,6 +156,12 @@ public:
         write(line.finish());
     }
 
+    void watched_at(const endpoint& where) override {
+        json_line line("admin");
+        line.add("address", where.address()).add("port", where.port());
+        write(line.finish());
+    }
+
     void noted(int signal) override {
         json_line line("signal");
         line.add("name", signal_name(signal)).add("effect", "none");

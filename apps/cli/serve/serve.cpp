@@ -3,6 +3,7 @@
 
 #include "aperto/error.hpp"
 #include "aperto/tls.hpp"
+#include "cli/admin/admin.hpp"
 #include "cli/failure.hpp"
 #include "cli/serve/report.hpp"
 #include "cli/serve/service_manager.hpp"
@@ -87,6 +88,7 @@ confinement needed_by(const serve_request& request) {
     };
     std::vector<std::string> places = request.options.also_listen;
     places.push_back(request.options.host);
+    places.push_back(request.admin);
     for (const std::string& each : places) {
         if (!io::names_unix_socket(each)) continue;
         const std::string path = each.substr(io::unix_scheme.size());
@@ -151,6 +153,7 @@ public:
              {&service_run::take_sockets, &service_run::make_context, &service_run::open_journal,
               &service_run::start, &service_run::confine_rest}) {
             if (const std::optional<failure> failed = (this->*part)()) {
+                watched_.reset();
                 serving_.reset();
                 told_->close();
                 return tell(*failed);
@@ -158,10 +161,12 @@ public:
         }
         const signal_watch watch(signals, [this](int signal) { on_signal(signal); });
         told_->started(*serving_);
+        if (watched_) told_->watched_at(watched_->where());
         if (!left_open_.empty()) told_->unconfined(left_open_);
         if (sealed_) told_->certificate_read(sealed_->expires());
         manager_.tell("READY=1");
         serving_->wait();
+        watched_.reset();
         told_->stopped();
         return exit_done;
     }
@@ -203,7 +208,7 @@ private:
     }
 
     std::optional<failure> start() {
-        options_.events = told_.get();
+        options_.events = watched_ ? &watched_->events() : static_cast<server_events*>(told_.get());
         options_.framing =
             request_.framing.value_or(request_.what == service::upper ? framing::stream : framing::raw);
         options_.background = [this, watchdog = manager_.watchdog()](background& here) {
@@ -221,6 +226,16 @@ private:
         }
     }
 
+    std::optional<failure> start_admin() {
+        if (!watched_) return {};
+        try {
+            watched_->start(request_.admin, *serving_, book_.get(), confined_);
+            return {};
+        } catch (const error& cause) {
+            return failure{exit_no_listen, cause.what(), {}};
+        }
+    }
+
     /// This thread, and those that it starts from now on.
     std::optional<failure> confine_rest() {
         try {
@@ -235,6 +250,7 @@ private:
         if (signal == SIGHUP && sealed_) return reload(*sealed_, *told_);
         if (signal != SIGINT && signal != SIGTERM) return told_->noted(signal);
         manager_.tell("STOPPING=1");
+        if (watched_) watched_->set_draining();
         serving_->stop();
     }
 
@@ -247,6 +263,7 @@ private:
     std::shared_ptr<tls::context> sealed_;
     std::unique_ptr<journal> book_;
     handler service_ = make_service(request_.what, *told_);
+    std::unique_ptr<admin> watched_ = request_.admin.empty() ? nullptr : std::make_unique<admin>(*told_);
     std::unique_ptr<server> serving_;
     std::string left_open_;  ///< by the confinement
 };

@@ -47,6 +47,7 @@ struct serve_request {
     log_format log = log_format::text;
     tls_of_server tls;
     std::vector<std::string> inherited;  ///< sockets that listen already, by number or name
+    std::string admin;                   ///< where it is watched from; empty: nowhere
     journal_options journal;             ///< without a file: none
     std::string user;                    ///< to become; empty: stays who it is
     confinement_mode sandbox = confinement_mode::on;

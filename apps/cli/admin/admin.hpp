@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+//
+// admin/: what `aperto serve --admin` answers, by HTTP, to those who watch the server. admin has the server and its
+// paths; http_request reads requests; observer counts what happens; metrics writes it down.
+#pragma once
+
+#include "aperto/journal.hpp"
+#include "aperto/server.hpp"
+#include "cli/admin/http_request.hpp"
+#include "cli/admin/metrics.hpp"
+#include "cli/admin/observer.hpp"
+#include "cli/serve/confinement.hpp"
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+namespace aperto::cli {
+
+/// The endpoint: a server of its own, on a loop of its own, so that it answers whatever the other does.
+class admin {
+public:
+    /// `told` hears of all events after they are counted.
+    explicit admin(server_events& told) : seen_(told) {}
+
+    /// What the watched server's events go to.
+    observer& events() noexcept { return seen_; }
+    /// Listens on "HOST:PORT" or "unix:PATH", and answers from now on, its thread confined. The watched ones and `confined`
+    /// outlive this. Throws `error`.
+    void start(const std::string& where, const server& watched, const journal* book,
+               const confining& confined);
+    /// Where it listens.
+    const endpoint& where() const noexcept { return serving_->endpoints().front(); }
+    /// From now on the server is not ready: balancers send their clients elsewhere.
+    void set_draining() noexcept { draining_ = true; }
+
+private:
+    task<> talk(stream peer) const;
+    std::string answer(const http_request& request) const;
+
+    observer seen_;
+    process_files process_;
+    const server* watched_ = nullptr;
+    const journal* book_ = nullptr;
+    std::atomic<bool> draining_ = false;
+    std::unique_ptr<server> serving_;  ///< the last member: it ends before what it reads
+};
+
+}  // namespace aperto::cli
