@@ -53,8 +53,8 @@ void alarm::run() {
             continue;
         }
         ring_(moment_);
-        if (every_ != duration{}) {
-            moment_ += every_;
+        if (const auto every = every_.load(); every != duration{}) {
+            moment_ = moment_.load() + every;
             arm(moment_);
         }
     }

@@ -4,6 +4,7 @@
 #include "core/descriptor.hpp"
 #include "lab/analysis/quantity.hpp"
 
+#include <atomic>
 #include <functional>
 #include <thread>
 
@@ -27,8 +28,9 @@ private:
     void arm(duration moment);
 
     std::function<void(duration)> ring_;
-    duration moment_{};
-    duration every_{};
+    // Written before the timer is set, which no tool for races sees.
+    std::atomic<duration> moment_{};
+    std::atomic<duration> every_{};
     descriptor timer_;
     descriptor stop_;
     std::thread thread_;
