@@ -31,6 +31,11 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     target_compile_options(aperto_flags INTERFACE -fno-semantic-interposition)
 endif()
 
+# Of what is shipped: assertions name their file as it is called in the project, so that no build tells where its folder was,
+# and the same source makes the same program in any of them.
+add_library(aperto_anywhere INTERFACE)
+target_compile_options(aperto_anywhere INTERFACE "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=")
+
 if(CMAKE_BUILD_TYPE STREQUAL "Debug" OR APERTO_SANITIZE)
     target_compile_definitions(aperto_flags INTERFACE _GLIBCXX_ASSERTIONS)
 endif()

@@ -5,14 +5,15 @@ include(CMakePackageConfigHelpers)
 
 set(aperto_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/aperto")
 
-install(DIRECTORY include/aperto DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.hpp")
-install(TARGETS aperto EXPORT aperto-targets)
-install(EXPORT aperto-targets NAMESPACE aperto:: DESTINATION "${aperto_package_dir}")
+install(DIRECTORY include/aperto DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT development
+    FILES_MATCHING PATTERN "*.hpp")
+install(TARGETS aperto EXPORT aperto-targets COMPONENT development)
+install(EXPORT aperto-targets NAMESPACE aperto:: DESTINATION "${aperto_package_dir}" COMPONENT development)
 
 # Components: find_package(aperto COMPONENTS journal). Each is found with what it stands on only where it is asked for.
 foreach(room IN LISTS rooms_beside_library)
-    install(TARGETS aperto_${room} EXPORT aperto-${room}-targets)
-    install(EXPORT aperto-${room}-targets NAMESPACE aperto:: DESTINATION "${aperto_package_dir}")
+    install(TARGETS aperto_${room} EXPORT aperto-${room}-targets COMPONENT development)
+    install(EXPORT aperto-${room}-targets NAMESPACE aperto:: DESTINATION "${aperto_package_dir}" COMPONENT development)
 endforeach()
 
 configure_package_config_file(cmake/aperto-config.cmake.in aperto-config.cmake
@@ -22,7 +23,7 @@ write_basic_package_version_file(aperto-config-version.cmake COMPATIBILITY SameM
 install(FILES
     "${PROJECT_BINARY_DIR}/aperto-config.cmake"
     "${PROJECT_BINARY_DIR}/aperto-config-version.cmake"
-    DESTINATION "${aperto_package_dir}")
+    DESTINATION "${aperto_package_dir}" COMPONENT development)
 
 # Who links the static library also links what it stands on; the shared one has done so itself.
 if(BUILD_SHARED_LIBS)
@@ -36,19 +37,18 @@ file(RELATIVE_PATH pc_prefix "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" "${CMAKE_I
 configure_file(cmake/aperto.pc.in aperto.pc @ONLY)
 foreach(room IN LISTS rooms_beside_library)
     configure_file(cmake/aperto-${room}.pc.in aperto-${room}.pc @ONLY)
-    install(FILES "${PROJECT_BINARY_DIR}/aperto-${room}.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+    install(FILES "${PROJECT_BINARY_DIR}/aperto-${room}.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT development)
 endforeach()
-install(FILES "${PROJECT_BINARY_DIR}/aperto.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+install(FILES "${PROJECT_BINARY_DIR}/aperto.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT development)
 
 if(TARGET aperto_program)
-    install(TARGETS aperto_program)
+    install(TARGETS aperto_program COMPONENT program)
     set(pages "${PROJECT_BINARY_DIR}/share/pages")
-    install(FILES "${pages}/man" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" RENAME aperto.1)
-    install(FILES "${pages}/bash" DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions" RENAME aperto)
-    install(FILES "${pages}/zsh" DESTINATION "${CMAKE_INSTALL_DATADIR}/zsh/site-functions" RENAME _aperto)
-    install(FILES "${pages}/fish" DESTINATION "${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d" RENAME aperto.fish)
+    install(FILES "${pages}/man" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" RENAME aperto.1 COMPONENT program)
+    install(FILES "${pages}/bash" DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions" RENAME aperto COMPONENT program)
+    install(FILES "${pages}/zsh" DESTINATION "${CMAKE_INSTALL_DATADIR}/zsh/site-functions" RENAME _aperto COMPONENT program)
+    install(FILES "${pages}/fish" DESTINATION "${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d" RENAME aperto.fish COMPONENT program)
 endif()
-install(DIRECTORY "${PROJECT_BINARY_DIR}/share/locale/" DESTINATION "${CMAKE_INSTALL_LOCALEDIR}")
-install(DIRECTORY labs DESTINATION "${CMAKE_INSTALL_DATADIR}/aperto" OPTIONAL)
-install(DIRECTORY labs/ DESTINATION "${CMAKE_INSTALL_DATADIR}/aperto/labs")
+install(DIRECTORY "${PROJECT_BINARY_DIR}/share/locale/" DESTINATION "${CMAKE_INSTALL_LOCALEDIR}" COMPONENT program)
+install(DIRECTORY labs/ DESTINATION "${CMAKE_INSTALL_DATADIR}/aperto/labs" COMPONENT program)
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}")

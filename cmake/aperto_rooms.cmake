@@ -43,7 +43,7 @@ function(aperto_room name folder)
     add_library(room_${name} OBJECT ${sources})
     target_include_directories(room_${name} PUBLIC "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/src"
         "${PROJECT_SOURCE_DIR}/apps")
-    target_link_libraries(room_${name} PRIVATE aperto_flags)
+    target_link_libraries(room_${name} PRIVATE aperto_flags aperto_anywhere)
     foreach(room IN LISTS room_${name}_uses ITEMS ${name})
         target_link_libraries(room_${name} PUBLIC ${room_${room}_links})
     endforeach()
