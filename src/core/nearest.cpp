@@ -3,24 +3,28 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace aperto {
 namespace {
 
-/// Levenshtein's distance: how many letters to insert, drop or change.
+/// How many letters to insert, drop, change, or exchange with the next (optimal string alignment).
 std::size_t distance(std::string_view from, std::string_view to) {
-    std::vector<std::size_t> row(to.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
+    std::vector<std::size_t> before;
+    std::vector<std::size_t> above(to.size() + 1);
+    std::iota(above.begin(), above.end(), std::size_t{0});
     for (std::size_t i = 0; i < from.size(); ++i) {
-        std::size_t diagonal = row[0];
-        row[0] = i + 1;
+        std::vector<std::size_t> row{i + 1};
         for (std::size_t j = 0; j < to.size(); ++j) {
-            const std::size_t changed = diagonal + (from[i] == to[j] ? 0 : 1);
-            diagonal = row[j + 1];
-            row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, changed});
+            const std::size_t changed = above[j] + (from[i] == to[j] ? 0 : 1);
+            row.push_back(std::min({row[j] + 1, above[j + 1] + 1, changed}));
+            if (i > 0 && j > 0 && from[i] == to[j - 1] && from[i - 1] == to[j]) {
+                row.back() = std::min(row.back(), before[j - 1] + 1);
+            }
         }
+        before = std::exchange(above, std::move(row));
     }
-    return row.back();
+    return above.back();
 }
 
 std::size_t letters_of(std::string_view name) {
