@@ -17,6 +17,7 @@
 #include <cstring>
 #include <limits>
 #include <optional>
+#include <utility>
 
 namespace aperto::cli {
 
@@ -48,6 +49,21 @@ std::vector<std::string> parts_of(const std::string& text) {
         begin = end + 1;
     }
     return parts;
+}
+
+/// A socket that is connected to the manager's; none where it has none. Opened at the start: who confines itself later may
+/// open nothing more.
+descriptor connect_to(const std::string& manager) {
+    sockaddr_un address{};
+    if (manager.empty() || manager.size() >= sizeof address.sun_path) return {};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, manager.data(), manager.size());
+    if (manager.front() == '@') address.sun_path[0] = '\0';
+    const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + manager.size());
+    descriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const bool connected =
+        socket && ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0;
+    return connected ? std::move(socket) : descriptor();
 }
 
 /// As often as this in the time after which the manager takes the process for dead.
@@ -82,7 +98,7 @@ service_manager::service_manager() {
         sockets_.push_back(socket);
         names_.push_back(i < names.size() ? names[i] : "unknown");
     }
-    notify_ = take_variable("NOTIFY_SOCKET");
+    notify_ = connect_to(take_variable("NOTIFY_SOCKET"));
     const std::string process = take_variable("WATCHDOG_PID");
     const std::uint64_t us = take_number("WATCHDOG_USEC");
     const auto number = parse_number(process, 0, std::numeric_limits<std::int64_t>::max());
@@ -111,20 +127,11 @@ std::vector<int> service_manager::listening(const std::vector<std::string>& aske
 }
 
 void service_manager::tell(std::string_view state) const noexcept {
-    sockaddr_un address{};
-    if (notify_.empty() || notify_.size() >= sizeof address.sun_path) return;
-    address.sun_family = AF_UNIX;
-    std::memcpy(address.sun_path, notify_.data(), notify_.size());
-    if (notify_.front() == '@') address.sun_path[0] = '\0';
-    const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + notify_.size());
-    const descriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    if (!socket) return;
-    ::sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
-             reinterpret_cast<const sockaddr*>(&address), size);
+    if (notify_) ::send(notify_.get(), state.data(), state.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 std::function<task<>(background&)> service_manager::watchdog() {
-    if (watchdog_ <= duration{} || notify_.empty()) return {};
+    if (watchdog_ <= duration{} || !notify_) return {};
     watch_ = std::make_unique<watch>();
     return [this](background& here) { return keep_telling(here); };
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "aperto/server.hpp"
+#include "core/descriptor.hpp"
 
 #include <functional>
 #include <memory>
@@ -36,7 +37,7 @@ private:
 
     std::vector<int> sockets_;
     std::vector<std::string> names_;  ///< of each of them
-    std::string notify_;              ///< the manager's own socket; empty: there is none
+    descriptor notify_;               ///< to the manager
     duration watchdog_{};
     std::unique_ptr<watch> watch_;
 };
