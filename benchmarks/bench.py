@@ -42,7 +42,7 @@ def parse():
     parser.add_argument("--client", action="store_true", help="only the client: ten thousand questions at once, beside Asio")
     parser.add_argument("--workers", action="store_true", help="only one worker and two, with the load on the same two cores")
     parser.add_argument("--services", action="store_true",
-                        help="only the examples beside Redis, mosquitto and HAProxy; --loads then takes store, broker, proxy")
+                        help="only the examples beside Redis, mosquitto, HAProxy and nginx; --loads then takes store, broker, proxy, tls_file")
     parser.add_argument("--list", action="store_true", help="name the loads and the peers")
     arguments = parser.parse_args()
     if arguments.rounds < 1 or arguments.seconds <= 0:
