@@ -44,7 +44,7 @@ def parse():
     parser.add_argument("--client", action="store_true", help="only the client: ten thousand questions at once, beside Asio")
     parser.add_argument("--workers", action="store_true", help="only one worker and two, with the load on the same two cores")
     parser.add_argument("--services", action="store_true",
-                        help="only the examples beside Redis, mosquitto and HAProxy; --loads then takes store, broker, proxy")
+                        help="only the examples beside Redis, mosquitto, HAProxy and nginx; --loads then takes store, broker, proxy, tls_file")
     parser.add_argument("--against", metavar="PROGRAM", default="",
                         help="only this build beside another one of aperto, such as that of the commit before; with --loads, --rounds")
     parser.add_argument("--journal", action="store_true", help="only what it costs to record every message before its reply")

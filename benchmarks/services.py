@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """./bench --services: three examples, each beside the server that people use for it: a store and Redis, a broker and
-mosquitto, a proxy and HAProxy."""
+mosquitto, a proxy and HAProxy; and the TLS of a fourth beside nginx's and HAProxy's (tls_services.py)."""
 
 import csv
 import json
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import measure
+import tls_services
 from loads import Load
 from peers import BUILT, OPTIMISED, ROOT, SOURCES, Peer, aperto_program, run_build
 from summary import Goal, Results, count, microseconds
@@ -117,6 +118,14 @@ def services(upstream):
                  Load("proxy-short", "a connection for each message of 64 B", ("--size", "64", "--per-message-connection")),
                  Load("proxy-bulk", "256 KB there and back on 16 connections", ("--size", "256KiB"), connections=16)):
         yield Service(load, proxy, haproxy, load_proxy(load))
+    tls_services.make_files()
+    ours, nginx, sealed_haproxy = tls_services.peers(EXAMPLES, "small")
+    for how, title in (("full", "a handshake in full"), ("resumed", "a session resumed")):
+        for theirs in (nginx, sealed_haproxy):
+            yield Service(Load(f"tls-{how}-{theirs.key}", f"{title}, and 64 B", unit="connection"), ours, theirs,
+                          tls_services.load(how, run, cpu_ns))
+    ours, nginx, _ = tls_services.peers(EXAMPLES, "bulk")
+    yield Service(Load("tls-bulk-nginx", "a file of 32 MiB", unit="MiB"), ours, nginx, tls_services.load("bulk", run, cpu_ns))
 
 
 def missing(service):
@@ -192,7 +201,7 @@ def run_services(rounds, seconds, names, known, folder, say, progress):
         upstream = stack.enter_context(measure.Server(behind, Load("upstream", ""), load_core))
         wanted = [s for s in services(upstream.port) if not chosen or chosen & {s.ours.key, s.load.key}]
         if not wanted:
-            raise SystemExit(f"error: there is no service {names}; there are store, broker and proxy")
+            raise SystemExit(f"error: there is no service {names}; there are store, broker, proxy and tls_file")
         samples = measure_all(wanted, rounds, seconds, say, progress)
     results = Results([peer for s in wanted for peer in (s.ours, s.theirs)], samples)
     say("\n".join(table(wanted, results)))

@@ -20,6 +20,8 @@ namespace {
 constexpr std::uint64_t share = 512 * 1024;
 /// What goes by way of memory where the kernel has no room, or cannot send this kind of file by itself.
 constexpr std::uint64_t piece_max = 16 * 1024;
+/// What is sealed goes so all the way.
+constexpr std::uint64_t sealed_piece_max = 96 * 1024;
 
 /// Keeps a SIGPIPE of this thread's own from the program, for as long as it lives: sendfile(2) has no
 /// MSG_NOSIGNAL. One that was pending before stays.
@@ -76,12 +78,11 @@ bool concerns_connection(ssize_t result) noexcept {
     }
 }
 
-std::string read_piece(int file, std::uint64_t offset, std::uint64_t size) {
-    std::string piece(std::min(size, piece_max), '\0');
+void read_piece(int file, std::uint64_t offset, std::uint64_t size, std::string& piece) {
+    piece.resize(size);
     const ssize_t got = ::pread(file, piece.data(), piece.size(), static_cast<off_t>(offset));
     if (got < 0) throw error::from_result(-errno, "read", "the file to send");
     piece.resize(static_cast<std::size_t>(got));
-    return piece;
 }
 
 }  // namespace
@@ -109,17 +110,21 @@ task<> stream::send_file(int file, std::uint64_t offset, std::uint64_t size) {
     const connection::reference held(*connection_);  // the stream may go meanwhile
     connection& to = *connection_;
     loop& on = to.on();
+    const std::uint64_t piece_most = to.is_secured() ? sealed_piece_max : piece_max;
+    std::string piece;
     for (;;) {
         // What was written goes before, and what has failed is thrown.
-        detail::write_awaiter before(to, {}, detail::write_awaiter::until::sent);
-        co_await before;
+        if (!to.is_secured() || size == 0) {
+            detail::write_awaiter before(to, {}, detail::write_awaiter::until::sent);
+            co_await before;
+        }
         if (size == 0) co_return;
         if (to.send_file(file, offset, size)) {
             detail::yield_awaiter others(on);
             co_await others;
             continue;
         }
-        const std::string piece = read_piece(file, offset, size);
+        read_piece(file, offset, std::min(size, piece_most), piece);
         if (piece.empty())
             throw error(errc::cut_short, "send a file", {},
                         "It has become shorter than what was to be sent.");

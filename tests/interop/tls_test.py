@@ -191,11 +191,11 @@ class Weaknesses(Tls):
         report = Path(self.folder.name) / "report.json"
         with self.server() as server:
             subprocess.run(["testssl", "--quiet", "--warnings", "off", "--color", "0", "--openssl-timeout", "10",
-                            "--jsonfile", str(report), "--protocols", "--server-defaults", "--each-cipher",
+                            "--jsonfile", str(report), "--protocols", "--server-defaults",
                             "--vulnerable", f"localhost:{server.port}"],
                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=240, check=False)
             findings = json.loads(report.read_text())
-        self.assertGreater(len(findings), 40)
+        self.assertGreater(len(findings), 30)
         bad = {one["id"]: one["finding"] for one in findings
                if one["severity"] in ("MEDIUM", "HIGH", "CRITICAL") and not self.ABOUT_THE_CERTIFICATE.search(one["id"])}
         self.assertEqual(bad, {})

@@ -40,19 +40,20 @@ private:
 
 class hostile : public testing::TestWithParam<engine> {
 protected:
-    hostile()
-        : one({.host = "127.0.0.1",
-               .port = 0,
-               .workers = 1,
-               .engine = GetParam(),
-               .framing = framing::line,
-               .idle_timeout = 5s,
-               .handshake_deadline = 500ms,
-               .transport = sides.server,
-               .events = &ends},
-              [](std::string_view text) { return std::string(text); }) {
+    hostile() : one(options(20s), echo) {
         one.start();
         where = one.endpoints().front();
+    }
+    static std::string echo(std::string_view text) { return std::string(text); }
+    aperto::options options(duration handshake_deadline) {
+        return {.host = "127.0.0.1",
+                .port = 0,
+                .workers = 1,
+                .engine = GetParam(),
+                .framing = framing::line,
+                .handshake_deadline = handshake_deadline,
+                .transport = sides.server,
+                .events = &ends};
     }
     both_sides sides;
     endings ends;
@@ -136,7 +137,9 @@ TEST_P(hostile, a_record_that_was_changed_on_the_way_ends_it) {
 }
 
 TEST_P(hostile, a_hello_by_the_byte_is_held_to_the_deadline) {
-    raw_client client(where);
+    aperto::server hasty(options(500ms), echo);
+    hasty.start();
+    raw_client client(hasty.endpoints().front());
     SSL_do_handshake(client.ssl());
     const std::string hello = client.take_out();
     for (std::size_t i = 0; i + 1 < hello.size() && client.send(hello.substr(i, 1)); ++i)
@@ -144,7 +147,7 @@ TEST_P(hostile, a_hello_by_the_byte_is_held_to_the_deadline) {
     const closing how = ends.next();
     EXPECT_EQ(how.reason, close_reason::deadline);
     EXPECT_LT(how.lifetime, 4s) << "the deadline, and that of an orderly close";
-    EXPECT_EQ(one.counters().of(limit::handshake_deadline), 1U);
+    EXPECT_EQ(hasty.counters().of(limit::handshake_deadline), 1U);
 }
 
 TEST_P(hostile, new_keys_are_not_made_without_end) {
