@@ -78,10 +78,6 @@ public:
               frame_finder finder = nullptr) noexcept;
     /// Takes bytes that `want::at_least` has shown; false where less has come.
     bool consume(std::size_t count) noexcept;
-    /// The same of bytes that are not the peer's own: as if they had not come.
-    void skip(std::size_t count) noexcept {
-        if (consume(count)) received_ -= count;
-    }
     /// In which messages are written.
     framing written_framing() const noexcept { return options_->finder ? framing::raw : options_->framing; }
     bool is_draining() const noexcept { return draining_; }
@@ -92,6 +88,9 @@ public:
     bool receive(receive_operation& into);
     /// Takes in what a completed operation received.
     void take_in(const receive_operation& done) noexcept;
+    /// Takes in the first of all that was received, but for `skip` bytes at its front, which are not the peer's own: as
+    /// if they had not come.
+    void take_in_first(const receive_operation& done, std::size_t skip) noexcept;
     void end_reading(int result) noexcept { end_reading(result, passed::nothing); }
     /// The deadline of the present wait for `what` has passed; the caller cancels it.
     void time_out_reading(detail::want what) noexcept {
@@ -243,7 +242,7 @@ private:
     /// Without the memory for it reading has failed, since the stream would have a gap.
     void absorb(lent_bytes bytes) noexcept;
     // With a transport:
-    void absorb_sealed(lent_bytes bytes) noexcept;
+    void absorb_sealed(lent_bytes bytes, std::size_t skip = 0) noexcept;
     void begin_keeping();
     bool receive_backlog(receive_operation& into) noexcept;
     void unseal(std::string_view arrived) noexcept;

@@ -262,6 +262,12 @@ void connection::take_in(const receive_operation& done) noexcept {
         end_reading(done.result, by);
 }
 
+void connection::take_in_first(const receive_operation& done, std::size_t skip) noexcept {
+    if (secured_) return absorb_sealed(done.bytes, skip);
+    absorb(done.bytes);
+    if (consume(skip)) received_ -= skip;
+}
+
 void connection::absorb(lent_bytes bytes) noexcept {
     if (secured_) return absorb_sealed(bytes);
     received_ += bytes.size;

@@ -66,8 +66,8 @@ time_point connection::handshake_until() noexcept {
 
 // ---- reading
 
-void connection::absorb_sealed(lent_bytes bytes) noexcept {
-    const std::string_view arrived(bytes.data, bytes.size);
+void connection::absorb_sealed(lent_bytes bytes, std::size_t skip) noexcept {
+    const std::string_view arrived(bytes.data + skip, bytes.size - skip);
     secured_->has_arrived = true;
     if (secured_->session->is_open() || handshakes().is_left(*loop_)) {
         unseal(arrived);

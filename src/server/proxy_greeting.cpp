@@ -13,9 +13,8 @@ namespace aperto {
 void first_bytes::hand_to(connection& of) noexcept {
     of.proxied = std::move(told);
     if (!received) return;
-    of.take_in(*received);
+    of.take_in_first(*received, skip);
     std::exchange(received, nullptr)->bytes = {};
-    of.skip(skip);
 }
 
 proxy_greeting::proxy_greeting(worker& at, socket_id client, const endpoint& proxy)

@@ -3,6 +3,7 @@
 
 import contextlib
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -37,16 +38,16 @@ WAYS = {
 class HAProxy:
     """It gets a socket that listens already, so that who connects early waits."""
 
-    def __init__(self, behind, how):
+    def __init__(self, behind, how, first=True):
         with socket.create_server(("127.0.0.1", 0)) as listener, tempfile.NamedTemporaryFile("w", suffix=".cfg") as config:
             self.port = listener.getsockname()[1]
             config.write(CONFIG.format(listener=listener.fileno(), behind=behind, how=how))
             config.flush()
             self._process = subprocess.Popen([HAPROXY, "-db", "-q", "-f", config.name], stderr=subprocess.PIPE,
                                              pass_fds=[listener.fileno()])
-            with self.connect() as first:  # its configuration has been read once it talks
-                first.sendall(b"first\n")
-                if first.recv(100) != b"FIRST\n":
+            with self.connect() as client:  # its configuration has been read once it talks, or ends
+                client.sendall(b"first\n")
+                if (client.recv(100) != b"FIRST\n") == first:
                     self._process.kill()
                     raise AssertionError(f"HAProxy did not start: {self._process.stderr.read().decode()}")
 
@@ -118,6 +119,56 @@ class BehindHAProxy(unittest.TestCase):
                 server.wait_for("limit", 2)
                 struck = {event["name"] for event in server.seen("limit")}
         self.assertEqual(struck, {"deny", "max-connections-per-address"})
+
+
+class TlsBehindAHeader(unittest.TestCase):
+    """The header comes before the handshake, whether or not the kernel keeps them apart."""
+
+    def setUp(self):
+        self._folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self._folder.cleanup)
+        self.cert, self.key = f"{self._folder.name}/cert.pem", f"{self._folder.name}/key.pem"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                        "/CN=localhost", "-keyout", self.key, "-out", self.cert], check=True, capture_output=True)
+        self.context = ssl.create_default_context(cafile=self.cert)
+        self.context.check_hostname = False
+
+    def serve(self, engine):
+        return Server("upper", engine, "line", "--proxy-from", "127.0.0.0/8", "--tls", "--cert", self.cert, "--key", self.key)
+
+    def test_they_may_come_in_one_piece(self):
+        for engine in ENGINES:
+            with self.subTest(engine=engine), self.serve(engine) as server, server.connect() as client:
+                coming, going = ssl.MemoryBIO(), ssl.MemoryBIO()
+                session = self.context.wrap_bio(coming, going)
+                header = b"PROXY TCP4 192.0.2.7 198.51.100.1 4000 443\r\n"
+
+                def exchange(step):
+                    nonlocal header
+                    while True:
+                        try:
+                            done = step()
+                        except ssl.SSLWantReadError:
+                            done = None
+                        client.sendall(header + going.read())
+                        header = b""
+                        if done is not None:
+                            return done
+                        coming.write(client.recv(65536))
+                exchange(lambda: session.do_handshake() or True)
+                session.write(b"hello\n")
+                self.assertEqual(exchange(lambda: session.read(100)), b"HELLO\n")
+                self.assertEqual(server.wait_for("accepted")["peer"], "192.0.2.7:4000")
+
+    @unittest.skipUnless(Path(HAPROXY).exists(), "NOT RUN HERE: HAProxy is not installed")
+    def test_haproxy_passes_it_on(self):
+        for engine in ENGINES:
+            with self.subTest(engine=engine), self.serve(engine) as server:
+                with HAProxy(server.port, "send-proxy-v2", first=False) as proxy:
+                    with self.context.wrap_socket(proxy.connect("127.0.0.9")) as client:
+                        client.sendall(b"hello\n")
+                        self.assertEqual(client.recv(100), b"HELLO\n")
+                    self.assertTrue(server.wait_for("accepted", 2)["peer"].startswith("127.0.0.9:"))
 
 
 if __name__ == "__main__":

@@ -185,7 +185,9 @@ constexpr std::array allowed{
     // files that are open, or that Landlock allows
     SCMP_SYS(access),
     SCMP_SYS(faccessat),
+    SCMP_SYS(fchmod),
     SCMP_SYS(fdatasync),
+    SCMP_SYS(flock),
     SCMP_SYS(fstat),
     SCMP_SYS(fsync),
     SCMP_SYS(ftruncate),
