@@ -57,7 +57,7 @@ int run_cert(const cert_request& request) {
                                        std::to_string(request.days))
                                   .c_str());
         row(made.key, _("its key: for the server alone"));
-        std::printf("\n%s\n    aperto serve --tls --cert %s --key %s\n    aperto send --tls --ca %s texto\n",
+        std::printf("\n%s\n    aperto serve --tls --cert %s --key %s\n    aperto send --tls --ca %s hello\n",
                     _("Now try:"), log_safe(made.certificate).c_str(), log_safe(made.key).c_str(),
                     log_safe(made.authority).c_str());
         return exit_done;

@@ -29,6 +29,8 @@ public:
     /// outlive this. Throws `error`.
     void start(const std::string& where, const server& watched, const journal* book,
                const confining& confined);
+    /// Answers no more: to be called before the watched server goes, whose events are counted all the same.
+    void stop() noexcept { serving_.reset(); }
     /// Where it listens.
     const endpoint& where() const noexcept { return serving_->endpoints().front(); }
     /// From now on the server is not ready: balancers send their clients elsewhere.

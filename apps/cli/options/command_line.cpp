@@ -295,7 +295,7 @@ struct known_command {
     command_description (*describe)(invocation& asked);
 };
 
-constexpr std::array<known_command, 6> known_commands{{
+constexpr std::array<known_command, 7> known_commands{{
     {"serve", verb::serve, [](invocation& asked) { return describe_serve(asked.serve); }},
     {"send", verb::send, [](invocation& asked) { return describe_send(asked.send); }},
     {"demo", verb::demo, [](invocation&) { return describe_demo(); }},

@@ -151,9 +151,9 @@ public:
     int run(signal_set& signals) {
         for (const auto part :
              {&service_run::take_sockets, &service_run::make_context, &service_run::open_journal,
-              &service_run::start, &service_run::confine_rest}) {
+              &service_run::start, &service_run::start_admin, &service_run::confine_rest}) {
             if (const std::optional<failure> failed = (this->*part)()) {
-                watched_.reset();
+                if (watched_) watched_->stop();
                 serving_.reset();
                 told_->close();
                 return tell(*failed);
@@ -166,7 +166,7 @@ public:
         if (sealed_) told_->certificate_read(sealed_->expires());
         manager_.tell("READY=1");
         serving_->wait();
-        watched_.reset();
+        if (watched_) watched_->stop();
         told_->stopped();
         return exit_done;
     }
