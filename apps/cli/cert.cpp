@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdio>
+#include <filesystem>
 
 namespace aperto::cli {
 
@@ -45,6 +46,9 @@ failure explain(const error& cause) {
 
 int run_cert(const cert_request& request) {
     const std::vector<std::string> names = request.names.empty() ? names_of_this_machine() : request.names;
+    // Where it cannot be made, nothing can be written there, which is told of.
+    std::error_code untold;
+    std::filesystem::create_directories(request.folder, untold);
     try {
         const tls::made_files made = tls::make_authority(request.folder, names, request.days);
         const auto row = [](const std::string& file, const char* what) {

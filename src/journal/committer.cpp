@@ -139,10 +139,14 @@ void committer::wake(const batch& all) {
     }
     for (auto& [id, mine] : homes) {
         const loop_handle home = mine.front()->home;
-        home.post([entries = std::move(mine)] {
+        const bool is_there = home.post([entries = mine] {
             for (const auto& each : entries)
                 each->done.set();
         });
+        if (is_there) continue;
+        // Its loop is gone. Another one that was made in its place has the same address: each by its own handle.
+        for (const auto& each : mine)
+            each->home.post([each] { each->done.set(); });
     }
 }
 

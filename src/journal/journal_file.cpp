@@ -215,7 +215,12 @@ std::optional<std::string> journal_file::rotate_if_due() {
         if (!made) throw error::from_result(-errno, "make the journal", next);
         first_ = next_number;
         file_ = sqlite::database(next, SQLITE_OPEN_READWRITE);
-        begin_file();
+        try {
+            begin_file();
+        } catch (...) {
+            close();  // the journal goes on in the file that it has, opened anew
+            throw;
+        }
         close();
     }
     if (::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, aside.c_str(), RENAME_NOREPLACE) < 0)

@@ -47,8 +47,8 @@ void proxy_greeting::on_bytes(operation& done) {
     step next = step::over;
     try {
         next = self.take_in();
-    } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch)
-        // It is closed: there is no memory for it.
+    } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
+        // It is closed: there is no memory for it, or its transport has none.
     }
     self.go_on(next);
 }
@@ -62,9 +62,16 @@ void proxy_greeting::on_deadline(timer& passed) {
 
 void proxy_greeting::go_on(step next) noexcept {
     try {
-        while (next == step::receiving && worker_.on().start_receive(socket_, *this))
-            next = take_in();
-    } catch (const std::bad_alloc&) {
+        // What waits in a scope that is cancelled already, nobody would end.
+        while (next == step::receiving) {
+            if (worker_.serving().cancelled())
+                next = step::over;
+            else if (worker_.on().start_receive(socket_, *this))
+                next = take_in();
+            else
+                break;
+        }
+    } catch (const std::exception&) {
         next = step::over;
     }
     if (next == step::receiving)

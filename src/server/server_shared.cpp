@@ -48,7 +48,8 @@ server_counters server_shared::counters() const noexcept {
     server_counters all;
     all.accepted = accepted.load(std::memory_order_relaxed);
     const std::size_t waiting = greetings.load(std::memory_order_relaxed);
-    const std::size_t open = connections.load(std::memory_order_relaxed) - waiting;
+    const std::size_t held = connections.load(std::memory_order_relaxed);
+    const std::size_t open = held - std::min(held, waiting);  // one of them may have ended in between
     all.closed = all.accepted - std::min<std::uint64_t>(all.accepted, open);
     for (std::size_t i = 0; i < limit_count; ++i)
         all.strikes[i] = strikes_[i].load(std::memory_order_relaxed);

@@ -2,6 +2,7 @@
 """What `aperto serve` has given up once it serves, as the kernel tells it of each thread."""
 
 import os
+import signal
 import socket
 import subprocess
 import tempfile
@@ -53,6 +54,21 @@ class Confined(unittest.TestCase):
                 self.assertEqual(client.recv(100), b"IN\n")
                 self.check(server)
             self.assertFalse(os.path.exists(path))
+
+    def test_a_certificate_behind_a_link_is_read_again(self):
+        """As certbot keeps them: a folder of links to another one."""
+        with tempfile.TemporaryDirectory() as folder:
+            live, archive = Path(folder, "live"), Path(folder, "archive")
+            live.mkdir()
+            self.assertEqual(run("cert", "--dir", str(archive)).returncode, 0)
+            for name in ("cert.pem", "key.pem"):
+                (live / name).symlink_to(archive / name)
+            with Server("upper", "epoll", "line", "--tls", "--cert", str(live / "cert.pem"),
+                        "--key", str(live / "key.pem")) as server:
+                server.wait_for("certificate")
+                os.kill(server.pid, signal.SIGHUP)
+                server.wait_for("certificate", 2)
+                self.assertEqual(server.seen("certificate_refused"), [])
 
     @unittest.skipUnless(os.geteuid() == 0, "takes root")
     def test_it_becomes_the_user_it_was_told_to_and_binds_a_low_port_before(self):

@@ -120,6 +120,31 @@ class Notifications(unittest.TestCase):
         heard = self.run_with(self.path, WATCHDOG_USEC="200000")
         self.assertGreaterEqual(heard.count("WATCHDOG=1"), 5)
 
+    def test_a_worker_that_has_nobody_left_does_not_silence_the_others(self):
+        heard = []
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(self.path)
+            manager.settimeout(LIMIT_S)
+            process = subprocess.Popen([*SERVE, "--port", "0", "--workers", "4", "--log", "json", "--drain-deadline", "30s"],
+                                       stdout=subprocess.PIPE, text=True,
+                                       env={**os.environ, "NOTIFY_SOCKET": self.path, "WATCHDOG_USEC": "200000"})
+            try:
+                port = json.loads(process.stdout.readline())["port"]
+                with socket.create_connection(("127.0.0.1", port), LIMIT_S) as busy:
+                    busy.sendall(b"half a line")
+                    while "accepted" not in process.stdout.readline():
+                        pass
+                    process.send_signal(signal.SIGTERM)
+                    while "STOPPING=1" not in heard:
+                        heard.append(manager.recv(4096).decode())
+                    for _ in range(10):  # most of them when three of the four have ended long since
+                        self.assertEqual(manager.recv(4096).decode(), "WATCHDOG=1")
+                    busy.sendall(b" and the rest\n")
+                self.assertEqual(process.wait(LIMIT_S), 0)
+            finally:
+                process.kill()
+                process.communicate()
+
     def test_the_watchdog_of_another_process_is_not_told(self):
         self.watchdogs = 0
         self.assertEqual(self.run_with(self.path, WATCHDOG_USEC="200000", WATCHDOG_PID="1"), ["READY=1", "STOPPING=1"])

@@ -7,8 +7,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace aperto {
 namespace {
@@ -166,6 +169,35 @@ TEST_P(proxied, a_server_that_stops_does_not_wait_for_headers_past_its_deadline)
     serving.wait();
     EXPECT_LT(clock::now() - began, 3s);
     EXPECT_EQ(serving.connections(), 0U);
+}
+
+/// What has come just when the drain is over is no reason to wait for more of it.
+TEST_P(proxied, a_server_that_stops_ends_headers_that_drip_in) {
+    chosen.drain_deadline = 100ms;
+    chosen.handshake_deadline = 20s;
+    server serving(chosen, say_who);
+    serving.start();
+    constexpr std::size_t many = 40;
+    const std::string begun("\r\n\r\n\0\r\nQUIT\n\x21\x11\xff\xff", 16);  // as much follows as can
+    std::vector<std::unique_ptr<plain_client>> dripping;
+    for (std::size_t i = 0; i < many; ++i) {
+        dripping.push_back(std::make_unique<plain_client>(serving.endpoints().front()));
+        dripping.back()->send(begun);
+    }
+    while (serving.connections() < many)
+        std::this_thread::sleep_for(1ms);
+    std::atomic<bool> over = false;
+    std::thread drip([&] {
+        while (!over)
+            for (const auto& each : dripping)
+                each->send("x");
+    });
+    const time_point began = clock::now();
+    serving.stop();
+    serving.wait();
+    EXPECT_LT(clock::now() - began, 5s);
+    over = true;
+    drip.join();
 }
 
 }  // namespace

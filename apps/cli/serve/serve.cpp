@@ -17,6 +17,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <thread>
 #include <utility>
 
@@ -95,8 +96,13 @@ confinement needed_by(const serve_request& request) {
         if (!path.starts_with('@')) needed.emptied.push_back(folder_of(path));
     }
     // Who renews a certificate puts a new file in the old one's place.
-    for (const std::string& each : {request.tls.certificate, request.tls.key, request.tls.client_ca})
-        if (!each.empty()) needed.readable.push_back(folder_of(each));
+    for (const std::string& each : {request.tls.certificate, request.tls.key, request.tls.client_ca}) {
+        if (each.empty()) continue;
+        needed.readable.push_back(folder_of(each));
+        std::error_code is_not_there;
+        const std::string behind_links = std::filesystem::canonical(each, is_not_there).string();
+        if (!is_not_there) needed.readable.push_back(folder_of(behind_links));
+    }
     if (!request.journal.file.empty()) needed.writable.push_back(folder_of(request.journal.file));
     return needed;
 }
@@ -135,6 +141,20 @@ void reload(tls::context& sealed, report& told) {
     }
 }
 
+/// Nobody asks about the server when it goes, however it ends: `wait` throws what a worker threw.
+class end_of_watching {
+public:
+    explicit end_of_watching(admin* of) noexcept : of_(of) {}
+    ~end_of_watching() {
+        if (of_) of_->stop();
+    }
+    end_of_watching(const end_of_watching&) = delete;
+    end_of_watching& operator=(const end_of_watching&) = delete;
+
+private:
+    admin* of_;
+};
+
 /// A server of the program and all that it stands on: what is made later uses what was made before.
 class service_run {
 public:
@@ -165,8 +185,8 @@ public:
         if (!left_open_.empty()) told_->unconfined(left_open_);
         if (sealed_) told_->certificate_read(sealed_->expires());
         manager_.tell("READY=1");
+        const end_of_watching last(watched_.get());
         serving_->wait();
-        if (watched_) watched_->stop();
         told_->stopped();
         return exit_done;
     }

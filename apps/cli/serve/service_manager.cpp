@@ -76,12 +76,18 @@ struct service_manager::watch {
         for (unsigned seen = workers; seen <= index && !workers.compare_exchange_weak(seen, index + 1);) {
         }
         turned[index] = true;
-        const auto end = turned.begin() + static_cast<std::ptrdiff_t>(workers.load());
-        if (!std::all_of(turned.begin(), end, [](const auto& each) { return each.load(); })) return false;
-        std::for_each(turned.begin(), end, [](auto& each) { each = false; });
+        for (unsigned each = 0; each < workers; ++each)
+            if (!turned[each] && !left[each]) return false;
+        for (unsigned each = 0; each < workers; ++each)
+            turned[each] = false;
         return true;
     }
+    /// It has ended in order, and is not waited for.
+    void leave(unsigned index) noexcept {
+        if (index < left.size()) left[index] = true;
+    }
     std::array<std::atomic<bool>, ranges::workers_most> turned{};
+    std::array<std::atomic<bool>, ranges::workers_most> left{};
     std::atomic<unsigned> workers = 0;
 };
 
@@ -146,6 +152,7 @@ task<> service_manager::keep_telling(background& here) {
             drained = co_await end;
         }
     }
+    watch_->leave(here.index());
 }
 
 }  // namespace aperto::cli

@@ -329,8 +329,8 @@ private:
         }
         report_.took = wire_.now();
         watch_.end();
+        wire_.stop();  // a late packet may still be the one that is waited for
         watch_.finish(report_);
-        wire_.stop();
         for (const auto host : {side::client, side::server}) {
             report_.kernel[index(host)].after_end = hosts_.counters(host);
         }
