@@ -122,9 +122,11 @@ class Documents(unittest.TestCase):
                    "-Wno-unused", f"-I{ROOT / 'include'}", "-c", "snippet.cpp", "-o", "snippet.o"]
         self.succeeds(block, command)
         if whole:
-            journal = ["-laperto_journal"] if "aperto/journal.hpp" in source else []
-            libraries = ["-luring", "-lfmt", "-pthread", *(["-lsqlite3"] if journal else [])]
-            self.succeeds(block, ["g++", "snippet.o", f"-L{BUILD / 'lib'}", *journal, "-laperto", *libraries, "-o", "snippet"])
+            libraries = ["-laperto", "-luring", "-lfmt", "-pthread"]
+            for header, needed in (("journal", ["-laperto_journal", "-lsqlite3"]), ("tls", ["-laperto_tls", "-lssl", "-lcrypto"])):
+                if f"aperto/{header}.hpp" in source:
+                    libraries = [needed[0], *libraries, *needed[1:]]
+            self.succeeds(block, ["g++", "snippet.o", f"-L{BUILD / 'lib'}", *libraries, "-o", "snippet"])
 
     def succeeds(self, block, command):
         done = subprocess.run(command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
