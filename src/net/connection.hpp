@@ -253,6 +253,10 @@ private:
         return secured_ && !secured_->has_failed && !write_shut_ && secured_->session->is_open();
     }
     void announce_end_sealed() noexcept;
+    /// The end of what is written is wanted, and the transport has not told its peer.
+    bool owes_announcement() const noexcept {
+        return secured_ && secured_->end == secured::ending::wanted && !secured_->has_failed;
+    }
     bool seal_pending() noexcept;
     std::error_code seal_into(std::string& wire);
     void sealed_taken() noexcept;

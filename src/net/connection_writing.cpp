@@ -90,7 +90,8 @@ void connection::send_at_turn_end() noexcept {
 }
 
 void connection::pump() noexcept {
-    while (outbox_ && !outbox_->in_flight() && !write_failure_ && outbox_->pending() > 0) {
+    while (outbox_ && !outbox_->in_flight() && !write_failure_ &&
+           (outbox_->pending() > 0 || owes_announcement())) {
         outbox& box = *outbox_;
         if (box.offered() == 0) {
             if (secured_) {

@@ -27,28 +27,21 @@ session_handle session_store::take(const std::string& name) noexcept {
     return one;
 }
 
-void session_store::clear() noexcept {
-    const std::lock_guard lock(mutex_);
-    by_name_.clear();
-}
+core::core(server_options chosen) : is_server_(true), server_(std::move(chosen)), files_(load()) {}
 
-core::core(server_options chosen)
-    : tickets(std::max<duration>(chosen.ticket_key_lifetime, std::chrono::seconds(1))),
-      is_server_(true),
-      server_(std::move(chosen)),
-      files_(load()) {}
+core::core(client_options chosen) : is_server_(false), client_(std::move(chosen)), files_(load()) {}
 
-core::core(client_options chosen)
-    : tickets(std::chrono::hours(1)), is_server_(false), client_(std::move(chosen)), files_(load()) {}
-
-std::shared_ptr<const loaded> core::load() const {
+std::shared_ptr<loaded> core::load() const {
     auto fresh = std::make_shared<loaded>();
     if (is_server_) {
         fresh->contexts.push_back(make_server_context(server_, {server_.certificate, server_.key}));
         for (const key_pair& each : server_.more)
             fresh->contexts.push_back(make_server_context(server_, each));
+        const duration lifetime = std::max<duration>(server_.ticket_key_lifetime, std::chrono::seconds(1));
+        fresh->tickets = std::make_shared<ticket_keys>(lifetime);
     } else {
         fresh->contexts.push_back(make_client_context(client_));
+        fresh->sessions = std::make_shared<session_store>();
     }
     for (const context_handle& each : fresh->contexts)
         fresh->expires = std::min(fresh->expires, expiry_of(each));
@@ -56,17 +49,16 @@ std::shared_ptr<const loaded> core::load() const {
 }
 
 void core::reload() {
-    std::shared_ptr<const loaded> fresh;
+    std::shared_ptr<loaded> fresh;
     try {
         fresh = load();
     } catch (...) {
         count.failed_reloads.fetch_add(1, std::memory_order_relaxed);
         throw;
     }
-    // A resumed session shows no certificate: who is not trusted any more must not come back by an old one.
-    if (!server_.client_ca.empty()) tickets.forget();
-    sessions.clear();
     const std::lock_guard lock(mutex_);
+    // Where clients show nothing, there is nothing that a resumed session leaves out.
+    if (is_server_ && server_.client_ca.empty()) fresh->tickets = files_->tickets;
     files_ = std::move(fresh);
     count.reloads.fetch_add(1, std::memory_order_relaxed);
 }

@@ -13,24 +13,27 @@
 
 namespace aperto::tls {
 
-/// What was read from the files once: a context of OpenSSL's for each certificate, the default one first.
-struct loaded {
-    std::vector<context_handle> contexts;
-    std::chrono::system_clock::time_point expires = std::chrono::system_clock::time_point::max();
-};
-
 /// Sessions that a client may go on with, the last of each name.
 class session_store {
 public:
     void put(const std::string& name, session_handle one);
     /// One of TLS 1.3 is used once (RFC 8446, C.4).
     session_handle take(const std::string& name) noexcept;
-    void clear() noexcept;
 
 private:
     static constexpr std::size_t names_max = 256;
     std::mutex mutex_;
     std::map<std::string, session_handle> by_name_;
+};
+
+/// What was read from the files once: a context of OpenSSL's for each certificate, the default one first. With the
+/// sessions that may be gone on with, for these show no certificate again: who was let in by other files, be it in the
+/// middle of a reload, must not come back by them.
+struct loaded {
+    std::vector<context_handle> contexts;
+    std::chrono::system_clock::time_point expires = std::chrono::system_clock::time_point::max();
+    std::shared_ptr<ticket_keys> tickets;     ///< of a server
+    std::shared_ptr<session_store> sessions;  ///< of a client
 };
 
 /// What the connections of a `context` share; lives as long as the last of them.
@@ -52,11 +55,9 @@ public:
         std::atomic<std::uint64_t> reloads{0};
         std::atomic<std::uint64_t> failed_reloads{0};
     } count;
-    ticket_keys tickets;
-    session_store sessions;
 
 private:
-    std::shared_ptr<const loaded> load() const;
+    std::shared_ptr<loaded> load() const;
 
     const bool is_server_;
     const server_options server_;

@@ -87,14 +87,14 @@ int choose_certificate(SSL* of, int*, void*) {
 
 int seal_ticket(SSL* of, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac,
                 int seals) {
-    return session::of(of).shared().tickets.prepare(name, iv, cipher, mac, seals != 0,
+    return session::of(of).files().tickets->prepare(name, iv, cipher, mac, seals != 0,
                                                     SSL_version(of) == TLS1_3_VERSION);
 }
 
 int keep_session(SSL* of, SSL_SESSION* one) {
     session& mine = session::of(of);
     try {
-        mine.shared().sessions.put(mine.name(), session_handle(one));
+        mine.files().sessions->put(mine.name(), session_handle(one));
     } catch (const std::bad_alloc&) {  // the session went with what was to hold it
         return 1;
     }

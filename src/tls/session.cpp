@@ -78,7 +78,8 @@ std::error_code session::make() {
                              : SSL_set1_host(ssl_.get(), name_.c_str()) == 1;
         if (!set) return errc::name_mismatch;
     }
-    if (const session_handle before = core_->sessions.take(name_)) SSL_set_session(ssl_.get(), before.get());
+    if (const session_handle before = files_->sessions->take(name_))
+        SSL_set_session(ssl_.get(), before.get());
     return {};
 }
 

@@ -24,14 +24,9 @@ bool set_mac_key(EVP_MAC_CTX* mac, std::span<unsigned char> key) {
 
 }  // namespace
 
-ticket_keys::~ticket_keys() { forget(); }
-
-void ticket_keys::forget() noexcept {
-    const std::lock_guard lock(mutex_);
-    for (std::optional<key>* each : {&now_, &before_}) {
+ticket_keys::~ticket_keys() {
+    for (std::optional<key>* each : {&now_, &before_})
         if (*each) OPENSSL_cleanse(&**each, sizeof(key));
-        each->reset();
-    }
 }
 
 bool ticket_keys::rotate(time_point now) noexcept {

@@ -17,13 +17,13 @@ public:
     static constexpr std::size_t name_size = 16;
     explicit ticket_keys(duration lifetime) noexcept : lifetime_(lifetime) {}
     ~ticket_keys();
+    ticket_keys(const ticket_keys&) = delete;
+    ticket_keys& operator=(const ticket_keys&) = delete;
 
     /// As SSL_CTX_set_tlsext_ticket_key_evp_cb(3) wants it.
     /// `once`: a ticket is good for one session, and another is given.
     int prepare(unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac, bool seals,
                 bool once);
-    /// Sessions of before are not resumed any more.
-    void forget() noexcept;
 
 private:
     struct key {
