@@ -4,6 +4,7 @@
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME aperto)
 set(CPACK_PACKAGE_VERSION "${PROJECT_VERSION}")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "TCP server, client, load generator and laboratory")
 set(CPACK_PACKAGE_VENDOR "the aperto authors")
 set(CPACK_PACKAGE_CONTACT "the aperto authors <maintainers@aperto.invalid>")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
@@ -11,7 +12,6 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_COMPONENTS_ALL program development)
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
-set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 # What is installed is what was built before.
@@ -21,24 +21,23 @@ set(CPACK_DEBIAN_PROGRAM_PACKAGE_NAME aperto)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_SHLIBDEPS ON)
 set(CPACK_COMPONENT_PROGRAM_DESCRIPTION
-    "TCP server, client, load generator and laboratory
- aperto serves and asks over TCP, with limits and deadlines on by default, on
- io_uring or epoll; loads a server and compares every byte of its replies; and
- runs two programs on a network of its own, rootless, to show each segment and
- why any was sent again.")
+    "aperto serves and asks over TCP, with limits and deadlines on by default, on
+io_uring or epoll; loads a server and compares every byte of its replies; and
+runs two programs on a network of its own, rootless, to show each segment and
+why any was sent again.")
 
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libaperto-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "liburing-dev (>= 2.3), libfmt-dev")
 set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION
-    "TCP servers and clients in C++20: development files
- Streams with deadlines, servers with limits, and coroutines that can be
- cancelled, on io_uring, epoll or a simulated network whose every failure is
- replayed by a seed. This package has the headers and the static library.")
+    "Streams with deadlines, servers with limits, and coroutines that can be
+cancelled, on io_uring, epoll or a simulated network whose every failure is
+replayed by a seed. This package has the headers and the static libraries.")
 
 set(CPACK_PRE_BUILD_SCRIPTS "${CMAKE_CURRENT_LIST_DIR}/aperto_package_layout.cmake")
 
 set(CPACK_APERTO_DEPLOY "${PROJECT_SOURCE_DIR}/deploy")
+set(CPACK_APERTO_DEBIAN "${PROJECT_BINARY_DIR}/debian")
 file(WRITE "${PROJECT_BINARY_DIR}/debian/conffiles" "/etc/aperto/aperto.toml\n")
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_CONTROL_EXTRA "${PROJECT_BINARY_DIR}/debian/conffiles")
 
@@ -59,19 +58,14 @@ License: Expat
 # Its day is the source's, so that the same source makes the same package.
 string(TIMESTAMP changed "%a, %d %b %Y %H:%M:%S +0000" UTC)
 file(WRITE "${debian}/changelog"
-"aperto (${PROJECT_VERSION}-1) unstable; urgency=medium
+"aperto (${PROJECT_VERSION}) unstable; urgency=medium
 
   * See CHANGELOG.md.
 
  -- the aperto authors <maintainers@aperto.invalid>  ${changed}
 ")
-execute_process(COMMAND gzip -9nc "${debian}/changelog" OUTPUT_FILE "${debian}/changelog.Debian.gz" COMMAND_ERROR_IS_FATAL ANY)
-foreach(part IN ITEMS "program aperto" "development libaperto-dev")
-    separate_arguments(part)
-    list(GET part 0 component)
-    list(GET part 1 package)
-    install(FILES "${debian}/copyright" "${debian}/changelog.Debian.gz" DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/${package}"
-        COMPONENT ${component})
-endforeach()
+execute_process(COMMAND gzip -9nc "${debian}/changelog" OUTPUT_FILE "${debian}/changelog.gz" COMMAND_ERROR_IS_FATAL ANY)
+# Its files find each other by where they lie, one folder deeper in Debian's tree of many architectures.
+file(WRITE "${debian}/libaperto-dev" "libaperto-dev: pkg-config-unavailable-for-cross-compilation\n")
 
 include(CPack)
