@@ -95,6 +95,7 @@ public:
     /// What has happened since it was made.
     tls::counters counters() const noexcept;
     std::unique_ptr<transport_session> open(std::string_view peer_name) const override;
+    transport_side side() const noexcept override;
 
     struct state;
     /// Made by `server` and `client`.

@@ -4,6 +4,7 @@
 #include "aperto/cxx20.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -27,7 +28,8 @@ struct transport_facts {
 /// simulation. A stream owns it and calls it on its loop's thread; who writes a transport derives from it.
 ///
 /// `plain` and `wire` are appended to, never read. A member that gives an error has failed for good; what it
-/// appended to `wire` before, an alert for the peer, is still sent. Members may throw std::bad_alloc alone.
+/// appended to `wire` before, an alert for the peer, is still sent. An error of a category besides the system's,
+/// `aperto_category` and `tls::tls_category` is told as `tls::errc::failed`. Members may throw std::bad_alloc alone.
 class transport_session {
 public:
     virtual ~transport_session() = default;
@@ -47,11 +49,17 @@ public:
     virtual bool has_ended() const noexcept = 0;
     /// After a failure: a sentence on what the reader can do about it, or none.
     virtual std::string advice() const = 0;
-    /// Bytes of memory that it holds, about.
+    /// A part of what the peer sealed as one piece has arrived, and gives nothing to read before its rest has: a
+    /// message has begun, as far as deadlines and the end of a server go.
+    virtual bool is_in_record() const noexcept { return false; }
+    /// Bytes of memory that it holds, or that the peer could make it hold without a further step, about.
     virtual std::size_t memory() const noexcept = 0;
     /// Once it is open.
     virtual transport_facts facts() const = 0;
 };
+
+/// Whose end of a connection a transport makes.
+enum class transport_side : std::uint8_t { either, server, client };
 
 /// What streams stand on besides the kernel's bytes: named in `options`, `stream_options` and
 /// `client_options::stream`, shared by all their connections. None there: the kernel's bytes themselves. TLS is
@@ -64,6 +72,8 @@ public:
     /// This side's end for a new connection to `peer_name`, the host that was connected to; empty for a
     /// server. Throws `error`, std::bad_alloc.
     virtual std::unique_ptr<transport_session> open(std::string_view peer_name) const = 0;
+    /// Named in the options of the other side it is refused at once.
+    virtual transport_side side() const noexcept { return transport_side::either; }
 };
 
 }  // namespace aperto

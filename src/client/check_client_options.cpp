@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "client/check_client_options.hpp"
 
+#include "aperto/error.hpp"
 #include "core/option_text.hpp"
 #include "net/check_stream_options.hpp"
 
@@ -14,6 +15,10 @@ void check_client_options(const client_options& chosen) {
     check_time("socket.keepalive", chosen.socket.keepalive, true);
     check_time("socket.user_timeout", chosen.socket.user_timeout, true);
     check_stream_options("stream.", chosen.stream);
+    const aperto::transport* const by = chosen.stream.transport.get();
+    if (by && by->side() == transport_side::server)
+        throw error(errc::misuse, "connect by", "stream.transport",
+                    "It is a server's: tls::client makes a client's.");
 }
 
 }  // namespace aperto::client

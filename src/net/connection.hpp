@@ -123,7 +123,9 @@ public:
     bool has_failed_by(const std::error_code& why) const noexcept {
         return why == read_failure_.code() || why == write_failure_.code();
     }
-    bool in_message() const noexcept { return !unread().empty(); }
+    bool has_unread() const noexcept { return !unread().empty(); }
+    /// A message has begun: there are bytes of it, or a part of a record of the transport's.
+    bool in_message() const noexcept { return has_unread() || is_in_record(); }
     receive_operation* reader = nullptr;  ///< waits for bytes
 
     // ---- what it stands on
@@ -234,7 +236,7 @@ private:
     void drop_received() noexcept;
     /// What is missing is the rest of a character.
     bool waits_for_character(detail::want what) const noexcept {
-        return what == detail::want::message && written_framing() == framing::stream && in_message();
+        return what == detail::want::message && written_framing() == framing::stream && has_unread();
     }
     void end_reading(int result, passed by) noexcept;
     /// Whether a failure says that the kernel has given the connection up.
@@ -246,7 +248,11 @@ private:
     void begin_keeping();
     bool receive_backlog(receive_operation& into) noexcept;
     void unseal(std::string_view arrived) noexcept;
-    void take_unsealed(std::size_t before, const std::error_code& failed) noexcept;
+    void take_unsealed(std::size_t before, bool had_begun, const std::error_code& failed) noexcept;
+    /// Until the handshake is over, and the first bytes are there, its deadline is that of the connection.
+    bool is_in_record() const noexcept {
+        return secured_ && received_ > 0 && secured_->session->is_open() && secured_->session->is_in_record();
+    }
     void send_wire(std::string& wire);
     bool is_cut_short() const noexcept;
     bool owes_end() const noexcept {

@@ -179,7 +179,7 @@ bool connection::take(detail::want what, std::size_t count, std::optional<std::s
         return true;
     }
     if (by_line || what == detail::want::line || what == detail::want::crlf_line) scanned_ = bytes.size();
-    if (draining_ && !closing_ && bytes.empty()) return true;
+    if (draining_ && !closing_ && !in_message()) return true;
     if (!ended_ && !read_failure_) return false;
     if (ended_ && !read_failure_ && !bytes.empty()) read_failure_ = errc::cut_short;
     return true;
@@ -236,7 +236,7 @@ bool connection::receive(receive_operation& into) {
 }
 
 bool connection::is_over_share() noexcept {
-    if (!in_message()) return false;
+    if (!has_unread()) return false;
     if (std::exchange(share_in_hand.owner, this) != this) share_in_hand.share.renew();
     return share_in_hand.share.is_spent(*loop_);
 }
@@ -306,7 +306,7 @@ void connection::end_reading(int result, passed by) noexcept {
     if ((result == 0 && !unheard) || read_failure_) return;
     // Our own deadlines end a wait by cancelling it.
     const bool stopped = result == -ECANCELED;
-    const bool idle_drain = stopped && draining_ && !closing_ && unread().empty();
+    const bool idle_drain = stopped && draining_ && !closing_ && !in_message();
     if (stopped && by == passed::deadline)
         read_failure_ = errc::deadline;
     else if (unheard || (stopped && write_failure_.code() == std::errc::timed_out))
@@ -327,7 +327,7 @@ time_point connection::read_deadline(detail::want what) noexcept {
     }
     // Total, from the message's first byte: more bytes of the same message do not move it.
     const bool any_will_do = what == detail::want::some || what == detail::want::at_most;
-    if (in_message() && !any_will_do) {
+    if (is_in_record() || (has_unread() && !any_will_do)) {
         if (message_began_ == not_waited_for) message_began_ = now;
         return detail::time_after(message_began_, limits.message_deadline);
     }
@@ -344,7 +344,7 @@ duration connection::idle_left() const noexcept {
 
 void connection::end_when_idle() noexcept {
     draining_ = true;
-    if (reader && unread().empty()) loop_->cancel(*reader);
+    if (reader && !has_unread() && (closing_ || !is_in_record())) loop_->cancel(*reader);
 }
 
 std::error_code connection::take_read_failure() noexcept {

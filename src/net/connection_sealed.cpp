@@ -100,13 +100,14 @@ void connection::unseal(std::string_view arrived) noexcept {
     if (unread().empty()) drop_received();
     assert((kept_ || !lent_) && "settle comes before waiting");
     const bool was_open = by.session->is_open();
+    const bool had_begun = in_message();
     try {
         if (!kept_) begin_keeping();
         const std::size_t before = kept_->size();
         std::string& wire = scratch();
         const std::error_code failed = by.session->unseal(arrived, *kept_, wire);
         if (!was_open && !wire.empty()) handshakes().take();
-        take_unsealed(before, failed);
+        take_unsealed(before, had_begun, failed);
         send_wire(wire);
     } catch (const std::bad_alloc&) {
         by.has_failed = true;
@@ -116,9 +117,10 @@ void connection::unseal(std::string_view arrived) noexcept {
     if (!was_open && by.session->is_open()) pump();  // what was written meanwhile
 }
 
-void connection::take_unsealed(std::size_t before, const std::error_code& failed) noexcept {
+void connection::take_unsealed(std::size_t before, bool had_begun, const std::error_code& failed) noexcept {
     received_ += kept_->size() - before;
-    if (kept_->size() > before && before == 0) message_began_ = not_waited_for;
+    // The time of a message runs from the first byte of its first record, and none from one that held nothing.
+    if (received_ > 0 && (!had_begun || !in_message())) message_began_ = not_waited_for;
     if (kept_->empty()) drop_received();
     if (failed) {
         secured_->has_failed = true;

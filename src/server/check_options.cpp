@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "server/check_options.hpp"
 
+#include "aperto/error.hpp"
 #include "core/option_ranges.hpp"
 #include "core/option_text.hpp"
 #include "io/host_text.hpp"
@@ -68,6 +69,8 @@ void check_options(const options& chosen) {
     check_rate(chosen.accept_rate);
     check_backlog(chosen.socket.backlog);
     check_times(chosen);
+    if (chosen.transport && chosen.transport->side() == transport_side::client)
+        throw error(errc::misuse, "serve on", "transport", "It is a client's: tls::server makes a server's.");
 }
 
 }  // namespace aperto

@@ -85,7 +85,7 @@ message_conversation::step message_conversation::answer_arrived() {
 /// After a wait for the client: what it had sent before is answered in the turns of those who had more to do,
 /// lest it have two shares.
 message_conversation::step message_conversation::go_on_behind_others() noexcept {
-    if (!mine_.in_message()) return serve();
+    if (!mine_.has_unread()) return serve();
     mine_.step_aside(*this);
     return step::aside;
 }

@@ -41,6 +41,10 @@ std::unique_ptr<transport_session> context::open(std::string_view peer_name) con
     return std::make_unique<session>(state_->shared, std::move(name));
 }
 
+transport_side context::side() const noexcept {
+    return state_->shared->is_server() ? transport_side::server : transport_side::client;
+}
+
 std::shared_ptr<context> server(server_options options) {
     return std::make_shared<context>(
         std::make_unique<context::state>(context::state{std::make_shared<core>(std::move(options))}));

@@ -25,6 +25,8 @@ constexpr const char* ciphers_of_1_2 =
     "ECDHE-RSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256";
 /// The quickest that everybody has comes first.
 constexpr const char* groups = "X25519:P-256:P-384:X448:P-521";
+/// Bytes of the certificates that a client shows: OpenSSL makes room for them before they have come.
+constexpr long client_chain_max = 32 * 1024;
 constexpr std::size_t alpn_name_max = 255;  // RFC 7301, 3.1
 
 [[noreturn]] void refuse(const char* tried, const std::string& file, const std::string& advice) {
@@ -110,7 +112,12 @@ int look_at_certificate(int good, X509_STORE_CTX* check) {
 
 void watch_messages(int written, int, int type, const void* data, std::size_t size, SSL* of, void*) {
     if (written != 0 || type != SSL3_RT_HANDSHAKE || size == 0) return;
-    if (*static_cast<const unsigned char*>(data) == SSL3_MT_KEY_UPDATE) session::of(of).note_key_update();
+    session& mine = session::of(of);
+    const unsigned char kind = *static_cast<const unsigned char*>(data);
+    // Each is answered, if only by the alert that it is refused, be what was answered before taken or not.
+    const bool begins_again =
+        mine.is_open() && (kind == SSL3_MT_CLIENT_HELLO || kind == SSL3_MT_HELLO_REQUEST);
+    if (kind == SSL3_MT_KEY_UPDATE || begins_again) mine.note_new_keys();
 }
 
 void load_pair(SSL_CTX* into, const key_pair& pair) {
@@ -168,6 +175,7 @@ context_handle make_server_context(const server_options& chosen, const key_pair&
     load_pair(it, shown);
     SSL_CTX_set_session_cache_mode(it, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(it, 1);
+    SSL_CTX_set_max_cert_list(it, client_chain_max);
     SSL_CTX_set_tlsext_ticket_key_evp_cb(it, &seal_ticket);
     SSL_CTX_callback_ctrl(it, SSL_CTRL_SET_TLSEXT_SERVERNAME_CB,
                           reinterpret_cast<void (*)()>(&choose_certificate));

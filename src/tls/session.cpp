@@ -17,13 +17,23 @@
 namespace aperto::tls {
 namespace {
 
-/// New keys that a peer may ask for: so many, and one more for so many bytes that it has sent.
-constexpr std::uint32_t key_updates_free = 32;
-constexpr std::uint64_t bytes_a_key_update = 64 * 1024;
+/// New keys, and handshakes, that a peer may ask for: so many, and one more for so many bytes that it has sent.
+constexpr std::uint32_t new_keys_free = 32;
+constexpr std::uint64_t bytes_for_new_keys = 64 * 1024;
 /// Plain bytes of a record at most (RFC 8446, 5.1).
 constexpr std::size_t record_max = 16 * 1024;
 /// What OpenSSL holds for a connection: measured, see docs/tls.md. Its buffers come and go with what they hold.
 constexpr std::size_t ssl_memory = 12 * 1024;
+/// Besides: for a record until it is whole; for a handshake until it is over, its transcript and what was shown in it;
+/// for each certificate.
+constexpr std::size_t record_memory = 17 * 1024;
+constexpr std::size_t handshake_memory = 60 * 1024;
+constexpr std::size_t transcript_factor = 2;
+constexpr std::size_t certificate_memory = 8 * 1024;
+
+/// Fatal alerts in records of their own, for when OpenSSL is not asked (RFC 8446, 6).
+constexpr std::string_view illegal_parameter("\x15\x03\x03\x00\x02\x02\x2f", 7);
+constexpr std::string_view protocol_version("\x15\x03\x03\x00\x02\x02\x46", 7);
 
 std::array<char, record_max>& record() noexcept {
     static thread_local std::array<char, record_max> mine;
@@ -90,15 +100,26 @@ std::error_code session::begin(std::string& wire) {
     return shake_hands();
 }
 
-std::error_code session::fail(int result) {
-    if (out_of_memory_) throw std::bad_alloc();
-    if (SSL_get_error(ssl_.get(), result) == SSL_ERROR_WANT_READ && !flooded_) return {};
+std::error_code session::fail_by(errc why) {
     failed_ = true;
     core_->count.failed.fetch_add(1, std::memory_order_relaxed);
-    if (flooded_) {
-        ERR_clear_error();
-        return errc::flood;
-    }
+    ERR_clear_error();
+    return why;
+}
+
+/// In the middle of a message by which TLS 1.2 begins again: nobody who means well cuts it so, and OpenSSL makes room
+/// for as much as it says.
+bool session::is_renegotiating() const noexcept {
+    return open_ && SSL_in_init(ssl_.get()) == 1 && SSL_version(ssl_.get()) < TLS1_3_VERSION;
+}
+
+std::error_code session::fail(int result) {
+    if (out_of_memory_) throw std::bad_alloc();
+    if (flooded_) return fail_by(errc::flood);
+    if (SSL_get_error(ssl_.get(), result) == SSL_ERROR_WANT_READ)
+        return is_renegotiating() ? fail_by(errc::broken) : std::error_code();
+    failed_ = true;
+    core_->count.failed.fetch_add(1, std::memory_order_relaxed);
     verdict why = explain(ssl_.get(), name_, refused_.get());
     advice_ = std::move(why.advice);
     return why.code;
@@ -108,6 +129,9 @@ std::error_code session::shake_hands() {
     const int result = SSL_do_handshake(ssl_.get());
     if (result != 1) return fail(result);
     open_ = true;
+    if (SSL_get0_peer_certificate(ssl_.get()))
+        certificates_ =
+            1 + static_cast<std::size_t>(std::max(sk_X509_num(SSL_get_peer_cert_chain(ssl_.get())), 0));
     core_->count.handshakes.fetch_add(1, std::memory_order_relaxed);
     if (SSL_session_reused(ssl_.get()) == 1) core_->count.resumed.fetch_add(1, std::memory_order_relaxed);
     return {};
@@ -129,13 +153,32 @@ std::error_code session::read_all(std::string& plain) {
     }
 }
 
+std::error_code session::watch_records(std::string_view arrived, std::string& wire) {
+    // What follows the hello of TLS 1.2 is sealed in records of the same type.
+    const bool for_hellos =
+        core_->is_server() && !open_ && (!ssl_ || SSL_version(ssl_.get()) != TLS1_2_VERSION);
+    switch (records_.take(arrived, for_hellos)) {
+    case record_watch::verdict::fine:
+        return {};
+    case record_watch::verdict::oversized:
+        wire += illegal_parameter;
+        return fail_by(errc::broken);
+    case record_watch::verdict::no_records:
+        wire += protocol_version;
+        return fail_by(errc::not_tls);
+    }
+    return {};
+}
+
 std::error_code session::unseal(std::string_view arrived, std::string& plain, std::string& wire) {
     if (failed_) return errc::failed;
+    if (const std::error_code refused = watch_records(arrived, wire)) return refused;
     const at_work during(*this, arrived, wire);
     if (!ssl_) {
         if (const std::error_code failed = make()) return failed;
     }
     if (!open_) {
+        heard_ += arrived.size();
         const std::error_code failed = shake_hands();
         if (failed || !open_) return failed;
     }
@@ -167,7 +210,13 @@ void session::finish(std::string& wire) {
     if (out_of_memory_) throw std::bad_alloc();
 }
 
-std::size_t session::memory() const noexcept { return sizeof *this + (ssl_ ? ssl_memory : 0); }
+std::size_t session::memory() const noexcept {
+    if (!ssl_) return sizeof *this;
+    const bool shakes_hands = !open_ || SSL_in_init(ssl_.get()) == 1;
+    return sizeof *this + ssl_memory + certificates_ * certificate_memory +
+           (records_.is_in_record() ? record_memory : 0) +
+           (shakes_hands ? handshake_memory + transcript_factor * heard_ : 0);
+}
 
 transport_facts session::facts() const {
     transport_facts known;
@@ -210,8 +259,8 @@ void session::note_refused(X509* certificate) noexcept {
     refused_.reset(certificate);
 }
 
-void session::note_key_update() noexcept {
-    if (++key_updates_ > key_updates_free + received_ / bytes_a_key_update) flooded_ = true;
+void session::note_new_keys() noexcept {
+    if (++new_keys_ > new_keys_free + received_ / bytes_for_new_keys) flooded_ = true;
 }
 
 }  // namespace aperto::tls

@@ -3,6 +3,7 @@
 
 #include "aperto/transport.hpp"
 #include "tls/core.hpp"
+#include "tls/record_watch.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -26,6 +27,7 @@ public:
     bool is_open() const noexcept override { return open_; }
     bool has_ended() const noexcept override { return ended_; }
     std::string advice() const override { return advice_; }
+    bool is_in_record() const noexcept override { return records_.is_in_record(); }
     std::size_t memory() const noexcept override;
     transport_facts facts() const override;
 
@@ -38,13 +40,17 @@ public:
     // ---- for OpenSSL to call
     int read_arrived(char* into, int size) noexcept;
     int write_out(const char* data, int size) noexcept;
-    void note_key_update() noexcept;
+    /// It asked for new keys, or for a new handshake.
+    void note_new_keys() noexcept;
     void note_refused(X509* certificate) noexcept;
 
 private:
     class at_work;
     std::error_code make();
     std::error_code fail(int result);
+    std::error_code fail_by(errc why);
+    std::error_code watch_records(std::string_view arrived, std::string& wire);
+    bool is_renegotiating() const noexcept;
     std::error_code shake_hands();
     std::error_code read_all(std::string& plain);
 
@@ -57,7 +63,10 @@ private:
     std::string_view arrived_;
     std::string* wire_ = nullptr;
     std::uint64_t received_ = 0;
-    std::uint32_t key_updates_ = 0;
+    std::size_t heard_ = 0;         ///< bytes of the handshake
+    std::size_t certificates_ = 0;  ///< that the peer has shown
+    std::uint32_t new_keys_ = 0;
+    record_watch records_;
     bool open_ = false;
     bool ended_ = false;
     bool failed_ = false;

@@ -164,6 +164,76 @@ TEST_P(hostile, new_keys_are_not_made_without_end) {
     EXPECT_EQ(ends.next().error, errc::flood);
 }
 
+TEST_P(hostile, a_record_by_the_byte_is_held_to_the_deadline_of_a_message) {
+    aperto::options chosen = options(20s);
+    chosen.idle_timeout = 1s;
+    chosen.message_deadline = 500ms;
+    aperto::server hasty(std::move(chosen), echo);
+    hasty.start();
+    for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+        raw_client client(hasty.endpoints().front(), version);
+        ASSERT_TRUE(client.handshake());
+        ASSERT_TRUE(client.write("one\n"));
+        EXPECT_EQ(client.read(), "one\n");
+        const std::string text(1000, 'x');
+        SSL_write(client.ssl(), text.data(), static_cast<int>(text.size()));
+        const std::string record = client.take_out();
+        for (std::size_t i = 0; i < 300 && client.send(record.substr(i, 1)); ++i)
+            std::this_thread::sleep_for(10ms);
+        client.cut();
+        const closing how = ends.next();
+        EXPECT_EQ(how.reason, close_reason::deadline);
+        EXPECT_LT(how.lifetime, 4s) << "the deadline, and that of an orderly close";
+    }
+    EXPECT_EQ(hasty.counters().of(limit::message_deadline), 2U);
+}
+
+TEST_P(hostile, a_message_in_records_by_the_byte_has_one_deadline) {
+    aperto::options chosen = options(20s);
+    chosen.message_deadline = 1s;
+    aperto::server hasty(std::move(chosen), echo);
+    hasty.start();
+    raw_client client(hasty.endpoints().front());
+    ASSERT_TRUE(client.handshake());
+    ASSERT_TRUE(client.write("one\n"));
+    EXPECT_EQ(client.read(), "one\n");
+    const time_point began = clock::now();
+    bool taken = true;
+    for (int records = 0; taken && records < 10; ++records) {
+        SSL_write(client.ssl(), "xx", 2);
+        for (const char each : client.take_out()) {
+            if (!taken) break;
+            taken = client.send({&each, 1});
+            std::this_thread::sleep_for(80ms);
+        }
+    }
+    EXPECT_FALSE(taken);
+    client.cut();
+    EXPECT_EQ(ends.next().reason, close_reason::deadline);
+    EXPECT_LT(clock::now() - began, 3500ms) << "the deadline, and that of an orderly close";
+}
+
+TEST_P(hostile, a_drain_waits_for_the_rest_of_a_record) {
+    aperto::options chosen = options(20s);
+    chosen.drain_grace = chosen.drain_spread = 0s;
+    aperto::server draining(std::move(chosen), echo);
+    draining.start();
+    raw_client client(draining.endpoints().front());
+    ASSERT_TRUE(client.handshake());
+    ASSERT_TRUE(client.write("one\n"));
+    EXPECT_EQ(client.read(), "one\n");
+    SSL_write(client.ssl(), "two\n", 4);
+    const std::string record = client.take_out();
+    client.send(record.substr(0, 6));
+    std::this_thread::sleep_for(100ms);
+    draining.stop();
+    std::this_thread::sleep_for(300ms);
+    client.send(record.substr(6));
+    EXPECT_EQ(client.read(), "two\n");
+    EXPECT_EQ(client.read(), "");
+    EXPECT_TRUE(client.was_told_the_end());
+}
+
 TEST_P(hostile, renegotiation_is_refused) {
     raw_client client(where, TLS1_2_VERSION);
     ASSERT_TRUE(client.handshake());

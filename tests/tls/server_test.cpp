@@ -234,6 +234,25 @@ TEST_P(served, a_reload_is_for_the_next_and_drops_nobody) {
     EXPECT_EQ(of_server->counters().reloads, 1U);
 }
 
+TEST_P(served, a_transport_of_the_other_side_is_refused_at_once) {
+    const auto of_client = tls::client({.ca = files->authority});
+    aperto::options chosen = options(shown());
+    chosen.transport = of_client;
+    try {
+        aperto::server one(chosen, echo);
+        one.start();
+        ADD_FAILURE() << "started";
+    } catch (const error& why) {
+        EXPECT_EQ(why.code(), aperto::errc::misuse);
+        EXPECT_NE(why.advice().find("tls::server"), std::string::npos) << why.advice();
+    }
+    aperto::client_options asking = by({});
+    asking.stream.transport = tls::server(shown());
+    const error refused = failure("127.0.0.1:1", asking);
+    EXPECT_EQ(refused.code(), aperto::errc::misuse) << refused.what();
+    EXPECT_NE(refused.advice().find("tls::client"), std::string::npos) << refused.advice();
+}
+
 TEST(files, that_are_no_good_are_told_with_their_names) {
     const own_files files;
     const auto failure = [](server_options how) -> std::string {

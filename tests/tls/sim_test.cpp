@@ -69,5 +69,57 @@ TEST(simulated, sessions_are_whole_in_every_weather) {
     EXPECT_EQ(sides[0].server->counters().failed + sides[1].server->counters().failed, 0U);
 }
 
+/// Says one message, and then the next byte by byte, each within the time in which the silent are ended.
+task<> drip(const context& by, bool& ended) {
+    const auto sealed = by.open("localhost");
+    task<stream> connecting = connect("office:9999");
+    stream peer = co_await connecting;
+    std::string wire;
+    std::string heard;
+    EXPECT_FALSE(sealed->begin(wire));
+    while (!sealed->is_open()) {
+        co_await peer.write(std::exchange(wire, {}));
+        const auto piece = co_await peer.read_some();
+        if (!piece || sealed->unseal(*piece, heard, wire)) throw std::runtime_error("no handshake");
+    }
+    EXPECT_FALSE(sealed->seal(std::string("\0\0\0\3one", 7), wire));
+    co_await peer.write(std::exchange(wire, {}));
+    EXPECT_FALSE(sealed->seal(std::string(2000, 'x'), wire));
+    try {
+        for (const char each : wire) {
+            co_await peer.write({&each, 1});
+            co_await sleep(std::chrono::seconds(5));
+        }
+    } catch (const error&) {
+        ended = true;
+    }
+}
+
+TEST(simulated, a_record_by_the_byte_is_held_to_the_deadline_of_a_message) {
+    const both_sides sides[2]{both_sides(false), both_sides(true)};
+    sim::check({.seeds = 40}, [&](sim::world& world) {
+        const both_sides& by = sides[world.random() % 2];
+        const engine which = world.random() % 2 == 0 ? engine::uring : engine::epoll;
+        sim::host& office = world.add_host("office", {.engine = which});
+        sim::host& laptop = world.add_host("laptop", {.engine = which});
+        aperto::server echo({.host = "office",
+                             .framing = framing::length,
+                             .idle_timeout = std::chrono::seconds(20),
+                             .message_deadline = std::chrono::seconds(60),
+                             .transport = by.server},
+                            [](std::string_view text) { return std::string(text); });
+        bool ended = false;
+        office.spawn(echo.run_on(office.loop()));
+        laptop.spawn([](const context& with, bool& done, aperto::server& of) -> task<> {
+            task<> dripping = drip(with, done);
+            co_await dripping;
+            of.stop();
+        }(*by.client, ended, echo));
+        world.run();
+        EXPECT_TRUE(ended);
+        EXPECT_EQ(echo.counters().of(limit::message_deadline), 1U);
+    });
+}
+
 }  // namespace
 }  // namespace aperto::tls
