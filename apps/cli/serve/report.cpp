@@ -200,8 +200,10 @@ public:
                 where.family() == AF_UNIX ? where.to_string()
                 : where.is_any() ? sentence(_("every address, port {}"), std::to_string(where.port()))
                                  : sentence(_("{}, port {}"), where.address(), std::to_string(where.port()));
-            line(sentence(_("listening on {} · {} · {}"), place, why_text(which.why()),
-                          counted("{} worker", "{} workers", which.workers())));
+            std::string text = sentence(_("listening on {} · {} · {}"), place, why_text(which.why()),
+                                        counted("{} worker", "{} workers", which.workers()));
+            if (!left_open_.empty()) text += " · " + sentence(_("not confined: {}"), left_open_);
+            line(text);
         }
     }
 
@@ -296,10 +298,6 @@ public:
 
     void noted(int signal) override {
         line(sentence(_("{} came: it does nothing yet"), signal_name(signal)));
-    }
-
-    void unconfined(const std::string& what) override {
-        line(sentence(_("the sandbox is not whole: it leaves open {}"), what));
     }
 
     void stopped() override {

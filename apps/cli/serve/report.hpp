@@ -87,6 +87,8 @@ public:
 
     /// Called by the program, around the server's own events.
     void started(const server& which);
+    /// Before `started`, whose lines say it: what the server may still do though it was to be confined.
+    void leaves_open(std::string what) { left_open_ = std::move(what); }
     virtual void invalid_utf8(const connection_view& who, std::uint64_t offset) = 0;
     /// Adds to the bytes that were not UTF-8, told of at the end.
     void count_invalid(std::uint64_t bytes) noexcept {
@@ -102,8 +104,6 @@ public:
     virtual void watched_at(const endpoint& where) = 0;
     /// A signal has come that does nothing.
     virtual void noted(int signal) = 0;
-    /// What of the confinement is missing.
-    virtual void unconfined(const std::string& what) = 0;
     virtual void stopped() = 0;
     /// Counts a connection that somebody else tells of.
     void count_accepted() { connections_.fetch_add(1, std::memory_order_relaxed); }
@@ -147,6 +147,7 @@ protected:
     std::string fitted(const std::string& line, std::size_t indent) const;
 
     const message_detail messages_;
+    std::string left_open_;
     std::atomic<std::uint64_t> held_messages_ = 0;
     std::atomic<std::uint64_t> held_message_bytes_ = 0;
     std::atomic<std::uint64_t> held_accepted_ = 0;

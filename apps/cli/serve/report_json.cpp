@@ -56,6 +56,7 @@ public:
             line.add("address", where.address()).add("port", where.port()).add("why", which.why());
             line.add("engine", engine_name(which)).add("workers", which.workers());
             line.add("engines", engine_names(which));
+            if (!left_open_.empty()) line.add("unconfined", left_open_);
             write(line.finish());
         }
     }
@@ -165,12 +166,6 @@ public:
     void noted(int signal) override {
         json_line line("signal");
         line.add("name", signal_name(signal)).add("effect", "none");
-        write(line.finish());
-    }
-
-    void unconfined(const std::string& what) override {
-        json_line line("unconfined");
-        line.add("open", what);
         write(line.finish());
     }
 

@@ -180,9 +180,9 @@ public:
             }
         }
         const signal_watch watch(signals, [this](int signal) { on_signal(signal); });
+        told_->leaves_open(left_open_);
         told_->started(*serving_);
         if (watched_) told_->watched_at(watched_->where());
-        if (!left_open_.empty()) told_->unconfined(left_open_);
         if (sealed_) told_->certificate_read(sealed_->expires());
         manager_.tell("READY=1");
         const end_of_watching last(watched_.get());
