@@ -10,28 +10,7 @@ namespace aperto::cli {
 
 namespace {
 
-std::string tls_reason(const std::error_code& code) {
-    switch (static_cast<tls::errc>(code.value())) {
-    case tls::errc::not_tls:
-        return _("the other side does not speak TLS");
-    case tls::errc::no_agreement:
-        return _("the two sides of TLS have nothing in common");
-    case tls::errc::expired:
-        return _("the certificate has expired");
-    case tls::errc::not_yet_valid:
-        return _("the certificate is not valid yet");
-    case tls::errc::name_mismatch:
-        return _("the certificate is for another name");
-    case tls::errc::unknown_authority:
-        return _("the certificate is from an authority that is not trusted here");
-    case tls::errc::invalid_certificate:
-        return _("the certificate is not good");
-    case tls::errc::refused_by_peer:
-        return _("the other side refused TLS");
-    default:
-        return code.message();
-    }
-}
+std::string tls_reason(const std::error_code& code) { return _(code.message().c_str()); }
 
 std::string tls_advice(const error& cause) {
     switch (static_cast<tls::errc>(cause.code().value())) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/tls_error.hpp"
 
+#include "core/i18n.hpp"
+
 namespace aperto::tls {
 namespace {
 
@@ -11,33 +13,33 @@ public:
     std::string message(int code) const override {
         switch (static_cast<errc>(code)) {
         case errc::not_tls:
-            return "the other side does not speak TLS";
+            return N_("the other side does not speak TLS");
         case errc::no_agreement:
-            return "the two sides of TLS have nothing in common";
+            return N_("the two sides of TLS have nothing in common");
         case errc::expired:
-            return "the certificate has expired";
+            return N_("the certificate has expired");
         case errc::not_yet_valid:
-            return "the certificate is not valid yet";
+            return N_("the certificate is not valid yet");
         case errc::name_mismatch:
-            return "the certificate is for another name";
+            return N_("the certificate is for another name");
         case errc::unknown_authority:
-            return "the certificate is from an authority that is not trusted here";
+            return N_("the certificate is from an authority that is not trusted here");
         case errc::invalid_certificate:
-            return "the certificate is not good";
+            return N_("the certificate is not good");
         case errc::certificate_missing:
-            return "the other side has shown no certificate";
+            return N_("the other side has shown no certificate");
         case errc::refused_by_peer:
-            return "the other side refused TLS";
+            return N_("the other side refused TLS");
         case errc::broken:
-            return "what arrived breaks the rules of TLS";
+            return N_("what arrived breaks the rules of TLS");
         case errc::flood:
-            return "the other side asks for new keys too often";
+            return N_("the other side asks for new keys too often");
         case errc::plaintext_behind:
-            return "unsealed bytes stand where TLS was to begin";
+            return N_("unsealed bytes stand where TLS was to begin");
         case errc::unusable_files:
-            return "it cannot be used for TLS";
+            return N_("it cannot be used for TLS");
         case errc::failed:
-            return "TLS failed";
+            return N_("TLS failed");
         }
         return "unknown";
     }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "io/helper_threads.hpp"
 
+#include "core/signals_blocked.hpp"
+
 #include <condition_variable>
-#include <csignal>
 #include <deque>
 #include <mutex>
 #include <thread>
@@ -23,10 +24,7 @@ private:
     static constexpr std::size_t threads_max = 16;
 
     void start_thread() {
-        sigset_t all;
-        sigset_t before;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
+        const signals_blocked quiet;
         try {
             std::thread([this] { serve(); }).detach();
             ++threads_;
@@ -34,11 +32,9 @@ private:
             // With a thread already there the call waits for it; without one nobody would ever run it.
             if (threads_ == 0) {
                 calls_.pop_back();
-                pthread_sigmask(SIG_SETMASK, &before, nullptr);
                 throw;
             }
         }
-        pthread_sigmask(SIG_SETMASK, &before, nullptr);
     }
 
     [[noreturn]] void serve() {

@@ -1,30 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "journal/committer.hpp"
 
+#include "core/signals_blocked.hpp"
+
 #include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <new>
 #include <utility>
 
 namespace aperto {
 namespace {
-
-/// Signals are for the threads that have a use for them.
-class signals_blocked {
-public:
-    signals_blocked() noexcept {
-        sigset_t all;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before_);
-    }
-    ~signals_blocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-    signals_blocked(const signals_blocked&) = delete;
-    signals_blocked& operator=(const signals_blocked&) = delete;
-
-private:
-    sigset_t before_{};
-};
 
 std::size_t bytes_of(const committer::batch& all) noexcept {
     std::size_t bytes = 0;

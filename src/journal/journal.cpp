@@ -23,11 +23,6 @@ void check(const journal_options& options) {
         throw error(errc::malformed, "use a negative rotate_age", {}, "It takes 0 (never) or a time.");
 }
 
-std::int64_t now_us() {
-    const auto since = std::chrono::system_clock::now().time_since_epoch();
-    return std::chrono::duration_cast<std::chrono::microseconds>(since).count();
-}
-
 [[noreturn]] void refuse(const std::error_code& why, const std::string& file) {
     throw error(why, "record the message in", file);
 }

@@ -31,11 +31,6 @@ constexpr const char* schema =
     "  message BLOB NOT NULL,"
     "  reply BLOB);";  // NULL: no answer was sent
 
-std::int64_t now_us() {
-    const auto since = std::chrono::system_clock::now().time_since_epoch();
-    return std::chrono::duration_cast<std::chrono::microseconds>(since).count();
-}
-
 /// Keeps others from opening or putting aside a journal of the same folder meanwhile (flock(2)).
 class folder_lock {
 public:

@@ -116,16 +116,8 @@ std::string& outbox::sealed() noexcept {
 
 std::string_view outbox::unsealed() noexcept {
     // Small parts of a large write share a record with what was written before them.
-    while (!direct_.empty() && direct_size_ > 0 && filling_.size() < gathered_max) {
-        const std::string_view left = direct_.front().substr(direct_taken_);
-        if (left.size() >= gathered_part_max) break;
-        try {
-            filling_ += left;
-        } catch (const std::bad_alloc&) {
-            break;
-        }
-        take_direct(left.size());
-        if (left.empty()) direct_ = direct_.subspan(1);
+    while (!direct_.empty() && direct_size_ > 0 && filling_.size() < gathered_max &&
+           move_small_part(filling_)) {
     }
     if (!filling_.empty()) return filling_;
     return direct_size_ > 0 ? direct_.front().substr(direct_taken_) : std::string_view();
@@ -148,18 +140,23 @@ void outbox::offer_sealed(std::size_t limit) noexcept {
 /// Copies the small parts at the front together: a call of the kernel takes few parts, and small ones would leave in
 /// small segments.
 void outbox::gather() noexcept {
-    while (filling_.empty() && !direct_.empty() && sending_.size() - offset_ < gathered_max) {
-        const std::string_view left = direct_.front().substr(direct_taken_);
-        if (left.size() >= gathered_part_max) return;
-        try {
-            sending_ += left;
-        } catch (const std::bad_alloc&) {
-            return;
-        }
-        direct_size_ -= left.size();
-        direct_taken_ = 0;
-        direct_ = direct_.subspan(1);
+    while (filling_.empty() && !direct_.empty() && sending_.size() - offset_ < gathered_max &&
+           move_small_part(sending_)) {
     }
+}
+
+bool outbox::move_small_part(std::string& to) noexcept {
+    const std::string_view left = direct_.front().substr(direct_taken_);
+    if (left.size() >= gathered_part_max) return false;
+    try {
+        to += left;
+    } catch (const std::bad_alloc&) {
+        return false;
+    }
+    direct_size_ -= left.size();
+    direct_taken_ = 0;
+    direct_ = direct_.subspan(1);
+    return true;
 }
 
 void outbox::take_direct(std::size_t bytes) noexcept {

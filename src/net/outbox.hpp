@@ -78,6 +78,8 @@ private:
     static constexpr std::size_t gathered_part_max = 4096;
     static constexpr std::size_t gathered_max = 32 * 1024;
     void gather() noexcept;
+    /// The part at the front, behind `to`; false where it is not small, or there is no memory for it.
+    bool move_small_part(std::string& to) noexcept;
     void take_direct(std::size_t bytes) noexcept;
 
     static constexpr std::size_t kept_capacity_max = 64 * 1024;

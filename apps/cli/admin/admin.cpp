@@ -29,8 +29,6 @@ std::string write(const http_answer& what, bool has_body, bool keeps_alive) {
 
 std::string bad_request() { return write({400, "Bad Request", "text/plain", "bad request\n"}, true, false); }
 
-task<> nothing_more() { co_return; }
-
 /// For a few programs that watch, all of them the operator's.
 options endpoint_options(const std::string& where) {
     const host_port at = host_port::parse(where);
@@ -54,10 +52,7 @@ void admin::start(const std::string& where, const server& watched, const journal
     watched_ = &watched;
     book_ = book;
     options chosen = endpoint_options(where);
-    chosen.background = [&confined](background&) {
-        confined.enter();
-        return nothing_more();
-    };
+    chosen.background = confined.on_workers();
     auto made = std::make_unique<server>(chosen, [this](stream peer) { return talk(std::move(peer)); });
     made->start();
     serving_ = std::move(made);

@@ -294,6 +294,10 @@ std::string confine(const confinement& to) {
     return missing + calls;
 }
 
+namespace {
+task<> nothing_more() { co_return; }
+}  // namespace
+
 std::string confining::enter() const {
     if (mode_ == confinement_mode::off) return {};
     std::string open = confine(needed_);
@@ -309,6 +313,13 @@ void confining::enter_quietly() const noexcept {
     } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
         // Said by those that serve.
     }
+}
+
+std::function<task<>(background&)> confining::on_workers(std::function<task<>(background&)> next) const {
+    return [this, next = std::move(next)](background& here) {
+        enter();
+        return next ? next(here) : nothing_more();
+    };
 }
 
 void read_files_ahead() {

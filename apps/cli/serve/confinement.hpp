@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "aperto/background.hpp"
+#include "aperto/task.hpp"
+
 #include <sys/types.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -58,6 +62,9 @@ public:
     std::string enter() const;
     /// The same for a thread that serves nobody: where it fails, it fails for those that do, who say so.
     void enter_quietly() const noexcept;
+    /// For `options::background`: each worker's thread enters, and goes on with `next` where there is one. `this` outlives
+    /// the server.
+    std::function<task<>(background&)> on_workers(std::function<task<>(background&)> next = {}) const;
 
 private:
     const confinement_mode mode_;

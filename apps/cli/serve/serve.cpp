@@ -80,35 +80,6 @@ std::unique_ptr<server> start_server(const aperto::options& options, const handl
     }
 }
 
-/// What serving may touch of the file system once everything is open.
-confinement needed_by(const serve_request& request) {
-    confinement needed;
-    const auto folder_of = [](const std::string& path) {
-        const std::size_t slash = path.rfind('/');
-        return slash == std::string::npos ? std::string(".") : path.substr(0, slash + 1);
-    };
-    std::vector<std::string> places = request.options.also_listen;
-    places.push_back(request.options.host);
-    places.push_back(request.admin);
-    for (const std::string& each : places) {
-        if (!io::names_unix_socket(each)) continue;
-        const std::string path = each.substr(io::unix_scheme.size());
-        if (!path.starts_with('@')) needed.emptied.push_back(folder_of(path));
-    }
-    // Who renews a certificate puts a new file in the old one's place.
-    for (const std::string& each : {request.tls.certificate, request.tls.key, request.tls.client_ca}) {
-        if (each.empty()) continue;
-        needed.readable.push_back(folder_of(each));
-        std::error_code is_not_there;
-        const std::string behind_links = std::filesystem::canonical(each, is_not_there).string();
-        if (!is_not_there) needed.readable.push_back(folder_of(behind_links));
-    }
-    if (!request.journal.file.empty()) needed.writable.push_back(folder_of(request.journal.file));
-    return needed;
-}
-
-task<> nothing_more() { co_return; }
-
 /// Before there is a second thread, and before the first file that only this process's user may read.
 std::optional<failure> become_user(const std::string& user) {
     if (user.empty()) return {};
@@ -180,7 +151,6 @@ public:
             }
         }
         const signal_watch watch(signals, [this](int signal) { on_signal(signal); });
-        told_->leaves_open(left_open_);
         told_->started(*serving_);
         if (watched_) told_->watched_at(watched_->where());
         if (sealed_) told_->certificate_read(sealed_->expires());
@@ -231,10 +201,7 @@ private:
         options_.events = watched_ ? &watched_->events() : static_cast<server_events*>(told_.get());
         options_.framing =
             request_.framing.value_or(request_.what == service::upper ? framing::stream : framing::raw);
-        options_.background = [this, watchdog = manager_.watchdog()](background& here) {
-            confined_.enter();
-            return watchdog ? watchdog(here) : nothing_more();
-        };
+        options_.background = confined_.on_workers(manager_.watchdog());
         try {
             serving_ = start_server(options_, service_);
             return {};
@@ -259,7 +226,7 @@ private:
     /// This thread, and those that it starts from now on.
     std::optional<failure> confine_rest() {
         try {
-            left_open_ = confined_.enter();
+            told_->leaves_open(confined_.enter());
             return {};
         } catch (const error& cause) {
             return explain_other(cause);
@@ -285,10 +252,35 @@ private:
     handler service_ = make_service(request_.what, *told_);
     std::unique_ptr<admin> watched_ = request_.admin.empty() ? nullptr : std::make_unique<admin>(*told_);
     std::unique_ptr<server> serving_;
-    std::string left_open_;  ///< by the confinement
 };
 
 }  // namespace
+
+confinement needed_by(const serve_request& request) {
+    confinement needed;
+    const auto folder_of = [](const std::string& path) {
+        const std::size_t slash = path.rfind('/');
+        return slash == std::string::npos ? std::string(".") : path.substr(0, slash + 1);
+    };
+    std::vector<std::string> places = request.options.also_listen;
+    places.push_back(request.options.host);
+    places.push_back(request.admin);
+    for (const std::string& each : places) {
+        if (!io::names_unix_socket(each)) continue;
+        const std::string path = each.substr(io::unix_scheme.size());
+        if (!path.starts_with('@')) needed.emptied.push_back(folder_of(path));
+    }
+    // Who renews a certificate puts a new file in the old one's place.
+    for (const std::string& each : {request.tls.certificate, request.tls.key, request.tls.client_ca}) {
+        if (each.empty()) continue;
+        needed.readable.push_back(folder_of(each));
+        std::error_code is_not_there;
+        const std::string behind_links = std::filesystem::canonical(each, is_not_there).string();
+        if (!is_not_there) needed.readable.push_back(folder_of(behind_links));
+    }
+    if (!request.journal.file.empty()) needed.writable.push_back(folder_of(request.journal.file));
+    return needed;
+}
 
 int run_serve(const serve_request& request) {
     ignore_signals_of_writes();

@@ -54,6 +54,8 @@ struct serve_request {
     std::string config;  ///< the file it was set from; empty: none
     std::string check;   ///< a file to be checked, in place of serving; empty: none
 };
+/// What serving may touch of the file system once everything is open.
+confinement needed_by(const serve_request& request);
 int run_serve(const serve_request& request);
 
 /// The first minute: a server, a client that talks to it, and what the two of them saw.

@@ -7,14 +7,12 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdlib>
-#include <cstring>
 #include <limits>
 #include <optional>
 
@@ -52,12 +50,10 @@ std::vector<std::string> parts_of(const std::string& text) {
 
 /// The manager's socket, connected now: a confined server opens none. None where nobody is there.
 descriptor connect_to(const std::string& manager) {
-    sockaddr_un address{};
-    if (manager.empty() || manager.size() >= sizeof address.sun_path) return {};
-    address.sun_family = AF_UNIX;
-    std::memcpy(address.sun_path, manager.data(), manager.size());
-    if (manager.front() == '@') address.sun_path[0] = '\0';
-    const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + manager.size());
+    const std::optional<endpoint> where = endpoint::unix_socket(manager);
+    if (!where) return {};
+    sockaddr_storage address{};
+    const socklen_t size = where->to_sockaddr(address);
     descriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     if (!socket || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0) return {};
     return socket;
