@@ -2,6 +2,7 @@
 #include "cli/serve/confinement.hpp"
 
 #include "aperto/error.hpp"
+#include "cli/serve/serve.hpp"
 #include "core/descriptor.hpp"
 
 #include <arpa/inet.h>
@@ -25,6 +26,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace aperto::cli {
 namespace {
@@ -220,6 +222,22 @@ TEST_F(ConfinedRing, connects_nowhere) {
                                           sizeof to);
               }),
               EACCES);
+}
+
+TEST(NeededByServing, is_of_the_file_system_what_its_options_name_and_nothing_else) {
+    serve_request request;
+    request.options.host = "127.0.0.1";
+    EXPECT_TRUE(needed_by(request).readable.empty());  // the usual names of certificates are no use of them
+    EXPECT_TRUE(needed_by(request).writable.empty());
+    EXPECT_TRUE(needed_by(request).emptied.empty());
+    request.tls.on = true;
+    request.tls.certificate = "/nowhere/tls/cert.pem";
+    request.tls.key = "/nowhere/keys/key.pem";
+    request.journal.file = "book.db";
+    request.options.also_listen = {"unix:/run/chat/door", "unix:@chat", "[::1]:9998"};
+    EXPECT_EQ(needed_by(request).readable, (std::vector<std::string>{"/nowhere/tls/", "/nowhere/keys/"}));
+    EXPECT_EQ(needed_by(request).writable, (std::vector<std::string>{"."}));
+    EXPECT_EQ(needed_by(request).emptied, (std::vector<std::string>{"/run/chat/"}));
 }
 
 TEST(FindAccount, knows_users_and_groups_and_says_who_is_missing) {

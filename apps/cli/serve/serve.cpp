@@ -272,7 +272,7 @@ confinement needed_by(const serve_request& request) {
     }
     // Who renews a certificate puts a new file in the old one's place.
     for (const std::string& each : {request.tls.certificate, request.tls.key, request.tls.client_ca}) {
-        if (each.empty()) continue;
+        if (!request.tls.on || each.empty()) continue;
         needed.readable.push_back(folder_of(each));
         std::error_code is_not_there;
         const std::string behind_links = std::filesystem::canonical(each, is_not_there).string();
