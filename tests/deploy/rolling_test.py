@@ -295,14 +295,5 @@ class Rolling(unittest.TestCase):
         self.assertGreater(sum(scene.counted.values()) + sum(scene.load.troubles.values()), 0)
 
 
-@unittest.skipUnless(Path(HAPROXY).exists(), "NOT RUN HERE: HAProxy is not installed")
-class Files(unittest.TestCase):
-    def test_haproxy_takes_its_file(self):
-        done = subprocess.run([HAPROXY, "-c", "-f", str(ROOT / "deploy/haproxy/haproxy.cfg")], capture_output=True,
-                              text=True, timeout=LIMIT_S, check=False)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertNotIn("[WARNING]", done.stderr)
-
-
 if __name__ == "__main__":
     unittest.main(verbosity=2)
