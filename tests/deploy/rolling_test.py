@@ -88,7 +88,8 @@ class Balancer:
         self.file, self.socket = folder / "haproxy.cfg", folder / "admin.sock"
         self.master = folder / "master.sock"
         self.write(instances)
-        self.process = subprocess.Popen([HAPROXY, "-W", "-S", str(self.master), "-f", str(self.file)])
+        self.process = subprocess.Popen([HAPROXY, "-W", "-S", str(self.master), "-f", str(self.file)],
+                                        stderr=subprocess.DEVNULL)
 
     def write(self, instances):
         text = (ROOT / "deploy/haproxy/haproxy.cfg").read_text()
@@ -105,6 +106,7 @@ class Balancer:
             door.settimeout(LIMIT_S)
             door.connect(str(where or self.socket))
             door.sendall(words.encode() + b"\n")
+            door.shutdown(socket.SHUT_WR)  # the master answers for as long as somebody may ask
             return b"".join(iter(lambda: door.recv(65536), b"")).decode()
 
     def rows(self, command="show stat", where=None):
@@ -126,8 +128,19 @@ class Balancer:
             time.sleep(0.05)
 
     def errors(self):
-        rows = [row for row in self.rows() if row["pxname"] == "servers" and row["svname"] == "BACKEND"]
-        return {name: int(rows[0].get(name) or 0) for name in COUNTERS}
+        """Of each worker that is there, the old ones that still have connections too."""
+        counted = {}
+        for line in self.ask("show proc", self.master).splitlines():
+            words = line.split()
+            if len(words) > 1 and words[1] == "worker":
+                try:
+                    stats = self.rows(f"@!{words[0]} show stat", self.master)
+                except ValueError:  # it has ended meanwhile: what it said last stands
+                    continue
+                for row in stats:
+                    if (row["pxname"], row["svname"]) == ("servers", "BACKEND"):
+                        counted[words[0]] = {name: int(row.get(name) or 0) for name in COUNTERS}
+        return counted
 
     def reload(self, instances):
         self.write(instances)
@@ -187,7 +200,7 @@ class Scene:
         folder = Path(self._folder.name)
         self.instances = [Instance(number, folder, drain_delay) for number in range(4)]
         self.balancer = Balancer(folder, self.instances[:3])
-        self.counted = dict.fromkeys(COUNTERS, 0)
+        self.workers = {}
         self.load = Load(self.balancer.port)
         try:
             for each in self.instances[:3]:
@@ -198,11 +211,14 @@ class Scene:
             raise
 
     def tally(self):
-        for name, count in self.balancer.errors().items():
-            self.counted[name] += count
+        self.workers.update(self.balancer.errors())
+
+    @property
+    def counted(self):
+        return {name: sum(each[name] for each in self.workers.values()) for name in COUNTERS}
 
     def reload(self, instances):
-        self.tally()  # a new worker begins at 0
+        self.tally()
         self.balancer.reload(instances)
         time.sleep(0.5)
         self.balancer.wait_for(len(instances))
@@ -274,6 +290,7 @@ class Rolling(unittest.TestCase):
         steady, rolled = scene.load.p99(steady_from, rolled_from), scene.load.p99(rolled_from, end)
         print(f"    {len(scene.load.told)} acknowledged, {scene.load.ends} orderly ends, p99 {steady * 1e3:.1f} ms, "
               f"then {rolled * 1e3:.1f} ms; {json.dumps(scene.counted)}", flush=True)
+        self.assertEqual(len(scene.workers), 4, "three reloads")
         self.assertEqual(scene.load.troubles, {})
         self.assertEqual(scene.counted, dict.fromkeys(COUNTERS, 0))
         self.assertEqual(scene.lost(), set())
@@ -292,6 +309,7 @@ class Rolling(unittest.TestCase):
                 scene.balancer.wait_for(3)
 
         scene.play(story)
+        print(f"    {json.dumps(scene.counted)}, clients saw {scene.load.troubles}", flush=True)
         self.assertGreater(sum(scene.counted.values()) + sum(scene.load.troubles.values()), 0)
 
 
