@@ -121,6 +121,30 @@ class Same(unittest.TestCase):
                            env=dict(EVERYWHERE, APERTO_LABS=f"{folder}/labs"))
             self.assertEqual(theirs, pathlib.Path(f"{folder}/ours").read_text().splitlines()[:-1])
 
+    @unittest.skipUnless(os.geteuid() == 0, "must start as root to become somebody else")
+    def test_another_user_on_a_machine_with_other_memory_has_the_same(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.chmod(folder, 0o755)
+            shutil.copy(PROGRAM, f"{folder}/aperto")
+            shutil.copy(KERNEL, f"{folder}/linux")
+            environment = dict(EVERYWHERE, APERTO_VIRTUAL_KERNEL=f"{folder}/linux")
+            wanted = [f"{folder}/aperto", "lab", "--virtual", "--seed", "7", "--json", "json", *SCENARIOS["a transfer"]]
+
+            def trace(name, *around):
+                own = pathlib.Path(folder, name)
+                own.mkdir()
+                own.chmod(0o777)
+                done = subprocess.run([*around, *wanted], capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL, cwd=own, env=environment)
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+                return (own / "json").read_text().splitlines()[:-1]
+
+            ours = trace("ours")
+            for run in range(10 if FULL else 2):
+                memory, user = 768 * 1024 * (run + 1), NOBODY - run
+                pathlib.Path(folder, "meminfo").write_text(f"MemTotal: {memory} kB\nMemFree: {memory // 2} kB\nMemAvailable: {memory // 2} kB\n")
+                place = f'mount --bind {folder}/meminfo /proc/meminfo && exec setpriv --reuid {user} --regid {user} --clear-groups prlimit --as={memory * 1024} "$@"'
+                self.assertEqual(trace(str(run), "unshare", "--mount", "sh", "-c", place, "sh"), ours, f"user {user}, {memory} kB")
+
 
 class Verified(unittest.TestCase):
     def test_a_report_is_found_the_same_and_a_changed_one_is_not(self):

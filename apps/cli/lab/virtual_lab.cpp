@@ -293,7 +293,7 @@ std::optional<int> run_virtually(const lab_request& request) {
     }
     const auto scenarios = scenarios_of(request);
     if (!is_asked_for(request, scenarios)) {
-        if (!lab::kernel_is_built() || lab::namespaces_work_here()) {
+        if (!lab::kernel_is_built() || lab::hosts_work_here()) {
             return std::nullopt;
         }
         say(_("this machine allows no namespaces: the lab runs in the virtual Linux (--virtual)"));

@@ -207,11 +207,11 @@ void box::wait_until_ready(side host) {
             throw cannot_here("a host process ended at once", "aperto lab doctor");
         }
     } while (what.type == 0);
+    if (what.type == 'U') {
+        throw bad_input(sentence(_("this kernel does not take the setting {}: {}"), what.text,
+                                 std::generic_category().message(what.code)));
+    }
     if (what.type == 'E') {
-        if (what.text.starts_with("set ")) {  // only a setting that the user asked for is insisted on
-            throw bad_input(sentence(_("this kernel does not take the setting {}: {}"), what.text.substr(4),
-                                     std::generic_category().message(what.code)));
-        }
         throw cannot_here(
             fmt::format("could not {}: {}", what.text, std::generic_category().message(what.code)),
             remedy_for(what.text, what.code));

@@ -149,6 +149,9 @@ struct finding {
 /// Tries everything the lab needs by doing it, and says what it found.
 std::vector<finding> examine_machine();
 
+/// Whether the two hosts can be made here, tried by making them: a machine may allow a namespace and refuse what is done in it.
+bool hosts_work_here();
+
 /// What to do when `tried` (as the box words it) failed with `error` (errno).
 std::string remedy_for(const std::string& tried, int error);
 

@@ -120,6 +120,8 @@ std::string remedy_for(const std::string& tried, int error) {
     return in_container() ? namespaces_remedy() : _("run: aperto lab doctor");
 }
 
+bool hosts_work_here() { return examine_box().good; }
+
 std::vector<finding> examine_machine() {
     return {examine_kernel(), examine_user(), examine_tun(), examine_box()};
 }

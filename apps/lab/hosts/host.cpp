@@ -49,6 +49,12 @@ bool set(const std::string& name, const std::string& value) {
     return file && ::write(file.get(), value.data(), value.size()) == static_cast<ssize_t>(value.size());
 }
 
+/// A setting that the user asked for, which is insisted on.
+class refused_setting : public std::system_error {
+public:
+    using std::system_error::system_error;
+};
+
 /// Returns the names the kernel did not take, one a line.
 std::string apply_settings(const host_plan& plan) {
     std::string refused;
@@ -62,7 +68,7 @@ std::string apply_settings(const host_plan& plan) {
             continue;
         }
         if (one.from_user) {
-            throw std::system_error(errno, std::system_category(), "set " + one.name + " = " + one.value);
+            throw refused_setting(errno, std::system_category(), one.name + " = " + one.value);
         }
         refused += one.name + "\n";
     }
@@ -125,8 +131,9 @@ void live_as_host(side which, const host_plan& plan, int control) {
     try {
         set_up(which, plan, control);
     } catch (const std::system_error& failed) {
-        std::string tried = failed.what();
-        send_message(control, 'E', failed.code().value(), tried.substr(0, tried.rfind(": ")));
+        const std::string tried = failed.what();
+        const char kind = dynamic_cast<const refused_setting*>(&failed) != nullptr ? 'U' : 'E';
+        send_message(control, kind, failed.code().value(), tried.substr(0, tried.rfind(": ")));
         ::_exit(1);
     }
     serve_programs(which, control);

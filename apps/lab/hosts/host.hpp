@@ -48,7 +48,8 @@ bool receive_message(int socket, message& out);
 ///
 /// Messages to it: 'P' start a program (text: arguments, each ended by NUL; descriptors: in, out, err), 'K'
 /// send the signal `code` to it and to what it left behind. From it: 'R' ready (text: settings the kernel has
-/// not), 'E' cannot (code: errno, text: what was tried), 'S' started, 'F' could not be started (code: errno),
+/// not), 'E' cannot (code: errno, text: what was tried), 'U' the kernel refused a setting that the user asked
+/// for (code: errno, text: the setting), 'S' started, 'F' could not be started (code: errno),
 /// 'X' ended (code: wait status), 'G' gone: nothing of it is left, in the background either.
 [[noreturn]] void live_as_host(side which, const host_plan& plan, int control);
 
