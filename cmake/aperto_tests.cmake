@@ -29,7 +29,9 @@ list(APPEND folders_without_sanitizers virtual)
 # Planted bugs are found without a sanitizer, in a tenth of the time.
 list(APPEND folders_without_sanitizers sim)
 # These hold memory, time and processor to bounds, which are not those of a program under a sanitizer.
-list(APPEND folders_without_sanitizers hostile)
+list(APPEND folders_without_sanitizers hostile deploy)
+# And these also those of a machine that has nothing else to do.
+set(python_tests_alone "deploy/rolling_test")
 # In a room's folder, and programs of their own.
 set(programs_of_tests "acknowledge_first")
 # A leak is not looked for in a process that is traced, nor in one that is killed; the room's own tests run under them.
@@ -107,9 +109,14 @@ function(aperto_python_tests)
             continue()
         endif()
         set(test "${folder_name}/${stem}")
+        set(alone OFF)
+        if(test IN_LIST python_tests_alone)
+            set(alone ON)
+        endif()
         add_test(NAME ${test} COMMAND Python3::Interpreter -B -m unittest -v "${stem}" WORKING_DIRECTORY "${folder}")
         set_tests_properties(${test} PROPERTIES
             LABELS ${folder_name}
+            RUN_SERIAL "${alone}"
             TIMEOUT ${python_test_timeout_seconds}
             SKIP_REGULAR_EXPRESSION "NOT RUN HERE: "
             ENVIRONMENT "APERTO_BIN=${PROJECT_BINARY_DIR}/aperto;APERTO_BUILD_DIR=${PROJECT_BINARY_DIR};APERTO_SOURCE_DIR=${PROJECT_SOURCE_DIR}")
