@@ -133,6 +133,14 @@ failure explain_other(const error& cause) {
     return {exit_failed, cause.what(), {}};
 }
 
+failure explain_connect_to_any(const error& cause) {
+    // "any of 2 hosts (sala-3 (192.0.2.7) port 9999: Connection refused; …)", in the words of the library
+    const string& whom = cause.whom();
+    const auto open = whom.find('(');
+    const string each = open == string::npos ? whom : whom.substr(open + 1, whom.rfind(')') - open - 1);
+    return {exit_no_connection, sentence(_("could not connect to any of the hosts: {}"), each), ""};
+}
+
 failure explain_connect(const error& cause, const string& name, std::uint16_t port, duration limit) {
     const string host = log_safe(name);
     if (is_name_error(cause)) return explain_name(cause, host, exit_no_connection);

@@ -45,6 +45,8 @@ int tell(const failure& told);
 failure explain_other(const error& cause);
 /// True where the kernel refused the engine that was asked for by name.
 bool is_engine_refused(const error& cause);
+/// `cause`, thrown by a connect to several hosts.
+failure explain_connect_to_any(const error& cause);
 /// `cause`, thrown by a connect to `host` and `port` that could take `limit`.
 failure explain_connect(const error& cause, const std::string& host, std::uint16_t port, duration limit);
 /// `cause`, thrown by reading certificates and keys.

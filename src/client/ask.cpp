@@ -3,8 +3,10 @@
 #include "aperto/detail/choice_state.hpp"
 #include "aperto/group.hpp"
 #include "client/check_client_options.hpp"
+#include "client/connect_hosts.hpp"
 #include "client/reply_quiet.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -98,17 +100,19 @@ task<> exchange_messages(inquiry& asked) {
                     "The connection broke off: " + broken.message() + '.');
 }
 
-}  // namespace
-
-task<std::string> async_ask(host_port where, std::string message, client_options options) {
-    client::check_client_options(options);
-    // One deadline rules the whole exchange; the stream's own are for conversations that go on.
+/// One deadline rules the whole exchange; the stream's own are for conversations that go on.
+client_options for_one_question(client_options options) {
     options.stream.idle_timeout = options.stream.message_deadline = options.stream.write_deadline = forever;
-    task<stream> connecting = connect(std::move(where), options);
-    stream peer = co_await connecting;
+    return options;
+}
+
+/// The answer on an open connection, by `until`.
+task<std::string> ask_on(stream peer, const std::string& message, const client_options& options,
+                         time_point until) {
     inquiry asked{peer, message, options, peer.remote().to_string()};
     task<> exchanging = exchange_messages(asked);
-    const bool late = co_await detail::run_limited(std::move(exchanging), options.reply_deadline);
+    const duration left = until == time_point::max() ? forever : until - loop::current().read_now();
+    const bool late = co_await detail::run_limited(std::move(exchanging), std::max(left, duration::zero()));
     if (late)
         throw error(
             errc::deadline, "get a reply of", asked.whom,
@@ -117,6 +121,54 @@ task<std::string> async_ask(host_port where, std::string message, client_options
                 : "A part of it has come, but not its end. client_options::reply_deadline bounds the whole.");
     if (is_delimited(options.stream)) co_await peer.shutdown_write();
     co_return std::move(asked.answer);
+}
+
+/// The answer; empty where the connection broke before it was whole, which is then in `why`.
+task<std::optional<std::string>> try_ask(stream peer, const std::string& message,
+                                         const client_options& options, time_point until,
+                                         std::optional<error>& why) {
+    try {
+        task<std::string> asking = ask_on(std::move(peer), message, options, until);
+        co_return co_await asking;
+    } catch (const error& broken) {
+        if (broken.code() != errc::cut_short) throw;
+        why = broken;
+    }
+    co_return std::nullopt;
+}
+
+time_point deadline_of_reply(const client_options& options) {
+    return detail::time_after(loop::current().read_now(), options.reply_deadline);
+}
+
+}  // namespace
+
+task<std::string> async_ask(host_port where, std::string message, client_options options) {
+    client::check_client_options(options);
+    options = for_one_question(std::move(options));
+    task<stream> connecting = connect(std::move(where), options);
+    stream peer = co_await connecting;
+    task<std::string> asking = ask_on(std::move(peer), message, options, deadline_of_reply(options));
+    co_return co_await asking;
+}
+
+task<std::string> async_ask(std::vector<host_port> hosts, std::string message, client_options options) {
+    client::check_client_options(options);
+    options = for_one_question(std::move(options));
+    time_point until = time_point::max();
+    for (unsigned asked = 1;; ++asked) {
+        std::size_t reached = 0;
+        task<stream> connecting = client::connect_any(hosts, options, reached);
+        stream peer = co_await connecting;
+        if (asked == 1) until = deadline_of_reply(options);
+        std::optional<error> why;
+        task<std::optional<std::string>> asking = try_ask(std::move(peer), message, options, until, why);
+        std::optional<std::string> answer = co_await asking;
+        if (answer) co_return std::move(*answer);
+        if (!options.ask_again || asked == options.retry.rounds) throw *why;
+        // Next the one after it, and that one last.
+        std::rotate(hosts.begin(), hosts.begin() + static_cast<std::ptrdiff_t>(reached) + 1, hosts.end());
+    }
 }
 
 task<std::string> async_ask(std::string_view where, std::string_view message, client_options options) {

@@ -13,6 +13,7 @@ namespace aperto::ranges {
 inline constexpr unsigned workers_most = 1024;
 inline constexpr std::size_t connections_most = 10'000'000;
 inline constexpr double accept_rate_most = 10'000'000;
+inline constexpr unsigned rounds_most = 1'000'000;
 inline constexpr int backlog_least = 1;
 inline constexpr int backlog_most = std::numeric_limits<int>::max();
 inline constexpr std::size_t max_message_least = 1;

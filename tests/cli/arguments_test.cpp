@@ -101,6 +101,21 @@ TEST(arguments, options_of_send) {
     EXPECT_TRUE(asked.facts);
 }
 
+TEST(arguments, several_hosts_may_answer) {
+    const auto where = [](const char* text) {
+        const send_request asked = parse_command_line({"send", "--host", text, "--port", "7", "x"}).send;
+        std::string all = host_port(asked.host, asked.port).to_string();
+        for (const host_port& each : asked.others)
+            all += " " + each.to_string();
+        return all;
+    };
+    EXPECT_EQ(where("a"), "a:7");
+    EXPECT_EQ(where("a:1,b,[::1]:2,192.0.2.7"), "a:1 b:7 [::1]:2 192.0.2.7:7");
+    EXPECT_EQ(where("unix:/run/a,b.sock"), "unix:/run/a,b.sock");
+    for (const char* wrong : {"a,", ",a", "a,,b", "a,b:0", "a,b c"})
+        EXPECT_NE(complaint({"send", "--host", wrong, "x"}), "") << wrong;
+}
+
 TEST(arguments, a_host_may_name_its_port) {
     const auto where = [](words more) {
         more.insert(more.begin(), "send");

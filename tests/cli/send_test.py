@@ -314,6 +314,22 @@ class Failures(unittest.TestCase):
         self.assertEqual((client.returncode, reply, server.wait(LIMIT_S)), (0, "HELLO", 0))
 
 
+    def test_of_several_hosts_the_first_that_answers_is_asked(self):
+        with Server() as server:
+            done = subprocess.run([PROGRAM, "send", "--host", f"127.0.0.1:{free_port()},sala-3.invalid,127.0.0.1:{server.port}", "--facts", "oi"],
+                                  capture_output=True, text=True, timeout=LIMIT_S)
+        self.assertEqual((done.returncode, done.stdout), (0, "OI"), done.stderr)
+        self.assertIn(f"connected to 127.0.0.1:{server.port} in", done.stderr)
+
+    def test_where_none_answers_each_is_told(self):
+        ports = [free_port(), free_port()]
+        done = subprocess.run([PROGRAM, "send", "--host", ",".join(f"127.0.0.1:{port}" for port in ports), "oi"], capture_output=True, text=True,
+                              timeout=LIMIT_S)
+        self.assertEqual(done.returncode, 3)
+        told = " ".join(done.stderr.split())
+        self.assertIn("could not connect to any of the hosts: " + "; ".join(f"127.0.0.1 port {port}: Connection refused" for port in ports), told)
+
+
 class Pipes(unittest.TestCase):
     def test_an_answer_comes_while_the_input_stays_open(self):
         with Server("upper", "epoll", "line") as server:

@@ -257,7 +257,7 @@ void take_serve_config(const command_description& serve, const std::vector<std::
 
 /// What the options of a command say together.
 void complete(const command_description& command, invocation& asked) {
-    if (asked.what == verb::send) split_host_and_port(asked.send.host, asked.send.port);
+    if (asked.what == verb::send) split_hosts(asked.send.host, asked.send.port, asked.send.others);
     if (asked.what == verb::send) complete_tls(asked.send.tls);
     if (asked.what == verb::serve) complete_tls(asked.serve.tls.on, asked.serve.tls.given);
     if (asked.what == verb::bench) split_host_and_port(asked.bench.plan.host, asked.bench.plan.port);

@@ -44,7 +44,9 @@ command_description describe_send(send_request& request) {
               "Without TEXT: at a terminal a prompt, a line a message; otherwise all of standard input."),
     };
     command.options = {
-        text_option("--host", "HOST", _("the server's name or address; HOST:PORT names its port too"),
+        text_option("--host", "HOST",
+                    _("the server's name or address; HOST:PORT names its port too; of HOST,HOST the first "
+                      "that answers"),
                     request.host, request.host),
         port_option(_("the server's port"), request.port, 1),
         framing_option(_("where a message ends, as the server expects it"), request.framing),

@@ -85,6 +85,25 @@ void split_host_and_port(std::string& host, std::uint16_t& port) {
         throw usage_error(takes_number("--port", 1, std::numeric_limits<std::uint16_t>::max(), "0"));
 }
 
+void split_hosts(std::string& host, std::uint16_t& port, std::vector<host_port>& others) {
+    std::string rest;
+    // The path of a Unix socket may have a comma in it.
+    if (!io::names_unix_socket(host)) {
+        const std::size_t comma = std::min(host.find(','), host.size());
+        if (comma < host.size()) rest = host.substr(comma);
+        host.resize(comma);
+    }
+    const std::uint16_t of_all = port;
+    split_host_and_port(host, port);
+    while (!rest.empty()) {
+        const std::size_t comma = std::min(rest.find(',', 1), rest.size());
+        host_port next(rest.substr(1, comma - 1), of_all);
+        split_host_and_port(next.host, next.port);
+        others.push_back(std::move(next));
+        rest.erase(0, comma);
+    }
+}
+
 option_description framing_option(std::string help, framing& target) {
     return {
         .name = "--framing",

@@ -94,6 +94,8 @@ option_description port_option(std::string help, std::uint16_t& target, std::uin
 /// `HOST:PORT` and `[ADDRESS]:PORT` in `host`, as the library's `connect` takes them, name the port too.
 /// Throws `usage_error`.
 void split_host_and_port(std::string& host, std::uint16_t& port);
+/// The same of several, with a comma between them: the first stays in `host` and `port`, the others follow.
+void split_hosts(std::string& host, std::uint16_t& port, std::vector<host_port>& others);
 option_description framing_option(std::string help, framing& target);
 option_description engine_option(engine& target);
 /// `zero_allowed`: "0" makes sense too.

@@ -110,8 +110,8 @@ private:
 task<int> prompt_session::run() {
     auto connecting = connect_now();
     co_await std::move(connecting);
-    std::printf("%s\n", sentence(_("Connected to {} port {}. Each line is a message; Ctrl-D ends."),
-                                 log_safe(request_.host), std::to_string(request_.port))
+    std::printf("%s\n", sentence(_("Connected to {}. Each line is a message; Ctrl-D ends."),
+                                 name_of_server(request_, peer_))
                             .c_str());
     std::fflush(stdout);
     auto editing = edit();

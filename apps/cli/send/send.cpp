@@ -41,9 +41,11 @@ task<connected> connect_once(const send_request& request, const stream_options& 
     client_options asked;
     asked.connect_timeout = request.timeout;
     asked.stream = options;
-    host_port where{request.host, request.port};
+    asked.retry.rounds = 1;  // --retry has its own, and tells of them
+    std::vector<host_port> hosts = request.others;
+    hosts.insert(hosts.begin(), host_port(request.host, request.port));
     const time_point begun = clock::now();
-    auto connecting = connect(std::move(where), std::move(asked));
+    auto connecting = connect(std::move(hosts), std::move(asked));
     stream peer = co_await std::move(connecting);
     const duration took = clock::now() - begun;
     co_return connected{std::move(peer), took};
@@ -56,7 +58,8 @@ task<std::optional<connected>> try_connect(const send_request& request, const st
         auto connecting = connect_once(request, options);
         co_return co_await std::move(connecting);
     } catch (const error& cause) {
-        why = explain_connect(cause, request.host, request.port, request.timeout);
+        why = request.others.empty() ? explain_connect(cause, request.host, request.port, request.timeout)
+                                     : explain_connect_to_any(cause);
     }
     co_return std::nullopt;
 }
@@ -71,10 +74,13 @@ task<connected> connect_patiently(const send_request& request, stream_options op
         std::optional<connected> there = co_await std::move(trying);
         if (there) co_return std::move(*there);
         if (tries == request.retries) throw command_failed(why);
+        // Who waits for one server with many others comes back at a moment of its own.
+        const auto half = static_cast<std::uint64_t>(pause.count() / 2);
+        const duration drawn = pause / 2 + duration(loop::current().random() % half);
         const std::string line = sentence(_("{}; trying again in {} ({} of {})"), why.what,
-                                          duration_text(pause), tries + 1, request.retries);
+                                          duration_text(drawn), tries + 1, request.retries);
         print_error_text(line + "\n", 2);
-        co_await sleep(pause);
+        co_await sleep(drawn);
         pause = std::min(2 * pause, longest_pause);
     }
 }
@@ -95,9 +101,14 @@ std::string transport_line(const transport_facts& sealed) {
 
 }  // namespace
 
+std::string name_of_server(const send_request& request, const stream& peer) {
+    if (!request.others.empty()) return peer.remote().to_string();
+    return log_safe(host_port(request.host, request.port).to_string());
+}
+
 void print_handshake(const send_request& request, const connected& there) {
-    const std::string name = log_safe(host_port{request.host, request.port}.to_string());
     const std::string address = there.peer.remote().to_string();
+    const std::string name = name_of_server(request, there.peer);
     const std::string whom = name == address ? name : name + " (" + address + ")";
     std::string text = sentence(_("connected to {} in {}"), whom, duration_text(there.took)) + "\n";
     for (const std::string& line : handshake_lines(there.peer.facts()))

@@ -36,6 +36,7 @@ struct send_request {
     std::vector<std::string> words;  ///< TEXT; none: standard input
     std::string host = "localhost";
     std::uint16_t port = 9999;
+    std::vector<host_port> others;  ///< which serve the same, tried after it in their order
     aperto::framing framing = framing::stream;
     aperto::engine engine = engine::automatic;
     duration timeout = std::chrono::seconds(5);  ///< for the connection, then for each 1 KiB of the reply
@@ -61,6 +62,9 @@ struct connected {
 /// Connects as `request` says, trying again as often, with growing pauses and a line on standard error for
 /// each. Throws `command_failed`.
 task<connected> connect_patiently(const send_request& request, stream_options options);
+
+/// "sala-3:9999", or the address where several hosts were named and this one answered; safe to print.
+std::string name_of_server(const send_request& request, const stream& peer);
 
 /// What the handshake agreed on, to standard error.
 void print_handshake(const send_request& request, const connected& there);

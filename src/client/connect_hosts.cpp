@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#include "client/connect_hosts.hpp"
+
+#include "aperto/error.hpp"
+#include "aperto/sleep.hpp"
+#include "client/check_client_options.hpp"
+#include "core/log_safe.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace aperto {
+namespace {
+
+/// As many hosts as an error names.
+constexpr std::size_t hosts_named_max = 8;
+
+/// Hosts tried one after the other, and what became of them.
+struct round {
+    const std::vector<host_port>& hosts;
+    const client_options& options;
+    time_point until;               ///< of all rounds
+    std::vector<error> failures{};  ///< of the hosts in their order, as far as the round has come
+};
+
+/// The next host's share of what is left.
+duration share_of_next(const round& now) {
+    if (now.until == time_point::max()) return forever;
+    const duration left = now.until - loop::current().read_now();
+    return left / static_cast<duration::rep>(now.hosts.size() - now.failures.size());
+}
+
+/// Empty where the host could not be connected to, which the round then knows.
+task<std::optional<stream>> try_next(round& now) {
+    client_options own = now.options;
+    own.connect_timeout = share_of_next(now);
+    if (own.connect_timeout <= duration::zero()) {
+        now.failures.emplace_back(make_error_code(errc::deadline), "connect to",
+                                  log_safe(now.hosts[now.failures.size()].to_string()));
+        co_return std::nullopt;
+    }
+    try {
+        task<stream> connecting = connect(now.hosts[now.failures.size()], std::move(own));
+        co_return co_await connecting;
+    } catch (const error& why) {
+        if (why.code() == errc::misuse) throw;
+        now.failures.push_back(why);
+    }
+    co_return std::nullopt;
+}
+
+task<std::optional<stream>> try_each(round& now) {
+    now.failures.clear();
+    while (now.failures.size() < now.hosts.size()) {
+        task<std::optional<stream>> trying = try_next(now);
+        std::optional<stream> there = co_await trying;
+        if (there) co_return there;
+    }
+    co_return std::nullopt;
+}
+
+[[noreturn]] void explain(const round& last) {
+    if (last.failures.size() == 1) throw last.failures.front();
+    std::string text = "any of " + std::to_string(last.failures.size()) + " hosts (";
+    for (std::size_t i = 0; i < std::min(last.failures.size(), hosts_named_max); ++i) {
+        if (i > 0) text += "; ";
+        text += last.failures[i].whom() + ": " + last.failures[i].code().message();
+    }
+    if (last.failures.size() > hosts_named_max)
+        text += "; and " + std::to_string(last.failures.size() - hosts_named_max) + " more";
+    const error& first = last.failures.front();
+    throw error(first.code(), "connect to", text + ')', first.advice());
+}
+
+/// Evenly from nothing to `most`.
+duration draw_pause(duration most) {
+    const auto most_ticks = static_cast<std::uint64_t>(most.count());
+    return duration(static_cast<duration::rep>(loop::current().random() % (most_ticks + 1)));
+}
+
+}  // namespace
+
+task<stream> client::connect_any(const std::vector<host_port>& hosts, const client_options& options,
+                                 std::size_t& reached) {
+    if (hosts.empty()) throw error(errc::misuse, "connect to", "no host", "Name one at least.");
+    round now{hosts, options, detail::time_after(loop::current().read_now(), options.connect_timeout)};
+    duration pause_most = options.retry.pause;
+    for (unsigned rounds_left = options.retry.rounds;;) {
+        task<std::optional<stream>> trying = try_each(now);
+        std::optional<stream> there = co_await trying;
+        reached = now.failures.size();
+        if (there) co_return std::move(*there);
+        const duration pause = draw_pause(std::min(pause_most, options.retry.pause_most));
+        const bool is_time_left =
+            now.until == time_point::max() || loop::current().read_now() + pause < now.until;
+        if (--rounds_left == 0 || !is_time_left) explain(now);
+        detail::sleep_awaiter resting = sleep(pause);
+        co_await resting;
+        pause_most = std::min(2 * pause_most, options.retry.pause_most);
+    }
+}
+
+task<stream> connect(std::vector<host_port> hosts, client_options options) {
+    client::check_client_options(options);
+    std::size_t reached = 0;
+    task<stream> connecting = client::connect_any(hosts, options, reached);
+    co_return co_await connecting;
+}
+
+}  // namespace aperto
