@@ -15,6 +15,10 @@ file(GLOB programs "${CPACK_TEMPORARY_DIRECTORY}/program")
 foreach(program IN LISTS programs)
     file(COPY "${CPACK_APERTO_DEPLOY}/systemd/aperto.service" DESTINATION "${program}/lib/systemd/system")
     file(COPY "${CPACK_APERTO_DEPLOY}/aperto.toml" DESTINATION "${program}/etc/aperto")
+    # What is packed stands on what is installed here: SPDX 2.3.
+    file(MAKE_DIRECTORY "${program}/usr/share/doc/aperto")
+    execute_process(COMMAND "${CPACK_APERTO_SBOM}" "${program}/usr/bin/aperto" "${CPACK_PACKAGE_VERSION}"
+        OUTPUT_FILE "${program}/usr/share/doc/aperto/aperto.spdx.json" COMMAND_ERROR_IS_FATAL ANY)
 endforeach()
 foreach(part IN ITEMS "program aperto" "development libaperto-dev")
     separate_arguments(part)

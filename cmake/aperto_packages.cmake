@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 # Debian packages of what `cmake --install` installs, by CPack: `tools/make-packages`. Two: aperto, the program with its lab;
 # libaperto-dev, the library for who builds on it.
+include(aperto_version)
+aperto_version(package_version "${PROJECT_SOURCE_DIR}")
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME aperto)
-set(CPACK_PACKAGE_VERSION "${PROJECT_VERSION}")
+set(CPACK_PACKAGE_VERSION "${package_version}")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "TCP server, client, load generator and laboratory")
 set(CPACK_PACKAGE_VENDOR "the aperto authors")
 set(CPACK_PACKAGE_CONTACT "the aperto authors <maintainers@aperto.invalid>")
@@ -36,6 +38,7 @@ replayed by a seed. This package has the headers and the static libraries.")
 
 set(CPACK_PRE_BUILD_SCRIPTS "${CMAKE_CURRENT_LIST_DIR}/aperto_package_layout.cmake")
 
+set(CPACK_APERTO_SBOM "${PROJECT_SOURCE_DIR}/tools/make-sbom")
 set(CPACK_APERTO_DEPLOY "${PROJECT_SOURCE_DIR}/deploy")
 set(CPACK_APERTO_DEBIAN "${PROJECT_BINARY_DIR}/debian")
 file(WRITE "${PROJECT_BINARY_DIR}/debian/conffiles" "/etc/aperto/aperto.toml\n")
@@ -58,7 +61,7 @@ License: Expat
 # Its day is the source's, so that the same source makes the same package.
 string(TIMESTAMP changed "%a, %d %b %Y %H:%M:%S +0000" UTC)
 file(WRITE "${debian}/changelog"
-"aperto (${PROJECT_VERSION}) unstable; urgency=medium
+"aperto (${package_version}) unstable; urgency=medium
 
   * See CHANGELOG.md.
 

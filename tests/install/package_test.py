@@ -3,7 +3,9 @@
 under load, and removed."""
 
 import hashlib
+import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -29,6 +31,28 @@ def pack(folder):
     run("cpack", "--config", f"{BUILD}/CPackConfig.cmake", "-B", str(folder), cwd=folder,
         env={**os.environ, "SOURCE_DATE_EPOCH": EPOCH})
     return {path.name.split("_")[0]: path for path in Path(folder).glob("*.deb")}
+
+
+def check_spdx(bill):
+    """What SPDX 2.3 demands of a document and its packages (sections 6, 7 and 11), with Debian's list of licences."""
+    require("node")
+    for name in ("spdxVersion", "dataLicense", "SPDXID", "name", "documentNamespace", "creationInfo"):
+        assert bill[name], name
+    assert (bill["spdxVersion"], bill["dataLicense"], bill["SPDXID"]) == ("SPDX-2.3", "CC0-1.0", "SPDXRef-DOCUMENT")
+    assert re.fullmatch(r"https?://[^#\s]+", bill["documentNamespace"])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", bill["creationInfo"]["created"])
+    assert all(re.match(r"(Tool|Person|Organization): \S", each) for each in bill["creationInfo"]["creators"])
+    names = {bill["SPDXID"]}
+    for each in bill["packages"]:
+        assert re.fullmatch(r"SPDXRef-[A-Za-z0-9.-]+", each["SPDXID"]) and each["SPDXID"] not in names, each
+        names.add(each["SPDXID"])
+        assert each["name"] and each["downloadLocation"] and each["copyrightText"], each
+        assert each["filesAnalyzed"] is False and "packageVerificationCode" not in each, each
+        for licence in {each["licenseConcluded"], each["licenseDeclared"]} - {"NOASSERTION"}:
+            run("node", "-e", "require('spdx-expression-parse')(process.argv[1])", licence,
+                env={**os.environ, "NODE_PATH": "/usr/share/nodejs"})
+    for each in bill["relationships"]:
+        assert {each["spdxElementId"], each["relatedSpdxElement"]} <= names, each
 
 
 class Packages(unittest.TestCase):
@@ -61,6 +85,25 @@ class Packages(unittest.TestCase):
                 for file in Path(folder).rglob("*"):
                     if file.is_file() and not file.is_symlink():
                         self.assertNotIn(os.environ["APERTO_SOURCE_DIR"].encode() + b"/", file.read_bytes(), file)
+
+    def test_the_bill_of_materials_is_of_what_is_packed(self):
+        with tempfile.TemporaryDirectory() as folder:
+            run("dpkg-deb", "-x", self.packages["aperto"], folder)
+            bill = json.loads(Path(f"{folder}/usr/share/doc/aperto/aperto.spdx.json").read_text())
+            program = Path(f"{folder}/usr/bin/aperto").read_bytes()
+        check_spdx(bill)
+        own, *others = bill["packages"]
+        self.assertEqual(own["checksums"], [{"algorithm": "SHA256", "checksumValue": hashlib.sha256(program).hexdigest()}])
+        self.assertEqual(bill["creationInfo"]["created"], "2026-01-01T00:00:00Z")
+        # dpkg-shlibdeps is the judge of what it is linked with.
+        needed = {one.split()[0] for one in run("dpkg-deb", "-f", self.packages["aperto"], "Depends").split(", ")}
+        linked = {each["relatedSpdxElement"].removeprefix("SPDXRef-Package-") for each in bill["relationships"]
+                  if each["relationshipType"] == "DYNAMIC_LINK"}
+        self.assertLessEqual(needed, linked)
+        for each in others:
+            installed = run("dpkg-query", "-W", "-f", "${Version}", each["name"])
+            self.assertEqual(each["versionInfo"], installed)
+            self.assertNotEqual(each["licenseDeclared"], "NOASSERTION", f"tools/make-sbom knows no licence of {each['name']}")
 
     def test_lintian_has_nothing_to_say(self):
         done = subprocess.run(["lintian", "--allow-root", "--fail-on", "error,warning", "--tag-display-limit", "0",
