@@ -24,13 +24,13 @@ def run(*words):
 
 
 class Balancers(unittest.TestCase):
-    @unittest.skipUnless(Path("/usr/sbin/haproxy").exists(), "NOT RUN HERE: HAProxy is not installed")
+    @unittest.skipUnless(Path("/usr/sbin/haproxy").exists(), "HAProxy is not installed")
     def test_haproxy_takes_its_file(self):
         done = run("/usr/sbin/haproxy", "-c", "-f", ROOT / "deploy/haproxy/haproxy.cfg")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertNotIn("[WARNING]", done.stderr)
 
-    @unittest.skipUnless(any(MODULES.glob("*stream*.conf")), "NOT RUN HERE: nginx or its stream module is not installed")
+    @unittest.skipUnless(any(MODULES.glob("*stream*.conf")), "nginx or its stream module is not installed")
     def test_nginx_takes_its_file(self):
         with tempfile.TemporaryDirectory() as folder:
             done = run("/usr/sbin/nginx", "-t", "-c", ROOT / "deploy/nginx/nginx.conf", "-g",
@@ -69,7 +69,7 @@ class Kubernetes(unittest.TestCase):
             server.kill()
         self.assertEqual(json.loads(first)["event"], "listening")
 
-    @unittest.skipUnless(shutil.which("kubectl"), "NOT RUN HERE: kubectl is not installed")
+    @unittest.skipUnless(shutil.which("kubectl"), "kubectl is not installed")
     def test_kubectl_drops_no_field_of_the_deployment(self):
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             json.dump(self.of["Deployment"], file)
