@@ -165,7 +165,7 @@ task<std::string> async_ask(std::vector<host_port> hosts, std::string message, c
         task<std::optional<std::string>> asking = try_ask(std::move(peer), message, options, until, why);
         std::optional<std::string> answer = co_await asking;
         if (answer) co_return std::move(*answer);
-        if (!options.ask_again || asked == options.retry.rounds) throw *why;
+        if (!options.ask_again || asked == options.retry.rounds) throw error(*why);
         // Next the one after it, and that one last.
         std::rotate(hosts.begin(), hosts.begin() + static_cast<std::ptrdiff_t>(reached) + 1, hosts.end());
     }

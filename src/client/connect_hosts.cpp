@@ -60,7 +60,7 @@ task<std::optional<stream>> try_each(round& now) {
 }
 
 [[noreturn]] void explain(const round& last) {
-    if (last.failures.size() == 1) throw last.failures.front();
+    if (last.failures.size() == 1) throw error(last.failures.front());
     std::string text = "any of " + std::to_string(last.failures.size()) + " hosts (";
     for (std::size_t i = 0; i < std::min(last.failures.size(), hosts_named_max); ++i) {
         if (i > 0) text += "; ";
