@@ -14,6 +14,8 @@ MIB = 1024 * 1024
 # The whole run asks for the 99th percentile; in CI other tests run beside this one, and one turn of the scheduler in a
 # hundred answers is theirs.
 PERCENTILE = size("p99", "p90")
+# An idle server answers in 0.025 or in 0.05 ms, by whether the core that it is woken on slept: the luckier is no baseline.
+WAKE_UP_MS = 0.05
 
 
 def answer_time(server):
@@ -49,7 +51,7 @@ class Slow(unittest.TestCase):
             lives = [event["duration_ms"] / 1000 for event in server.events()
                      if event["event"] == "closed" and event["reason"] == "deadline"]
         # Other programs on the machine can only add to a round: the best of each kind is the server's own.
-        baseline = max(min(quiet), min(apart))
+        baseline = max(min(quiet), min(apart), WAKE_UP_MS)
         ratio = min(beside) / baseline
         report(engine, f"honest {PERCENTILE} {min(quiet):.3f} ms alone, {min(beside):.3f} ms beside {count} slow, "
                        f"{min(apart):.3f} ms at a server that is spared: × {ratio:.2f}; {len(lives)} cut, after "

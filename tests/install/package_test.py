@@ -97,8 +97,8 @@ class Packages(unittest.TestCase):
         self.assertEqual(bill["creationInfo"]["created"], "2026-01-01T00:00:00Z")
         # dpkg-shlibdeps is the judge of what it is linked with.
         needed = {one.split()[0] for one in run("dpkg-deb", "-f", self.packages["aperto"], "Depends").split(", ")}
-        linked = {each["relatedSpdxElement"].removeprefix("SPDXRef-Package-") for each in bill["relationships"]
-                  if each["relationshipType"] == "DYNAMIC_LINK"}
+        names = {each["SPDXID"]: each["name"] for each in bill["packages"]}
+        linked = {names[each["relatedSpdxElement"]] for each in bill["relationships"] if each["relationshipType"] == "DYNAMIC_LINK"}
         self.assertLessEqual(needed, linked)
         for each in others:
             installed = run("dpkg-query", "-W", "-f", "${Version}", each["name"])
