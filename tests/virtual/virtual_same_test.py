@@ -123,6 +123,8 @@ class Same(unittest.TestCase):
 
     @unittest.skipUnless(os.geteuid() == 0, "must start as root to become somebody else")
     def test_another_user_on_a_machine_with_other_memory_has_the_same(self):
+        if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode != 0:
+            self.skipTest("root may make no mount namespace here")
         with tempfile.TemporaryDirectory() as folder:
             os.chmod(folder, 0o755)
             shutil.copy(PROGRAM, f"{folder}/aperto")
