@@ -14,8 +14,6 @@ MIB = 1024 * 1024
 # The whole run asks for the 99th percentile; in CI other tests run beside this one, and one turn of the scheduler in a
 # hundred answers is theirs.
 PERCENTILE = size("p99", "p90")
-# An idle server answers in 0.025 or in 0.05 ms, by whether the core that it is woken on slept: the luckier is no baseline.
-WAKE_UP_MS = 0.05
 
 
 def answer_time(server):
@@ -33,7 +31,9 @@ class Slow(unittest.TestCase):
 
     @on_each_engine
     def test_slow_clients_do_not_slow_the_honest_and_are_cut_by_their_total_deadline(self, engine):
-        count, rounds, deadline = size(5000, 1000), size(6, 2), size(30, 6)
+        # One round of an idle server may be twice as slow as another (0.025 to 0.052 ms in 25 of them): it takes several to
+        # find its best, and a deadline that leaves the slow clients there for as long.
+        count, rounds, deadline = size(5000, 1000), size(6, 5), size(30, 12)
         arguments = ("--framing", "line", "--message-deadline", f"{deadline}s", "--messages", "none")
         # Beside the server that is attacked stands another, which is not: it has the same neighbours on the cores.
         with Server(engine, *arguments) as server, Server(engine, *arguments) as spared:
@@ -51,7 +51,7 @@ class Slow(unittest.TestCase):
             lives = [event["duration_ms"] / 1000 for event in server.events()
                      if event["event"] == "closed" and event["reason"] == "deadline"]
         # Other programs on the machine can only add to a round: the best of each kind is the server's own.
-        baseline = max(min(quiet), min(apart), WAKE_UP_MS)
+        baseline = max(min(quiet), min(apart))
         ratio = min(beside) / baseline
         report(engine, f"honest {PERCENTILE} {min(quiet):.3f} ms alone, {min(beside):.3f} ms beside {count} slow, "
                        f"{min(apart):.3f} ms at a server that is spared: × {ratio:.2f}; {len(lives)} cut, after "
