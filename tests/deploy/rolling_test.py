@@ -134,24 +134,38 @@ class Balancer:
                 raise AssertionError("HAProxy does not see the servers up")
             time.sleep(0.05)
 
+    def workers(self):
+        """The process of each worker that is there, the old ones that still have connections too."""
+        lines = [line.split() for line in self.ask("show proc", self.master).splitlines()]
+        return {words[0] for words in lines if len(words) > 1 and words[1] == "worker"}
+
     def errors(self):
-        """Of each worker that is there, the old ones that still have connections too."""
         counted = {}
-        for line in self.ask("show proc", self.master).splitlines():
-            words = line.split()
-            if len(words) > 1 and words[1] == "worker":
-                try:
-                    stats = self.rows(f"@!{words[0]} show stat", self.master)
-                except ValueError:  # it has ended meanwhile: what it said last stands
-                    continue
-                for row in stats:
-                    if (row["pxname"], row["svname"]) == ("servers", "BACKEND"):
-                        counted[words[0]] = {name: int(row.get(name) or 0) for name in COUNTERS}
+        for worker in self.workers():
+            try:
+                stats = self.rows(f"@!{worker} show stat", self.master)
+            except ValueError:  # it has ended meanwhile: what it said last stands
+                continue
+            for row in stats:
+                if (row["pxname"], row["svname"]) == ("servers", "BACKEND"):
+                    counted[worker] = {name: int(row.get(name) or 0) for name in COUNTERS}
         return counted
 
     def reload(self, instances):
+        """Until the master has a new worker: while it makes one its socket is not there."""
+        before = self.workers()
         self.write(instances)
         self.process.send_signal(signal.SIGUSR2)
+        deadline = time.monotonic() + LIMIT_S
+        while True:
+            try:
+                if self.workers() - before:
+                    return
+            except OSError:
+                pass
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                raise AssertionError("HAProxy did not load its file again")
+            time.sleep(0.05)
 
     def end(self):
         self.process.send_signal(signal.SIGTERM)
@@ -227,7 +241,6 @@ class Scene:
     def reload(self, instances):
         self.tally()
         self.balancer.reload(instances)
-        time.sleep(0.5)
         self.balancer.wait_for(len(instances))
 
     def roll(self, each, up):
@@ -277,9 +290,9 @@ class Rolling(unittest.TestCase):
         all_four = scene.instances
 
         def story():
-            time.sleep(1)
+            time.sleep(1)  # each client has connected
             steady_from = time.monotonic()
-            time.sleep(3)
+            time.sleep(3)  # so long is the quiet time that is measured
             rolled_from = time.monotonic()
             for _ in range(ROLLS):
                 for each in all_four[:3]:
@@ -290,7 +303,7 @@ class Rolling(unittest.TestCase):
             for each in all_four[2:]:
                 each.start()
             scene.reload(all_four)
-            time.sleep(1)
+            time.sleep(1)  # what follows a reload is measured too
             return steady_from, rolled_from, time.monotonic()
 
         steady_from, rolled_from, end = scene.play(story)
