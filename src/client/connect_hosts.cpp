@@ -84,13 +84,13 @@ task<stream> client::connect_any(const std::vector<host_port>& hosts, const clie
                                  std::size_t& reached) {
     if (hosts.empty()) throw error(errc::misuse, "connect to", "no host", "Name one at least.");
     round now{hosts, options, detail::time_after(loop::current().read_now(), options.connect_timeout)};
-    duration pause_most = options.retry.pause;
+    duration pause_most = std::min(options.retry.pause, options.retry.pause_most);
     for (unsigned rounds_left = options.retry.rounds;;) {
         task<std::optional<stream>> trying = try_each(now);
         std::optional<stream> there = co_await trying;
         reached = now.failures.size();
         if (there) co_return std::move(*there);
-        const duration pause = draw_pause(std::min(pause_most, options.retry.pause_most));
+        const duration pause = draw_pause(pause_most);
         const bool is_time_left =
             now.until == time_point::max() || loop::current().read_now() + pause < now.until;
         if (--rounds_left == 0 || !is_time_left) explain(now);

@@ -30,6 +30,13 @@ class Version(unittest.TestCase):
         self.git("add", ".")
         self.git("commit", "-q", "--allow-empty", "-m", "a change")
 
+    def tag(self, name):
+        """A first commit of 0.1.0, with this tag."""
+        self.header("0.1.0")
+        self.git("init", "-q")
+        self.commit()
+        self.git("tag", name)
+
     def asked(self):
         script = self.folder / "ask.cmake"
         script.write_text(f'include("{ROOT}/cmake/aperto_version.cmake")\naperto_version(told "{self.folder}")\nmessage("${{told}}")\n')
@@ -48,17 +55,11 @@ class Version(unittest.TestCase):
         self.assertEqual(self.version(), "0.1.0")
 
     def test_a_tagged_commit_has_the_version_of_its_tag(self):
-        self.header("0.1.0")
-        self.git("init", "-q")
-        self.commit()
-        self.git("tag", "v0.1.0")
+        self.tag("v0.1.0")
         self.assertEqual(self.version(), "0.1.0")
 
     def test_past_a_tag_it_tells_the_commit_and_sorts_in_between(self):
-        self.header("0.1.0")
-        self.git("init", "-q")
-        self.commit()
-        self.git("tag", "v0.1.0")
+        self.tag("v0.1.0")
         self.commit()
         behind = self.version()
         self.assertRegex(behind, r"^0\.1\.0\+git1\.[0-9a-f]+$")
@@ -70,10 +71,7 @@ class Version(unittest.TestCase):
             subprocess.run(["dpkg", "--compare-versions", lower, "lt", higher], check=True)
 
     def test_a_tag_that_the_header_contradicts_is_refused(self):
-        self.header("0.1.0")
-        self.git("init", "-q")
-        self.commit()
-        self.git("tag", "v0.2.0")
+        self.tag("v0.2.0")
         done = self.asked()
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("version.hpp says 0.1.0", " ".join(done.stderr.split()))

@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import unittest
 
-from virtual_support import EVERYWHERE, PROGRAM, events, needs_the_kernel
+from virtual_support import events, lab, needs_the_kernel
 
 # Another profile of this format can be tried, as Docker's own.
 PROFILE = pathlib.Path(os.environ.get("APERTO_SECCOMP_PROFILE", "/usr/share/containers/seccomp.json"))
@@ -70,8 +70,7 @@ def confine(more_forbidden=()):
 @unittest.skipUnless(platform.machine() == "x86_64", "the profile is read for x86-64")
 class Container(unittest.TestCase):
     def run_in(self, *arguments, more_forbidden=()):
-        return subprocess.run([PROGRAM, "lab", *arguments], capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL,
-                              env=EVERYWHERE, preexec_fn=lambda: confine(more_forbidden))
+        return lab(*arguments, preexec_fn=lambda: confine(more_forbidden))
 
     def test_the_profile_forbids_what_it_says(self):
         program = "import ctypes; libc = ctypes.CDLL(None, use_errno=True); print(libc.swapon(None, 0), ctypes.get_errno())"
@@ -83,9 +82,8 @@ class Container(unittest.TestCase):
     def test_it_runs_under_the_default_profile_and_the_same(self):
         with tempfile.TemporaryDirectory() as folder:
             traces = []
-            for before in (None, confine):
-                done = subprocess.run([PROGRAM, "lab", "--virtual", "--loss", "10%", "--json", f"{folder}/json"], capture_output=True, text=True,
-                                      timeout=120, stdin=subprocess.DEVNULL, env=EVERYWHERE, preexec_fn=before)
+            for run in (lab, self.run_in):
+                done = run("--virtual", "--loss", "10%", "--json", f"{folder}/json")
                 self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
                 traces.append(events(f"{folder}/json")[:-1])
             self.assertEqual(*traces)
