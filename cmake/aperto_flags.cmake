@@ -32,9 +32,11 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
 endif()
 
 # Of what is shipped: assertions name their file as it is called in the project, so that no build tells where its folder was,
-# and the same source makes the same program in any of them.
+# and the same source makes the same program in any of them. A compiler cache may hand the compiler names as seen from the build
+# folder (CCACHE_BASEDIR): the way up is taken off too.
+file(RELATIVE_PATH up "${PROJECT_BINARY_DIR}" "${PROJECT_SOURCE_DIR}")
 add_library(aperto_anywhere INTERFACE)
-target_compile_options(aperto_anywhere INTERFACE "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=")
+target_compile_options(aperto_anywhere INTERFACE "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=" "-ffile-prefix-map=${up}=")
 
 if(CMAKE_BUILD_TYPE STREQUAL "Debug" OR APERTO_SANITIZE)
     target_compile_definitions(aperto_flags INTERFACE _GLIBCXX_ASSERTIONS)
