@@ -123,9 +123,10 @@ public:
     virtual tcp_facts facts(socket_id which) const = 0;
     /// The descriptor, for what this library does not offer; -1 where there is none (a simulation).
     virtual int native_handle(socket_id which) const noexcept = 0;
-    /// Every address of `name`, numeric ones too, in the order to try them (getaddrinfo(3), RFC 6724).
-    /// Blocks: called through `resolve` (aperto/resolve.hpp), which runs it aside. Throws `error`.
-    virtual std::vector<endpoint> look_up(const std::string& name, std::uint16_t port);
+    /// Every address of `name`, numeric ones too, in the order to try them (getaddrinfo(3), RFC 6724); of one family,
+    /// AF_INET or AF_INET6, where it is given. Blocks: called through `resolve` (aperto/resolve.hpp), which runs it aside.
+    /// Throws `error`.
+    virtual std::vector<endpoint> look_up(const std::string& name, std::uint16_t port, int family = 0);
 
     /// Sockets, operations and buffers that are in use: what a test compares before and after.
     struct census {

@@ -26,6 +26,9 @@ struct client_options {
     duration connect_timeout = std::chrono::seconds(5);
     /// RFC 8305, 5: the next address is tried when the one before has not answered for so long.
     duration attempt_delay = std::chrono::milliseconds(250);
+    /// RFC 8305, 3: where a name has no answer for so long, its IPv6 and IPv4 addresses are asked for apart; IPv4 waits
+    /// so long again for IPv6.
+    duration resolution_delay = std::chrono::milliseconds(50);
     /// `ask` only: how long the whole exchange may take after the connection is there.
     duration reply_deadline = std::chrono::seconds(30);
     /// `ask` with framing stream or raw: a reply is whole when the peer ends the stream; one that keeps it

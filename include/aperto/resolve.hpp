@@ -10,8 +10,8 @@
 namespace aperto {
 
 /// Every address of a host, in the order to try them (getaddrinfo(3), RFC 6724). Runs on a helper thread,
-/// never on the loop's; a numeric address is answered at once. Throws `error`: `errc::name_not_found`,
-/// `errc::name_try_again`.
-task<std::vector<endpoint>> resolve(host_port where);
+/// never on the loop's; a numeric address is answered at once. Those of one family, AF_INET or AF_INET6, where it is
+/// given. Throws `error`: `errc::name_not_found`, also where the name has none of that family; `errc::name_try_again`.
+task<std::vector<endpoint>> resolve(host_port where, int family = 0);
 
 }  // namespace aperto

@@ -11,6 +11,7 @@ namespace aperto::client {
 void check_client_options(const client_options& chosen) {
     check_time("connect_timeout", chosen.connect_timeout, false);
     check_time("attempt_delay", chosen.attempt_delay, true);
+    check_time("resolution_delay", chosen.resolution_delay, true);
     check_time("reply_deadline", chosen.reply_deadline, false);
     if (chosen.quiet) check_time("quiet", *chosen.quiet, false);
     check_number("retry.rounds", chosen.retry.rounds, 1, ranges::rounds_most);

@@ -5,6 +5,7 @@
 #include "aperto/sleep.hpp"
 #include "client/check_client_options.hpp"
 #include "client/connect_race.hpp"
+#include "client/name_search.hpp"
 #include "core/log_safe.hpp"
 #include "io/host_text.hpp"
 
@@ -67,7 +68,7 @@ std::string account_of(const endpoint& address, const attempts& log, bool with_r
 std::string describe(const host_port& where, const attempts& log, std::error_code reported) {
     std::string text = log_safe(where.host);
     const bool is_unix = io::names_unix_socket(where.host);
-    const bool numeric = is_unix || endpoint::from_address(where.host, where.port).has_value();
+    const bool numeric = io::as_address(where).has_value();
     bool differ = log.failures.size() != log.begun && !log.failures.empty();
     for (const attempts::failure& failed : log.failures)
         differ = differ || code_of(failed) != reported;
@@ -85,11 +86,33 @@ std::string describe(const host_port& where, const attempts& log, std::error_cod
     return text + " port " + std::to_string(where.port);
 }
 
-task<> try_addresses(const host_port& where, const client_options& options, attempts& log,
-                     socket_id& winner) {
-    task<std::vector<endpoint>> resolving = resolve(where);
-    const std::vector<endpoint> found = co_await resolving;
-    log.addresses = client::take_turns(found);
+/// Has what is still found of a name join a race, as long as that runs.
+class joined_race {
+public:
+    joined_race(client::name_search& search, client::connect_race& race) noexcept : search_(search) {
+        search.race = &race;
+    }
+    ~joined_race() { search_.race = nullptr; }
+    joined_race(const joined_race&) = delete;
+    joined_race& operator=(const joined_race&) = delete;
+
+private:
+    client::name_search& search_;
+};
+
+task<> try_name(const host_port& where, const client_options& options, attempts& log, socket_id& winner) {
+    const auto search = std::make_shared<client::name_search>(where);
+    task_group asking;
+    task<> beginning = client::begin_search(search, asking, options.resolution_delay);
+    co_await beginning;
+    log.addresses = client::take_turns(search->addresses);
+    client::connect_race race(loop::current(), log, options, !search->is_whole);
+    const joined_race joined(*search, race);
+    if (co_await race) winner = race.take_winner();
+}
+
+task<> try_address(const endpoint& only, const client_options& options, attempts& log, socket_id& winner) {
+    log.addresses.push_back(only);
     for (;;) {
         client::connect_race race(loop::current(), log, options);
         if (co_await race) {
@@ -126,7 +149,8 @@ task<stream> connect(host_port where, client_options options) {
     const auto shared = std::make_shared<const stream_options>(options.stream);
     attempts log;
     socket_id winner;
-    task<> trying = try_addresses(where, options, log, winner);
+    const std::optional<endpoint> only = io::as_address(where);
+    task<> trying = only ? try_address(*only, options, log, winner) : try_name(where, options, log, winner);
     const bool late = co_await detail::run_limited(std::move(trying), options.connect_timeout);
     if (!winner) explain(where, log, late);
     // Where there were several the kernel is asked which it was.

@@ -24,8 +24,8 @@ std::vector<endpoint> take_turns(const std::vector<endpoint>& addresses) {
 connect_race::stagger_timer::stagger_timer(connect_race& of) noexcept
     : timer([](timer& due) { static_cast<stagger_timer&>(due).race->begin_next(); }), race(&of) {}
 
-connect_race::connect_race(backend& on, attempts& log, const client_options& options)
-    : operation_awaiter(on, kind::event), log_(log), options_(options), stagger_(*this) {
+connect_race::connect_race(backend& on, attempts& log, const client_options& options, bool more)
+    : operation_awaiter(on, kind::event), log_(log), options_(options), stagger_(*this), more_(more) {
     started_.reserve(log.addresses.size());
     log.failures.reserve(log.addresses.size());
 }
@@ -38,6 +38,29 @@ connect_race::~connect_race() {
 bool connect_race::await_resume() {
     check_result("connect");
     return static_cast<bool>(winner_);
+}
+
+void connect_race::add(const std::vector<endpoint>& fresh) {
+    if (fresh.empty()) return;
+    const auto untried = log_.addresses.begin() + static_cast<std::ptrdiff_t>(log_.begun);
+    std::vector<endpoint> rest = fresh;
+    rest.insert(rest.end(), untried, log_.addresses.end());
+    rest = take_turns(rest);
+    const std::size_t all = log_.begun + rest.size();
+    log_.addresses.reserve(all);
+    log_.failures.reserve(all);
+    started_.reserve(all);
+    log_.addresses.resize(log_.begun);
+    log_.addresses.insert(log_.addresses.end(), rest.begin(), rest.end());
+    if (running_ == 0)
+        begin_next();
+    else if (!stagger_.armed() && options_.attempt_delay != forever)
+        owner().arm(stagger_, detail::time_after(latest_, options_.attempt_delay));
+}
+
+void connect_race::end_of_addresses() noexcept {
+    more_ = false;
+    if (is_over()) owner().notify(*this);
 }
 
 void connect_race::begin_next() {
@@ -55,7 +78,8 @@ void connect_race::begin_next() {
         next.on_complete = &connect_race::on_attempt_end;
         if (!on.start_connect(next.where, options_.socket, next)) {
             ++running_;
-            const time_point until = detail::time_after(on.now(), options_.attempt_delay);
+            latest_ = on.now();
+            const time_point until = detail::time_after(latest_, options_.attempt_delay);
             if (log_.begun < log_.addresses.size() && until != time_point::max()) on.arm(stagger_, until);
             break;
         }

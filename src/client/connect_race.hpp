@@ -26,12 +26,13 @@ std::vector<endpoint> take_turns(const std::vector<endpoint>& addresses);
 
 /// The staggered attempts of RFC 8305, 5: the next address is tried when the one before has failed, or has
 /// not answered for `attempt_delay`; the first that answers wins. co_await it, once: true when there is a
-/// winner.
+/// winner. Addresses may join it while it runs.
 ///
 /// It owns its attempts. Destroying it, at any time, gives up and closes whatever is not the winner.
 class connect_race : public detail::operation_awaiter<operation> {
 public:
-    connect_race(backend& on, attempts& log, const client_options& options);
+    /// With `more` to come, it is not over before `end_of_addresses`.
+    connect_race(backend& on, attempts& log, const client_options& options, bool more = false);
     ~connect_race();
     connect_race(const connect_race&) = delete;
     connect_race& operator=(const connect_race&) = delete;
@@ -47,6 +48,10 @@ public:
         });
     }
     bool await_resume();
+    /// Of the addresses that are still to be tried, the families take turns, beginning with that of these. Throws
+    /// std::bad_alloc and is as before then.
+    void add(const std::vector<endpoint>& fresh);
+    void end_of_addresses() noexcept;
     /// The connection, to the caller; and the address that answered.
     socket_id take_winner() noexcept { return std::exchange(winner_, {}); }
 
@@ -63,7 +68,7 @@ private:
     };
 
     bool is_over() const noexcept {
-        return winner_ || (running_ == 0 && log_.begun == log_.addresses.size());
+        return winner_ || (running_ == 0 && log_.begun == log_.addresses.size() && !more_);
     }
     void begin_next();
     bool has_met_itself(const attempt& ended) const noexcept;
@@ -74,7 +79,9 @@ private:
     const client_options& options_;
     std::vector<std::unique_ptr<attempt>> started_;
     stagger_timer stagger_;
+    time_point latest_{};  ///< when the latest attempt was begun
     std::size_t running_ = 0;
+    bool more_;
     socket_id winner_;
 };
 

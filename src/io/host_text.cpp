@@ -5,6 +5,11 @@
 
 namespace aperto::io {
 
+std::optional<endpoint> as_address(const host_port& where) {
+    if (names_unix_socket(where.host)) return endpoint::parse(where.host);
+    return endpoint::from_address(where.host, where.port);
+}
+
 split_host split_host_port(std::string_view text) noexcept {
     split_host split;
     if (text.starts_with('[')) {

@@ -13,6 +13,9 @@ namespace aperto::io {
 inline constexpr std::string_view unix_scheme = "unix:";
 inline bool names_unix_socket(std::string_view host) noexcept { return host.starts_with(unix_scheme); }
 
+/// What is no name to look up: a numeric address, or a Unix socket. Throws `error` for a Unix socket that can be none.
+std::optional<endpoint> as_address(const host_port& where);
+
 /// The two halves of "host:port" as they stand in the text; nothing is checked but the shape.
 struct split_host {
     std::string_view host;

@@ -40,13 +40,14 @@ bool is_absolute_localhost(std::string_view name) noexcept {
 
 }  // namespace
 
-std::vector<endpoint> io::look_up(const std::string& name, std::uint16_t port) {
+std::vector<endpoint> io::look_up(const std::string& name, std::uint16_t port, int family) {
     // getaddrinfo(3) takes a terminated string, and would look up what stands before the NUL.
     if (name.find('\0') != std::string::npos)
         throw error(errc::malformed, "find the address of", log_safe(name),
                     "No host's name has a NUL in it.");
     addrinfo hints{};
-    hints.ai_family = AF_UNSPEC;
+    static_assert(AF_UNSPEC == 0, "what the header has for none of them");
+    hints.ai_family = family;
     hints.ai_socktype = SOCK_STREAM;
     // A name in UTF-8 is looked up in its ASCII form (RFC 5891).
     hints.ai_flags = AI_IDN;
@@ -72,8 +73,8 @@ std::vector<endpoint> io::look_up(const std::string& name, std::uint16_t port) {
     return addresses;
 }
 
-std::vector<endpoint> backend::look_up(const std::string& name, std::uint16_t port) {
-    return io::look_up(name, port);
+std::vector<endpoint> backend::look_up(const std::string& name, std::uint16_t port, int family) {
+    return io::look_up(name, port, family);
 }
 
 }  // namespace aperto

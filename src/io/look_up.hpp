@@ -9,7 +9,7 @@
 
 namespace aperto::io {
 
-/// What the system's resolver knows of `name`, see loop::look_up. Any thread; blocks. Throws `error`.
-std::vector<endpoint> look_up(const std::string& name, std::uint16_t port);
+/// What the system's resolver knows of `name`, see backend::look_up. Any thread; blocks. Throws `error`.
+std::vector<endpoint> look_up(const std::string& name, std::uint16_t port, int family = 0);
 
 }  // namespace aperto::io

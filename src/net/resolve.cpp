@@ -27,13 +27,9 @@ private:
 
 }  // namespace
 
-task<std::vector<endpoint>> resolve(host_port where) {
-    if (const std::optional<endpoint> numeric = endpoint::from_address(where.host, where.port)) {
-        std::vector<endpoint> one{*numeric};
-        co_return one;
-    }
-    if (io::names_unix_socket(where.host)) {
-        std::vector<endpoint> one{endpoint::parse(where.host)};
+task<std::vector<endpoint>> resolve(host_port where, int family) {
+    if (const std::optional<endpoint> only = io::as_address(where)) {
+        std::vector<endpoint> one{*only};
         co_return one;
     }
     const interest mine;
@@ -41,9 +37,10 @@ task<std::vector<endpoint>> resolve(host_port where) {
     // system's are asked for on another thread, past the end of a loop that does not wait for the answer.
     loop& on = loop::current();
     loop* const simulated = on.which() == engine::simulated ? &on : nullptr;
-    auto look_up = [simulated, wanted = mine.flag(), where] {
+    auto look_up = [simulated, wanted = mine.flag(), where, family] {
         if (!wanted->load()) return std::vector<endpoint>();
-        return simulated ? simulated->look_up(where.host, where.port) : io::look_up(where.host, where.port);
+        return simulated ? simulated->look_up(where.host, where.port, family)
+                         : io::look_up(where.host, where.port, family);
     };
     task<std::vector<endpoint>> asking = aside(std::move(look_up));
     co_return co_await asking;

@@ -61,8 +61,8 @@ void network::add_name(std::string name, const std::vector<std::string>& address
     names_[std::move(name)] = std::move(parsed);
 }
 
-std::vector<endpoint> network::look_up(std::uint16_t asking, const std::string& name,
-                                       std::uint16_t port) const {
+std::vector<endpoint> network::look_up(std::uint16_t asking, const std::string& name, std::uint16_t port,
+                                       int family) const {
     std::vector<endpoint> found;
     if (const std::optional<endpoint> numeric = endpoint::from_address(name, port)) {
         found.push_back(*numeric);
@@ -71,6 +71,10 @@ std::vector<endpoint> network::look_up(std::uint16_t asking, const std::string& 
     } else if (const auto known = names_.find(name); known != names_.end()) {
         found = known->second;
     }
+    if (family != AF_UNSPEC)
+        found.erase(std::remove_if(found.begin(), found.end(),
+                                   [family](const endpoint& each) { return each.family() != family; }),
+                    found.end());
     if (found.empty()) throw error(errc::name_not_found, "find the address of", name);
     for (endpoint& each : found)
         each.set_port(port);

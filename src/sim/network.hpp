@@ -45,7 +45,8 @@ public:
     host& add_host(std::string name, const host_options& options);
     void add_name(std::string name, const std::vector<std::string>& addresses);
     machine& at(std::uint16_t host) noexcept { return *machines_[host]; }
-    std::vector<endpoint> look_up(std::uint16_t asking, const std::string& name, std::uint16_t port) const;
+    std::vector<endpoint> look_up(std::uint16_t asking, const std::string& name, std::uint16_t port,
+                                  int family) const;
     /// -1 where no host has it.
     int host_of(const endpoint& address, std::uint16_t asking) const noexcept;
     link_options& link(std::uint16_t from, std::uint16_t to);

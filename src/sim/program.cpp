@@ -47,8 +47,8 @@ public:
     engine which() const noexcept override { return engine::simulated; }
     std::uint64_t random() override { return random_(); }
     int native_handle(socket_id) const noexcept override { return -1; }
-    std::vector<endpoint> look_up(const std::string& name, std::uint16_t port) override {
-        return net_.look_up(host_, name, port);
+    std::vector<endpoint> look_up(const std::string& name, std::uint16_t port, int family) override {
+        return net_.look_up(host_, name, port, family);
     }
     using loop::start;
     bool start(aside_operation& aside, std::function<void()> call) override {

@@ -155,8 +155,9 @@ file* sim_kernel::listener_for(const endpoint& to, bool& full) noexcept {
     std::array<file*, 8> fitting{};
     std::size_t count = 0;
     for (file* const each : listeners_) {
-        if (each->where.port() != to.port() || (!each->where.is_any() && each->where.bytes() != to.bytes()))
-            continue;
+        // 0.0.0.0 is every address of IPv4; [::] is every address, ipv6(7).
+        const bool any = each->where.is_any() && (each->where.family() == AF_INET6 || to.family() == AF_INET);
+        if (each->where.port() != to.port() || (!any && each->where.bytes() != to.bytes())) continue;
         if (count < fitting.size()) fitting[count++] = each;
     }
     if (count == 0) return nullptr;

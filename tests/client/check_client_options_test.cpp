@@ -45,6 +45,7 @@ struct timed_option {
 TEST(CheckClientOptions, Times) {
     const std::vector<timed_option> all{
         {"attempt_delay", [](client_options& of, duration to) { of.attempt_delay = to; }, true},
+        {"resolution_delay", [](client_options& of, duration to) { of.resolution_delay = to; }, true},
         {"connect_timeout", [](client_options& of, duration to) { of.connect_timeout = to; }, false},
         {"reply_deadline", [](client_options& of, duration to) { of.reply_deadline = to; }, false},
         {"quiet", [](client_options& of, duration to) { of.quiet = to; }, false},
