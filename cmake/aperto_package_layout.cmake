@@ -20,15 +20,27 @@ foreach(program IN LISTS programs)
     execute_process(COMMAND "${CPACK_APERTO_SBOM}" "${program}/usr/bin/aperto" "${CPACK_PACKAGE_VERSION}"
         OUTPUT_FILE "${program}/usr/share/doc/aperto/aperto.spdx.json" COMMAND_ERROR_IS_FATAL ANY)
 endforeach()
+# Its day is that of SOURCE_DATE_EPOCH where that is set, so that the same source makes the same package; whenever it was configured.
+string(TIMESTAMP changed "%a, %d %b %Y %H:%M:%S +0000" UTC)
+set(changelog "${CPACK_TEMPORARY_DIRECTORY}/changelog")
+file(WRITE "${changelog}"
+"aperto (${CPACK_PACKAGE_VERSION}) unstable; urgency=medium
+
+  * See CHANGELOG.md.
+
+ -- ${CPACK_PACKAGE_CONTACT}  ${changed}
+")
+execute_process(COMMAND gzip -9nf "${changelog}" COMMAND_ERROR_IS_FATAL ANY)
 foreach(part IN ITEMS "program aperto" "development libaperto-dev")
     separate_arguments(part)
     list(GET part 0 component)
     list(GET part 1 package)
     if(EXISTS "${CPACK_TEMPORARY_DIRECTORY}/${component}")
-        file(COPY "${CPACK_APERTO_DEBIAN}/copyright" "${CPACK_APERTO_DEBIAN}/changelog.gz"
+        file(COPY "${CPACK_APERTO_DEBIAN}/copyright" "${changelog}.gz"
             DESTINATION "${CPACK_TEMPORARY_DIRECTORY}/${component}/usr/share/doc/${package}")
     endif()
 endforeach()
+file(REMOVE "${changelog}.gz")
 if(EXISTS "${CPACK_TEMPORARY_DIRECTORY}/development")
     file(COPY "${CPACK_APERTO_DEBIAN}/libaperto-dev" DESTINATION "${CPACK_TEMPORARY_DIRECTORY}/development/usr/share/lintian/overrides")
 endif()

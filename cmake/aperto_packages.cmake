@@ -44,7 +44,7 @@ set(CPACK_APERTO_DEBIAN "${PROJECT_BINARY_DIR}/debian")
 file(WRITE "${PROJECT_BINARY_DIR}/debian/conffiles" "/etc/aperto/aperto.toml\n")
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_CONTROL_EXTRA "${PROJECT_BINARY_DIR}/debian/conffiles")
 
-# Debian's own pages beside them: copyright, and a changelog of its format.
+# Debian's own pages beside them: copyright, and (where they are packed) a changelog of its format.
 set(debian "${PROJECT_BINARY_DIR}/debian")
 file(READ LICENSE licence)
 string(REGEX REPLACE "^[^\n]*\n\n(Copyright[^\n]*)\n\n" "" terms "${licence}")
@@ -58,16 +58,6 @@ Files: *
 Copyright: 2026 the aperto authors
 License: Expat
  ${terms}")
-# Its day is the source's, so that the same source makes the same package.
-string(TIMESTAMP changed "%a, %d %b %Y %H:%M:%S +0000" UTC)
-file(WRITE "${debian}/changelog"
-"aperto (${package_version}) unstable; urgency=medium
-
-  * See CHANGELOG.md.
-
- -- the aperto authors <maintainers@aperto.invalid>  ${changed}
-")
-execute_process(COMMAND gzip -9nc "${debian}/changelog" OUTPUT_FILE "${debian}/changelog.gz" COMMAND_ERROR_IS_FATAL ANY)
 # Its files find each other by where they lie, one folder deeper in Debian's tree of many architectures.
 file(WRITE "${debian}/libaperto-dev" "libaperto-dev: pkg-config-unavailable-for-cross-compilation\n")
 
