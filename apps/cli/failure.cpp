@@ -87,6 +87,9 @@ failure explain_name(const error& cause, const string& host, int code) {
             code, sentence(_("could not look up the name {}: the name service did not answer"), host),
             _("Is this machine connected to a network? An address instead of a name needs no name service:"
               "  --host 192.0.2.7")};
+    if (host.starts_with('_'))
+        return {code, sentence(_("could not find a service named {}"), host),
+                _("`dig SRV NAME` asks the same name service. A service is named as _SERVICE._tcp.DOMAIN.")};
     return {code, sentence(_("could not find a machine named {}"), host),
             _("Is the name spelled right? `getent hosts NAME` asks the same service; an address works "
               "without one:"

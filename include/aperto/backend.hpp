@@ -127,6 +127,8 @@ public:
     /// AF_INET or AF_INET6, where it is given. Blocks: called through `resolve` (aperto/resolve.hpp), which runs it aside.
     /// Throws `error`.
     virtual std::vector<endpoint> look_up(const std::string& name, std::uint16_t port, int family = 0);
+    /// The SRV records of "_service._tcp.domain" (RFC 2782), in no order. Blocks, as above. Throws `error`.
+    virtual std::vector<service_record> look_up_service(const std::string& name);
 
     /// Sockets, operations and buffers that are in use: what a test compares before and after.
     struct census {

@@ -57,8 +57,9 @@ task<stream> connect(host_port where, client_options options = {});
 
 /// A connection to whichever of `hosts` answers, which are tried in their order, a round of all after the other, within
 /// `connect_timeout` in all: each has what is left of it, divided by the hosts that are left in its round. Whatever keeps
-/// a host from being connected to, its name or its certificate too, makes the next one be tried. Throws `error` with
-/// what became of each in the last round; `errc::misuse` for no host.
+/// a host from being connected to, its name or its certificate too, makes the next one be tried. A name like
+/// "_capitals._tcp.example" stands for the hosts of that service (`resolve_service`; its port is that of each host), here and
+/// wherever a host is named. Throws `error` with what became of each in the last round; `errc::misuse` for no host.
 task<stream> connect(std::vector<host_port> hosts, client_options options = {});
 
 /// Connects, sends `message`, half-closes (framing stream or raw), gives the reply, closes. Blocks; needs no

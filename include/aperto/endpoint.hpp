@@ -87,4 +87,11 @@ struct host_port {
     std::string to_string() const;
 };
 
+/// One server of a service, as the domain's name service has it (RFC 2782).
+struct service_record {
+    host_port where;
+    std::uint16_t priority = 0;  ///< those of a lower one are tried before those of a higher
+    std::uint16_t weight = 0;    ///< of those of one priority, how often this one is tried first
+};
+
 }  // namespace aperto

@@ -230,6 +230,9 @@ public:
     /// there.
     void add_name(std::string name, const std::vector<std::string>& addresses);
 
+    /// Makes `name` ("_capitals._tcp.example") a service with these hosts (RFC 2782).
+    void add_service(std::string name, std::vector<service_record> records);
+
     /// The way from the one to the other, to be changed at any time; the way back is another.
     link_options& link(const host& from, const host& to);
     /// Cuts the two hosts off from each other, or joins them again.

@@ -155,6 +155,8 @@ task<std::string> async_ask(host_port where, std::string message, client_options
 task<std::string> async_ask(std::vector<host_port> hosts, std::string message, client_options options) {
     client::check_client_options(options);
     options = for_one_question(std::move(options));
+    task<std::vector<host_port>> finding = client::each_host(std::move(hosts), options.connect_timeout);
+    hosts = co_await finding;
     time_point until = time_point::max();
     for (unsigned asked = 1;; ++asked) {
         std::size_t reached = 0;

@@ -4,6 +4,7 @@
 #include "aperto/resolve.hpp"
 #include "aperto/sleep.hpp"
 #include "client/check_client_options.hpp"
+#include "client/connect_hosts.hpp"
 #include "client/connect_race.hpp"
 #include "client/name_search.hpp"
 #include "core/log_safe.hpp"
@@ -143,6 +144,12 @@ task<> try_address(const endpoint& only, const client_options& options, attempts
 }  // namespace
 
 task<stream> connect(host_port where, client_options options) {
+    if (client::names_service(where.host)) {
+        std::vector<host_port> service{std::move(where)};
+        options.retry.rounds = 1;
+        task<stream> connecting = connect(std::move(service), std::move(options));
+        co_return co_await connecting;
+    }
     client::check_client_options(options);
     loop& on = loop::current();
     const time_point until = detail::time_after(on.read_now(), options.connect_timeout);
@@ -169,7 +176,9 @@ task<stream> connect(host_port where, client_options options) {
 
 task<stream> connect(std::string_view where, client_options options) {
     // Not a coroutine: it reads the view before the caller's text can go.
-    return connect(host_port::parse(where), std::move(options));
+    using port = std::optional<std::uint16_t>;
+    return connect(host_port::parse(where, client::names_service(where) ? port(0) : port()),
+                   std::move(options));
 }
 
 }  // namespace aperto

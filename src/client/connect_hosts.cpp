@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "client/connect_hosts.hpp"
 
+#include "aperto/detail/choice_state.hpp"
 #include "aperto/error.hpp"
+#include "aperto/resolve.hpp"
 #include "aperto/sleep.hpp"
 #include "client/check_client_options.hpp"
 #include "core/log_safe.hpp"
@@ -78,7 +80,25 @@ duration draw_pause(duration most) {
     return duration(static_cast<duration::rep>(loop::current().random() % (most_ticks + 1)));
 }
 
+task<> find_service(const std::string& name, std::vector<host_port>& found, std::optional<error>& missing) {
+    try {
+        task<std::vector<host_port>> resolving = resolve_service(name);
+        found = co_await resolving;
+        // A host of a service is no service again, which might be the first one.
+        std::erase_if(found, [](const host_port& each) { return client::names_service(each.host); });
+        if (found.empty())
+            missing.emplace(errc::name_not_found, "find the hosts of", log_safe(name),
+                            "It has services for hosts.");
+    } catch (const error& why) {
+        missing = why;
+    }
+}
+
 }  // namespace
+
+bool client::names_service(std::string_view host) noexcept {
+    return host.starts_with('_') && host.find("._tcp.") != std::string_view::npos;
+}
 
 task<stream> client::connect_any(const std::vector<host_port>& hosts, const client_options& options,
                                  std::size_t& reached) {
@@ -100,8 +120,34 @@ task<stream> client::connect_any(const std::vector<host_port>& hosts, const clie
     }
 }
 
+task<std::vector<host_port>> client::each_host(std::vector<host_port> hosts, duration limit) {
+    const time_point until = detail::time_after(loop::current().read_now(), limit);
+    std::vector<host_port> all;
+    std::optional<error> missing;
+    for (host_port& each : hosts) {
+        if (!names_service(each.host)) {
+            all.push_back(std::move(each));
+            continue;
+        }
+        std::vector<host_port> found;
+        task<> finding = find_service(each.host, found, missing);
+        const duration left = until == time_point::max() ? forever : until - loop::current().read_now();
+        if (co_await detail::run_limited(std::move(finding), std::max(left, duration::zero())))
+            missing.emplace(make_error_code(errc::deadline), "find the hosts of", log_safe(each.host),
+                            "The name service does not answer.");
+        all.insert(all.end(), found.begin(), found.end());
+    }
+    if (all.empty() && missing) throw error(*missing);
+    co_return all;
+}
+
 task<stream> connect(std::vector<host_port> hosts, client_options options) {
     client::check_client_options(options);
+    const time_point until = detail::time_after(loop::current().read_now(), options.connect_timeout);
+    task<std::vector<host_port>> finding = client::each_host(std::move(hosts), options.connect_timeout);
+    hosts = co_await finding;
+    if (until != time_point::max())
+        options.connect_timeout = std::max(until - loop::current().read_now(), duration::zero());
     std::size_t reached = 0;
     task<stream> connecting = client::connect_any(hosts, options, reached);
     co_return co_await connecting;

@@ -81,6 +81,12 @@ std::vector<endpoint> network::look_up(std::uint16_t asking, const std::string& 
     return found;
 }
 
+std::vector<service_record> network::look_up_service(const std::string& name) const {
+    const auto known = services_.find(name);
+    if (known == services_.end()) throw error(errc::name_not_found, "find the hosts of", name);
+    return known->second;
+}
+
 int network::host_of(const endpoint& address, std::uint16_t asking) const noexcept {
     if (address.is_loopback() || address.is_any()) return asking;
     for (std::size_t i = 0; i < machines_.size(); ++i)

@@ -44,9 +44,13 @@ public:
 
     host& add_host(std::string name, const host_options& options);
     void add_name(std::string name, const std::vector<std::string>& addresses);
+    void add_service(std::string name, std::vector<service_record> records) {
+        services_[std::move(name)] = std::move(records);
+    }
     machine& at(std::uint16_t host) noexcept { return *machines_[host]; }
     std::vector<endpoint> look_up(std::uint16_t asking, const std::string& name, std::uint16_t port,
                                   int family) const;
+    std::vector<service_record> look_up_service(const std::string& name) const;
     /// -1 where no host has it.
     int host_of(const endpoint& address, std::uint16_t asking) const noexcept;
     link_options& link(std::uint16_t from, std::uint16_t to);
@@ -172,6 +176,7 @@ private:
     std::vector<std::unique_ptr<machine>> machines_;
     std::vector<std::vector<wire>> wires_;
     std::map<std::string, std::vector<endpoint>> names_;
+    std::map<std::string, std::vector<service_record>> services_;
     std::vector<std::unique_ptr<connection>> connections_;
     std::size_t connections_in_use_ = 0;
     program* waiting_ = nullptr;  ///< a loop that its own `run` drives

@@ -50,6 +50,9 @@ public:
     std::vector<endpoint> look_up(const std::string& name, std::uint16_t port, int family) override {
         return net_.look_up(host_, name, port, family);
     }
+    std::vector<service_record> look_up_service(const std::string& name) override {
+        return net_.look_up_service(name);
+    }
     using loop::start;
     bool start(aside_operation& aside, std::function<void()> call) override {
         aside.job = std::make_shared<aside_job>(aside_job{std::move(call), &aside});

@@ -43,6 +43,10 @@ void world::add_name(std::string name, const std::vector<std::string>& addresses
     net_->add_name(std::move(name), addresses);
 }
 
+void world::add_service(std::string name, std::vector<service_record> records) {
+    net_->add_service(std::move(name), std::move(records));
+}
+
 link_options& world::link(const host& from, const host& to) { return net_->link(from.index(), to.index()); }
 void world::cut(const host& one, const host& other) { net_->cut(one.index(), other.index()); }
 void world::join(const host& one, const host& other) { net_->join(one.index(), other.index()); }

@@ -3,6 +3,7 @@
 #include "aperto/client.hpp"
 #include "aperto/group.hpp"
 #include "aperto/listener.hpp"
+#include "aperto/resolve.hpp"
 #include "aperto/sim.hpp"
 #include "aperto/sleep.hpp"
 
@@ -137,6 +138,73 @@ TEST(Resolution, IsOverWhenAllWasAskedForAndNobodyAnswers) {
         connect_where({.all = 3s, .ipv6 = 10ms, .ipv4 = 20ms, .addresses = {"fd00::9"}, .patience = 5s});
     EXPECT_EQ(nobody.failed, errc::deadline);
     EXPECT_LT(nobody.took, 5100ms);
+}
+
+task<> note_order(std::vector<std::string>& order) {
+    task<std::vector<host_port>> resolving = resolve_service("_capitals._tcp.example");
+    const std::vector<host_port> hosts = co_await resolving;
+    for (const host_port& each : hosts)
+        order.push_back(each.host);
+}
+
+TEST(Resolution, AServicesHostsAreDrawnByTheirWeightsAfterTheirPriorities) {
+    int big_first = 0;
+    int none_first = 0;
+    constexpr int draws = 2000;
+    for (int seed = 1; seed <= draws; ++seed) {
+        world in({.seed = static_cast<std::uint64_t>(seed)});
+        in.add_service("_capitals._tcp.example", {{{"last", 1}, 7, 100},
+                                                  {{"big", 1}, 5, 60},
+                                                  {{"small", 1}, 5, 20},
+                                                  {{"none", 1}, 5, 0},
+                                                  {{"first", 1}, 1, 0}});
+        std::vector<std::string> order;
+        in.add_host("laptop").spawn(note_order(order));
+        in.run();
+        ASSERT_EQ(order.size(), 5u);
+        EXPECT_EQ(order.front(), "first");
+        EXPECT_EQ(order.back(), "last");
+        big_first += order[1] == "big";
+        none_first += order[1] == "none";
+    }
+    // 60 of 81 and 1 of 81: within five standard deviations, 20 and 5.
+    EXPECT_NEAR(big_first, draws * 60 / 81, 100);
+    EXPECT_NEAR(none_first, draws / 81, 25);
+}
+
+TEST(Resolution, AServiceIsConnectedToByItsNameAlone) {
+    world in;
+    host& office = in.add_host("office");
+    host& laptop = in.add_host("laptop");
+    in.add_service("_capitals._tcp.example", {{{"nobody", 9998}, 1, 0}, {{"office", 9999}, 2, 0}});
+    const auto reach_service = []() -> task<> {
+        task<stream> connecting = connect("_capitals._tcp.example");
+        const stream there = co_await connecting;
+        EXPECT_EQ(there.remote().port(), 9999);
+    };
+    office.spawn(take_all_for("0.0.0.0:9999", 1s));
+    laptop.spawn(reach_service());
+    in.run();
+    in.expect_nothing_left();
+}
+
+/// A service whose only host is itself is none, and no circle.
+TEST(Resolution, AServiceIsNoHostOfAService) {
+    world in;
+    host& laptop = in.add_host("laptop");
+    in.add_service("_a._tcp.example", {{{"_a._tcp.example", 1}, 1, 0}});
+    std::error_code failed;
+    const auto reach_service = [&failed]() -> task<> {
+        try {
+            task<stream> connecting = connect("_a._tcp.example");
+            const stream there = co_await connecting;
+        } catch (const error& why) {
+            failed = why.code();
+        }
+    };
+    laptop.spawn(reach_service());
+    in.run();
+    EXPECT_EQ(failed, errc::name_not_found);
 }
 
 }  // namespace

@@ -13,12 +13,16 @@
 
 namespace aperto::corpus {
 
+/// Where the inputs of a fuzzer are kept.
+inline std::filesystem::path folder(std::string_view name) {
+    return std::filesystem::path(__FILE__).parent_path() / "../../fuzz/corpus" / name;
+}
+
 /// Gives `once` every input that fuzz/corpus/<name> keeps, so that what a fuzzer once saw is checked by every
 /// run.
 inline void replay(std::string_view name, int (*once)(const std::uint8_t*, std::size_t)) {
-    const auto folder = std::filesystem::path(__FILE__).parent_path() / "../../fuzz/corpus" / name;
     std::size_t inputs = 0;
-    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder(name))) {
         SCOPED_TRACE(entry.path().filename());
         std::ifstream file(entry.path(), std::ios::binary);
         const std::vector<char> bytes{std::istreambuf_iterator<char>(file), {}};

@@ -46,7 +46,7 @@ command_description describe_send(send_request& request) {
     command.options = {
         text_option("--host", "HOST",
                     _("the server's name or address; HOST:PORT names its port too; of HOST,HOST the first "
-                      "that answers"),
+                      "that answers; _SERVICE._tcp.DOMAIN is what the name service has of it (SRV)"),
                     request.host, request.host),
         port_option(_("the server's port"), request.port, 1),
         framing_option(_("where a message ends, as the server expects it"), request.framing),

@@ -58,8 +58,9 @@ task<std::optional<connected>> try_connect(const send_request& request, const st
         auto connecting = connect_once(request, options);
         co_return co_await std::move(connecting);
     } catch (const error& cause) {
-        why = request.others.empty() ? explain_connect(cause, request.host, request.port, request.timeout)
-                                     : explain_connect_to_any(cause);
+        why = cause.whom().starts_with("any of ")
+                  ? explain_connect_to_any(cause)
+                  : explain_connect(cause, request.host, request.port, request.timeout);
     }
     co_return std::nullopt;
 }
