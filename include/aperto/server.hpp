@@ -331,6 +331,12 @@ public:
     /// Asks for the orderly end: no new clients, conversations in progress may end, up to `drain_deadline`.
     /// Any thread, any number of times; async-signal-safe it is not.
     void stop() noexcept;
+    /// Serves on by other options, without ending a connection. Taken over are `max_message`, the deadlines and
+    /// `high_water`, for connections from now on; `memory_budget`, `max_connections…`, `accept_rate`, `exempt`, `allow`,
+    /// `deny`, `proxy_from` and `drain_…`; everything else of `changed` is left as it was. Who is connected already stays,
+    /// also where it would not be let in any more. After `start`, or within `run_on`; any thread. Throws `error` where an
+    /// option is not in its range, and changes nothing then.
+    void renew(const options& changed);
     /// Waits until the workers have ended. Throws what a worker threw.
     void wait();
 

@@ -21,6 +21,8 @@ public:
     }
     std::size_t used() const noexcept { return used_; }
     std::size_t budget() const noexcept { return budget_; }
+    /// Where more is used already, the owner is told when a connection next holds more than before.
+    void set_budget(std::size_t bytes) noexcept { budget_ = bytes; }
 
 private:
     std::size_t used_ = 0;

@@ -3,8 +3,8 @@
 
 #include "aperto/limits.hpp"
 #include "aperto/server.hpp"
-#include "net/cidr_set.hpp"
 #include "server/accept_pace.hpp"
+#include "server/terms.hpp"
 
 #include <atomic>
 #include <memory>
@@ -42,27 +42,25 @@ public:
         count* counted_ = nullptr;
     };
 
-    /// `connections_max`: what the server takes in all. `seed`: of the tables of addresses.
-    admission(const options& chosen, std::size_t connections_max, std::uint64_t seed);
+    /// `seed`: of the tables of addresses.
+    explicit admission(std::uint64_t seed) : seed_(seed), counts_(0, source_key::hash{seed}) {}
 
-    /// A place for a client, or the limit that refuses it.
+    /// Connections a second from one address, from now on; 0: any number. Throws std::bad_alloc.
+    void set_rate(double per_second);
     struct answer {
         place taken{};
         std::optional<limit> refused{};
     };
-    answer ask(const endpoint& who, time_point now);
+    /// A place for a client, or the limit of `terms` that refuses it.
+    answer ask(const server_terms& terms, const endpoint& who, time_point now);
     /// Addresses that are counted now.
     std::size_t addresses() const;
 
 private:
-    bool is_denied(const endpoint& who) const noexcept;
     void leave(count& counted) noexcept;
 
-    const cidr_set deny_;
-    const cidr_set allow_;
-    const cidr_set exempt_;
-    const std::size_t per_address_max_;
-    const bool loopback_is_free_;
+    const std::uint64_t seed_;
+    std::atomic<bool> has_pace_ = false;
     mutable std::mutex mutex_;
     std::unordered_map<source_key, count, source_key::hash>
         counts_;  ///< one for each address that is connected

@@ -22,8 +22,8 @@ task<> worker::wait_for_stop() {
         event::waiter asked = stop_.wait();
         co_await asked;
     }
-    if (deaf_ || shared_.options.drain_delay <= duration::zero()) co_return;
-    detail::sleep_awaiter delay = sleep(shared_.options.drain_delay);
+    if (deaf_ || terms_->options.drain_delay <= duration::zero()) co_return;
+    detail::sleep_awaiter delay = sleep(terms_->options.drain_delay);
     co_await delay;
 }
 
@@ -36,7 +36,8 @@ task<> worker::wait_for_end(time_point until) {
 }
 
 task<> worker::drain() {
-    const options& chosen = shared_.options;
+    const std::shared_ptr<const server_terms> kept = terms_;
+    const options& chosen = kept->options;
     const bool endless = chosen.drain_deadline == forever;
     const time_point deadline = endless ? time_point::max() : loop_.now() + chosen.drain_deadline;
     const time_point grace =
@@ -103,7 +104,7 @@ task<> worker::end_background(time_point until) {
 /// Ends the idle conversations, and each other one once it is idle: a few at a time, so that clients who come
 /// back elsewhere do not all come at once.
 task<> worker::end_idle(time_point deadline) {
-    const duration spread = std::min(shared_.options.drain_spread, shared_.options.drain_deadline);
+    const duration spread = std::min(terms_->options.drain_spread, terms_->options.drain_deadline);
     const auto steps = static_cast<std::size_t>(std::max<duration::rep>(1, spread / step_interval));
     const std::size_t step = std::max(step_min, conversation_count_ / steps + 1);
     // Each goes once through the list's end; who leaves meanwhile only makes that a few too many.

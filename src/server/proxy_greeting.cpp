@@ -37,7 +37,7 @@ proxy_greeting::~proxy_greeting() {
 
 void proxy_greeting::start(worker& at, socket_id client, const endpoint& proxy) {
     auto* const one = new proxy_greeting(at, client, proxy);
-    const duration limit = at.shared().options.handshake_deadline;
+    const duration limit = at.terms().options.handshake_deadline;
     if (limit != forever) static_cast<deadline&>(*one).set(at.on(), at.on().now() + limit);
     one->go_on(step::receiving);
 }

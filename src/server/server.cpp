@@ -5,6 +5,7 @@
 #include "io/bound_path.hpp"
 #include "io/host_text.hpp"
 #include "io/socket_calls.hpp"
+#include "server/check_options.hpp"
 #include "server/engines.hpp"
 #include "server/worker.hpp"
 
@@ -202,6 +203,11 @@ void server::start() {
 }
 
 void server::stop() noexcept { state_->stop(); }
+
+void server::renew(const options& changed) {
+    check_options(changed);
+    state_->shared.renew(changed);
+}
 
 void server::wait() {
     state_->join();

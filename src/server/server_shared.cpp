@@ -3,6 +3,7 @@
 #include "server/worker.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace aperto {
 namespace {
@@ -27,12 +28,29 @@ unsigned server_shared::workers_wanted() const noexcept {
 void server_shared::settle(const surroundings& where, unsigned workers_to_be) {
     if (door) return;
     workers = workers_to_be;
-    connections_max = options.once              ? 1
-                      : options.max_connections ? options.max_connections
-                                                : where.connections;
-    const std::size_t budget = options.memory_budget ? options.memory_budget : where.memory / 4;
-    memory_budget = std::max<std::size_t>(1, budget / workers);
-    door.emplace(options, connections_max, where.seed);
+    around_ = where;
+    terms_ = std::make_shared<const server_terms>(options, where, workers);
+    connections_max = terms_->connections_max;
+    door.emplace(where.seed);
+    door->set_rate(options.accept_rate);
+}
+
+std::shared_ptr<const server_terms> server_shared::terms() const {
+    const std::lock_guard lock(terms_mutex_);
+    return terms_;
+}
+
+void server_shared::renew(const aperto::options& wanted) {
+    {
+        const std::lock_guard lock(terms_mutex_);
+        auto next = std::make_shared<const server_terms>(renewed(terms_->options, wanted), *around_, workers);
+        // Kept where the rate is the same, with what each address has used of it.
+        if (next->options.accept_rate != terms_->options.accept_rate)
+            door->set_rate(next->options.accept_rate);
+        connections_max = next->connections_max;
+        terms_ = std::move(next);
+    }
+    ask_each_worker(&worker::tell_of_terms);
 }
 
 void server_shared::strike(limit which, const endpoint& whom, const std::error_code& why) noexcept {

@@ -62,12 +62,14 @@ bool is_end_of_listener(const std::error_code& code) noexcept {
 worker::worker(loop& on, server_shared& shared)
     : loop_(on),
       shared_(shared),
-      memory_(std::make_shared<ledger>(shared.memory_budget, *this)),
-      streams_(stream_options_of(shared.options, memory_)),
+      terms_(shared.terms()),
+      memory_(std::make_shared<ledger>(terms_->memory_budget, *this)),
+      streams_(stream_options_of(terms_->options, memory_)),
       plain_(without_transport(streams_)),
       background_(shared.workers_made.fetch_add(1)),
       stop_request_(*this, &worker::on_stop),
-      room_request_(*this, &worker::on_room) {
+      room_request_(*this, &worker::on_room),
+      terms_request_(*this, &worker::on_terms) {
     shared_.enrol(*this);
 }
 
@@ -82,6 +84,7 @@ worker::~worker() {
     shared_.leave(*this);
     loop_.withdraw(stop_request_);
     loop_.withdraw(room_request_);
+    loop_.withdraw(terms_request_);
 }
 
 void worker::listen(const std::vector<endpoint>& where, port_sharing sharing) {
@@ -168,6 +171,26 @@ void worker::on_room() noexcept {
         each->room.notify_all();
 }
 
+/// From now on for new connections; those that there are keep what they were promised.
+void worker::on_terms() noexcept {
+    try {
+        take_terms();
+    } catch (...) {  // NOLINT(bugprone-empty-catch)
+        // No memory for them: the old ones hold here until the next time.
+    }
+    on_room();
+}
+
+void worker::take_terms() {
+    std::shared_ptr<const server_terms> next = shared_.terms();
+    auto streams = stream_options_of(next->options, memory_);
+    auto plain = without_transport(streams);
+    memory_->set_budget(next->memory_budget);
+    terms_ = std::move(next);
+    streams_ = std::move(streams);
+    plain_ = std::move(plain);
+}
+
 task<> worker::accept_from(door& from) {
     for (;;) {
         std::error_code refused;
@@ -240,7 +263,7 @@ task<> worker::accept_one(door& from) {
 }
 
 void worker::receive_client(arrival& client) {
-    if (!shared_.proxies.contains(client.who)) return admit(client);
+    if (!terms_->proxies.contains(client.who)) return admit(client);
     proxy_greeting::start(*this, client.socket, client.who);
     client.socket = {};
 }
@@ -257,7 +280,7 @@ void worker::refuse_greeted(socket_id client, const endpoint& proxy, limit why) 
 }
 
 void worker::admit(arrival& client) {
-    admission::answer answer = shared_.door->ask(client.who, loop_.now());
+    admission::answer answer = shared_.door->ask(*terms_, client.who, loop_.now());
     if (answer.refused)
         refuse(client, *answer.refused);
     else
@@ -356,7 +379,7 @@ void worker::began(conversation& one) noexcept {
 }
 
 void worker::leave_place() noexcept {
-    if (shared_.connections.fetch_sub(1) == shared_.connections_max)
+    if (shared_.connections.fetch_sub(1) == shared_.connections_max.load())
         shared_.ask_each_worker(&worker::tell_of_room);
 }
 

@@ -12,6 +12,7 @@
 #include "server/proxy_greeting.hpp"
 #include "server/session.hpp"
 #include "server/surroundings.hpp"
+#include "server/terms.hpp"
 
 #include <array>
 #include <atomic>
@@ -32,6 +33,11 @@ struct server_shared {
     /// Settles what the options leave to where the server runs. Before the first worker, once: a later call
     /// changes nothing.
     void settle(const surroundings& where, unsigned workers_to_be);
+    /// The present terms. Once settled; any thread.
+    std::shared_ptr<const server_terms> terms() const;
+    /// Takes over what of `wanted` may be changed now, and has each worker do so. Once settled; any thread. Throws
+    /// std::bad_alloc, and has then changed nothing.
+    void renew(const aperto::options& wanted);
     /// The workers that a server with threads of its own has.
     unsigned workers_wanted() const noexcept;
 
@@ -44,16 +50,15 @@ struct server_shared {
     void strike(limit which, const endpoint& whom, const std::error_code& why) noexcept;
     server_counters counters() const noexcept;
 
+    /// As they were given. What may be changed while it serves is in `terms` instead.
     const aperto::options options;
     /// Sockets that listen already, of which each worker makes a descriptor of its own.
     std::vector<int> listen_fds = options.listen_fds;
     const handler what;
     // Settled:
     unsigned workers = 0;
-    std::size_t connections_max = 0;
-    std::size_t memory_budget = 0;  ///< bytes, each worker's share
+    std::atomic<std::size_t> connections_max = 0;  ///< of the present terms
     std::optional<admission> door;
-    const cidr_set proxies{options.proxy_from};
     server_events& events;
     std::atomic<std::size_t> connections = 0;
     std::atomic<std::size_t> greetings = 0;  ///< of those, the proxies' whose header is not there yet
@@ -64,6 +69,9 @@ struct server_shared {
 
 private:
     std::array<std::atomic<std::uint64_t>, limit_count> strikes_{};
+    std::optional<surroundings> around_;
+    mutable std::mutex terms_mutex_;
+    std::shared_ptr<const server_terms> terms_;
     std::mutex workers_mutex_;
     std::vector<worker*> workers_;
 };
@@ -88,6 +96,8 @@ public:
     void ask_to_stop() noexcept { loop_.post(stop_request_); }
     /// Somewhere in the server there is room for a connection again. Any thread.
     void tell_of_room() noexcept { loop_.post(room_request_); }
+    /// The server has new terms. Any thread.
+    void tell_of_terms() noexcept { loop_.post(terms_request_); }
 
     void began(conversation& one) noexcept;
     void ended() noexcept;
@@ -104,7 +114,9 @@ public:
     server_shared& shared() const noexcept { return shared_; }
     /// Of every conversation: cancelled when the time to stop is over.
     cancel_scope& serving() noexcept { return serving_; }
-    /// What its connections share.
+    /// On what it serves now.
+    const server_terms& terms() const noexcept { return *terms_; }
+    /// What its new connections share.
     const std::shared_ptr<const stream_options>& streams() const noexcept { return streams_; }
 
 private:
@@ -136,6 +148,8 @@ private:
 
     void on_stop() noexcept { stop_.notify_all(); }
     void on_room() noexcept;
+    void on_terms() noexcept;
+    void take_terms();
 
     task<> serve_until_drained(task_group& accepting);
     /// Ends everything at once and waits for it. What it waits for it gets as tasks, so that it needs no
@@ -144,7 +158,7 @@ private:
     task<> accept_from(door& from);
     task<> accept_one(door& from);
     void accept_queued() noexcept;
-    bool is_full() const noexcept { return shared_.connections.load() >= shared_.connections_max; }
+    bool is_full() const noexcept { return shared_.connections.load() >= shared_.connections_max.load(); }
     void leave_place() noexcept;
     struct arrival;
     /// As its address allows, or as its proxy will tell.
@@ -174,6 +188,7 @@ private:
     loop& loop_;
     server_shared& shared_;
     std::vector<std::unique_ptr<door>> doors_;
+    std::shared_ptr<const server_terms> terms_;
     std::shared_ptr<ledger> memory_;
     std::shared_ptr<const stream_options> streams_;
     std::shared_ptr<const stream_options> plain_;  ///< the same without a transport
@@ -191,6 +206,7 @@ private:
     event empty_;
     request stop_request_;
     request room_request_;
+    request terms_request_;
     bool stopping_ = false;
     bool deaf_ = false;  ///< accepting failed for good
 };

@@ -15,51 +15,54 @@ namespace {
 
 constexpr std::size_t mebi = std::size_t{1024} * 1024;
 
+constexpr surroundings somewhere{.connections = 5000, .memory = 800 * mebi, .seed = 7};
+
 endpoint client(int number) {
     return *endpoint::from_address(
         "10.0." + std::to_string(number / 256) + "." + std::to_string(number % 256), 7);
 }
 
 TEST(Admission, ForgetsAnAddressWhenItsLastConnectionEnds) {
-    admission door({.max_connections_per_address = 2}, 1000, 7);
+    const server_terms terms({.max_connections_per_address = 2}, somewhere, 1);
+    admission door(7);
     {
         std::vector<admission::answer> inside;
         for (int number = 0; number < 1000; ++number)
             for (int time = 0; time < 2; ++time)
-                inside.push_back(door.ask(client(number), {}));
+                inside.push_back(door.ask(terms, client(number), {}));
         EXPECT_EQ(door.addresses(), 1000u);
-        EXPECT_EQ(door.ask(client(3), {}).refused, limit::max_connections_per_address);
+        EXPECT_EQ(door.ask(terms, client(3), {}).refused, limit::max_connections_per_address);
         inside.resize(1999);
         EXPECT_EQ(door.addresses(), 1000u) << "one of two connections of the last is left";
         inside.resize(1998);
         EXPECT_EQ(door.addresses(), 999u);
     }
     EXPECT_EQ(door.addresses(), 0u);
-    EXPECT_EQ(door.ask(client(3), {}).refused, std::nullopt);
+    EXPECT_EQ(door.ask(terms, client(3), {}).refused, std::nullopt);
 }
 
 TEST(Admission, KeepsNoAddressThatItRefusedAtOnce) {
-    admission door({.accept_rate = 1, .deny = {cidr::parse("10.0.0.0/24")}}, 1000, 7);
+    const server_terms terms({.accept_rate = 1, .deny = {cidr::parse("10.0.0.0/24")}}, somewhere, 1);
+    admission door(7);
+    door.set_rate(terms.options.accept_rate);
     for (int number = 0; number < 256; ++number)
-        EXPECT_EQ(door.ask(client(number), {}).refused, limit::deny);
+        EXPECT_EQ(door.ask(terms, client(number), {}).refused, limit::deny);
     EXPECT_EQ(door.addresses(), 0u);
-    EXPECT_EQ(door.ask(client(256), {}).refused, std::nullopt);
-    EXPECT_EQ(door.ask(client(256), {}).refused, limit::accept_rate);
+    EXPECT_EQ(door.ask(terms, client(256), {}).refused, std::nullopt);
+    EXPECT_EQ(door.ask(terms, client(256), {}).refused, limit::accept_rate);
     EXPECT_EQ(door.addresses(), 0u);
 }
 
 handler silent() {
     return [](std::string_view, exchange& with) { with.no_reply(); };
 }
-constexpr surroundings somewhere{.connections = 5000, .memory = 800 * mebi, .seed = 7};
-
 TEST(Settled, EachWorkerHasItsShareOfTheMemoryBudget) {
     server_shared given({.memory_budget = 64 * mebi}, silent());
     given.settle(somewhere, 4);
-    EXPECT_EQ(given.memory_budget, 16 * mebi);
+    EXPECT_EQ(given.terms()->memory_budget, 16 * mebi);
     server_shared open(options{}, silent());
     open.settle(somewhere, 4);
-    EXPECT_EQ(open.memory_budget, 50 * mebi) << "a quarter of what there is, for four";
+    EXPECT_EQ(open.terms()->memory_budget, 50 * mebi) << "a quarter of what there is, for four";
     EXPECT_EQ(open.workers, 4u);
 }
 
