@@ -82,7 +82,7 @@ std::string admin::answer(const http_request& request) const {
         const auto format =
             request.accepts_openmetrics ? metrics_format::openmetrics : metrics_format::prometheus;
         what.type = content_type(format);
-        what.body = write_metrics(format, {seen_, *watched_, book_, process_, !draining_});
+        what.body = write_metrics(format, {seen_, *watched_, book_, process_, !draining_, told_});
     } else if (request.path == "/livez") {
         what.body = "alive\n";
     } else if (request.path == "/readyz") {

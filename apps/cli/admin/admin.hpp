@@ -10,6 +10,7 @@
 #include "cli/admin/metrics.hpp"
 #include "cli/admin/observer.hpp"
 #include "cli/serve/confinement.hpp"
+#include "cli/serve/report.hpp"
 
 #include <atomic>
 #include <memory>
@@ -21,7 +22,7 @@ namespace aperto::cli {
 class admin {
 public:
     /// `told` hears of all events after they are counted.
-    explicit admin(server_events& told) : seen_(told) {}
+    explicit admin(report& told) : told_(told), seen_(told) {}
 
     /// What the watched server's events go to.
     observer& events() noexcept { return seen_; }
@@ -40,6 +41,7 @@ private:
     task<> talk(stream peer) const;
     std::string answer(const http_request& request) const;
 
+    report& told_;
     observer seen_;
     process_files process_;
     const server* watched_ = nullptr;

@@ -3,6 +3,7 @@
 
 #include "aperto/limits.hpp"
 #include "aperto/version.hpp"
+#include "cli/serve/report.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -75,6 +76,10 @@ void add_server(metrics_text& to, const metrics_sources& from) {
     to.sample("aperto_build_info", "version", version, 1);
     to.one_gauge("aperto_ready", "Whether new clients are welcome: 0 from the beginning of the drain on.",
                  from.ready ? 1 : 0);
+    to.counter("aperto_reloads_total",
+               "How often configuration or certificates were read again, by what came of it.");
+    to.sample("aperto_reloads_total", "result", "taken", from.told.reloads_taken());
+    to.sample("aperto_reloads_total", "result", "refused", from.told.reloads_refused());
     to.one_gauge("aperto_workers", "Threads that serve, each with a loop.", from.watched.workers());
     to.one_gauge("aperto_connections", "Connections open now.", from.watched.connections());
     const server_counters counted = from.watched.counters();

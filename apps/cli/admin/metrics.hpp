@@ -13,6 +13,8 @@
 
 namespace aperto::cli {
 
+class report;
+
 /// The text that Prometheus has read since its beginning (0.0.4), and the standard that came of it
 /// (OpenMetrics 1.0.0).
 enum class metrics_format : std::uint8_t { prometheus, openmetrics };
@@ -40,6 +42,7 @@ struct metrics_sources {
     const journal* book;  ///< null: none
     const process_files& process;
     bool ready;
+    const report& told;
 };
 /// Everything that is measured, now.
 std::string write_metrics(metrics_format format, const metrics_sources& from);

@@ -259,14 +259,25 @@ void take_serve_config(const command_description& serve, const std::vector<std::
 void complete(const command_description& command, invocation& asked) {
     if (asked.what == verb::send) split_hosts(asked.send.host, asked.send.port, asked.send.others);
     if (asked.what == verb::send) complete_tls(asked.send.tls);
-    if (asked.what == verb::serve) complete_tls(asked.serve.tls.on, asked.serve.tls.given);
     if (asked.what == verb::bench) split_host_and_port(asked.bench.plan.host, asked.bench.plan.port);
     if (asked.what == verb::lab && asked.lab.what == lab_request::verb::once) complete_run(asked.lab);
+    if (!asked.serve.check.empty()) take_config(command, asked.serve.check);
+    if (asked.what == verb::serve) complete_tls(asked.serve.tls.on, asked.serve.tls.given);
     if (!asked.serve.check.empty()) {
-        take_config(command, asked.serve.check);
         asked.text = sentence(_("{}: nothing is wrong"), log_safe(asked.serve.check)) + "\n";
         asked.what = verb::print;
     }
+}
+
+/// The same once more, while it serves.
+serve_request read_serve_again(const std::vector<std::string>& arguments) {
+    serve_request again;
+    command_description command = describe_serve(again);
+    again.words.listen_to(command);
+    take_serve_config(command, arguments);
+    parse_arguments(command, arguments);
+    complete_tls(again.tls.on, again.tls.given);
+    return again;
 }
 
 void parse_command(const command_description& command, const std::vector<std::string>& arguments,
@@ -274,6 +285,7 @@ void parse_command(const command_description& command, const std::vector<std::st
     std::string name = command.name;
     try {
         if (name == "serve") take_serve_config(command, arguments);
+        if (name == "serve") asked.serve.read_again = [arguments] { return read_serve_again(arguments); };
         if (name == "lab") asked.lab.words = arguments;
         const parsed understood = parse_arguments(command, arguments);
         name = understood.name;
@@ -308,6 +320,7 @@ constexpr std::array<known_command, 7> known_commands{{
 command_description describe(const known_command& known, invocation& asked) {
     command_description command = known.describe(asked);
     assert(command.name == known.name);
+    if (known.what == verb::serve) asked.serve.words.listen_to(command);
     command.chosen = [&asked, what = known.what] { asked.what = what; };
     return command;
 }

@@ -82,6 +82,11 @@ void add_drain(std::vector<option_description>& to, aperto::options& options) {
                                  options.drain_deadline, true));
 }
 
+/// What listening sockets hand on to their connections, or hold themselves.
+bool is_of_sockets(std::string_view name) {
+    return name == "--backlog" || name == "--keepalive" || name == "--user-timeout";
+}
+
 /// The limits of a server.
 void add_limits(std::vector<option_description>& to, aperto::options& options) {
     std::vector<option_description> limits;
@@ -91,6 +96,7 @@ void add_limits(std::vector<option_description>& to, aperto::options& options) {
     add_drain(limits, options);
     for (option_description& each : limits) {
         each.group = _("Limits");
+        each.renewable = !is_of_sockets(each.name);
         to.push_back(std::move(each));
     }
 }
@@ -171,6 +177,7 @@ option_description messages_option(message_detail& target) {
             .value = "auto|all|none",
             .help = _("which messages to show; auto: a summary a second when they come too fast to read"),
             .fallback = "auto",
+            .renewable = true,
             .set = [&target](const std::string& text) {
                 target = text == "all"    ? message_detail::all
                          : text == "none" ? message_detail::none

@@ -38,6 +38,7 @@ struct option_description {
     std::string fallback = {};  ///< what holds without the option, as the help shows it; may be empty
     std::string group = {};     ///< what the help lists it under, translated; empty: the options
     bool several = false;       ///< may be given several times, and as a list in a file
+    bool renewable = false;     ///< may change while the command runs: its file is read again on SIGHUP
     /// Takes the value (empty for a flag). Throws `usage_error`.
     std::function<void(const std::string& value)> set = {};
     /// In place of `set` where two values follow: "PACKET TIME". Throws `usage_error`.

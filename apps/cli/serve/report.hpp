@@ -5,6 +5,7 @@
 #include "aperto/events.hpp"
 #include "aperto/journal.hpp"
 #include "aperto/time.hpp"
+#include "cli/options/said.hpp"
 #include "cli/serve/log.hpp"
 
 #include <atomic>
@@ -98,6 +99,16 @@ public:
     virtual void certificate_read(std::chrono::system_clock::time_point expires) = 0;
     /// It could not be read again, and the one before stays.
     virtual void certificate_refused(const error& why) = 0;
+    /// The configuration was read again: what has changed, and what only a restart changes.
+    virtual void reloaded(const said::differences& found) = 0;
+    /// It could not be, and what holds stays.
+    virtual void reload_refused(const std::string& why) = 0;
+    /// How often everything was read again, and was right or not. Any thread.
+    void count_reload(bool was_right) noexcept { ++(was_right ? reloads_taken_ : reloads_refused_); }
+    std::uint64_t reloads_taken() const noexcept { return reloads_taken_; }
+    std::uint64_t reloads_refused() const noexcept { return reloads_refused_; }
+    /// Changes what is shown. Any thread.
+    void show(message_detail messages) noexcept { messages_ = messages; }
     /// Once a second at most for messages refused; each conversation that they ended has its own line too.
     virtual void journal(const journal_news& news) = 0;
     /// The admin endpoint listens there.
@@ -146,7 +157,8 @@ protected:
     /// Broken between words for a terminal; as it is for a file or a pipe.
     std::string fitted(const std::string& line, std::size_t indent) const;
 
-    const message_detail messages_;
+    message_detail messages() const noexcept { return messages_.load(std::memory_order_relaxed); }
+
     std::string left_open_;
     std::atomic<std::uint64_t> held_messages_ = 0;
     std::atomic<std::uint64_t> held_message_bytes_ = 0;
@@ -158,6 +170,9 @@ protected:
     std::atomic<std::uint64_t> invalid_bytes_ = 0;
 
 private:
+    std::atomic<message_detail> messages_;
+    std::atomic<std::uint64_t> reloads_taken_ = 0;
+    std::atomic<std::uint64_t> reloads_refused_ = 0;
     void tick_due();
     const int descriptor_;
     pace pace_;

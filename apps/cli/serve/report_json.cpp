@@ -72,8 +72,8 @@ public:
     }
 
     void message(const connection_view& who, std::string_view message, std::uint64_t offset) override {
-        if (messages_ == message_detail::none) return;
-        if (messages_ == message_detail::automatic && !admit()) {
+        if (messages() == message_detail::none) return;
+        if (messages() == message_detail::automatic && !admit()) {
             held_message_bytes_.fetch_add(message.size(), std::memory_order_relaxed);
             hold(held_messages_);
             return;
@@ -137,6 +137,21 @@ public:
     void certificate_refused(const error& why) override {
         json_line line("certificate_refused");
         line.add("error", why.what()).add("advice", why.advice());
+        write(line.finish());
+    }
+
+    void reloaded(const said::differences& found) override {
+        const auto views = [](const std::vector<std::string>& texts) {
+            return std::vector<std::string_view>(texts.begin(), texts.end());
+        };
+        json_line line("reloaded");
+        line.add("changed", views(found.taken)).add("left", views(found.left));
+        write(line.finish());
+    }
+
+    void reload_refused(const std::string& why) override {
+        json_line line("reload_refused");
+        line.add("error", why);
         write(line.finish());
     }
 

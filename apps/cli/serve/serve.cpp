@@ -102,13 +102,15 @@ std::shared_ptr<tls::context> make_transport(const tls_of_server& wanted) {
     return tls::server({.certificate = wanted.certificate, .key = wanted.key, .client_ca = wanted.client_ca});
 }
 
-/// A reload that fails changes nothing.
-void reload(tls::context& sealed, report& told) {
+/// What cannot be read again leaves what was read before. False then.
+bool reload_certificate(tls::context& sealed, report& told) {
     try {
         sealed.reload();
         told.certificate_read(sealed.expires());
+        return true;
     } catch (const error& cause) {
         told.certificate_refused(cause);
+        return false;
     }
 }
 
@@ -233,8 +235,32 @@ private:
         }
     }
 
+    /// On the thread that takes the signals, as all that follows.
+    void reload() {
+        manager_.tell_reloading();
+        const bool options_right = request_.config.empty() || reload_config();
+        const bool certificate_right = !sealed_ || reload_certificate(*sealed_, *told_);
+        told_->count_reload(options_right && certificate_right);
+        manager_.tell("READY=1");
+    }
+
+    bool reload_config() {
+        try {
+            const serve_request again = request_.read_again();
+            serving_->renew(again.options);
+            told_->show(again.messages);
+            const said::differences found = words_.to(again.words);
+            words_.take(again.words);
+            told_->reloaded(found);
+            return true;
+        } catch (const std::exception& wrong) {
+            told_->reload_refused(wrong.what());
+            return false;
+        }
+    }
+
     void on_signal(int signal) {
-        if (signal == SIGHUP && sealed_) return reload(*sealed_, *told_);
+        if (signal == SIGHUP && (sealed_ || !request_.config.empty())) return reload();
         if (signal != SIGINT && signal != SIGTERM) return told_->noted(signal);
         manager_.tell("STOPPING=1");
         if (watched_) watched_->set_draining();
@@ -246,6 +272,7 @@ private:
     const std::unique_ptr<report> told_;
     const report::closer at_last_;
     service_manager manager_;
+    said words_ = request_.words;  ///< of what holds now
     aperto::options options_ = request_.options;
     std::shared_ptr<tls::context> sealed_;
     std::unique_ptr<journal> book_;
@@ -270,9 +297,13 @@ confinement needed_by(const serve_request& request) {
         const std::string path = each.substr(io::unix_scheme.size());
         if (!path.starts_with('@')) needed.emptied.push_back(folder_of(path));
     }
-    // Who renews a certificate puts a new file in the old one's place.
-    for (const std::string& each : {request.tls.certificate, request.tls.key, request.tls.client_ca}) {
-        if (!request.tls.on || each.empty()) continue;
+    // Who changes one of these puts a new file in the old one's place.
+    std::vector<std::string> read_again{request.config};
+    if (request.tls.on)
+        read_again.insert(read_again.end(),
+                          {request.tls.certificate, request.tls.key, request.tls.client_ca});
+    for (const std::string& each : read_again) {
+        if (each.empty()) continue;
         needed.readable.push_back(folder_of(each));
         std::error_code is_not_there;
         const std::string behind_links = std::filesystem::canonical(each, is_not_there).string();

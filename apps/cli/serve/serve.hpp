@@ -8,10 +8,12 @@
 
 #include "aperto/journal.hpp"
 #include "aperto/server.hpp"
+#include "cli/options/said.hpp"
 #include "cli/serve/confinement.hpp"
 #include "cli/serve/report.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -53,6 +55,9 @@ struct serve_request {
     confinement_mode sandbox = confinement_mode::on;
     std::string config;  ///< the file it was set from; empty: none
     std::string check;   ///< a file to be checked, in place of serving; empty: none
+    said words;          ///< all that it was told
+    /// Reads the arguments and the file once more. Throws `std::runtime_error` with everything that is wrong.
+    std::function<serve_request()> read_again;
 };
 /// What serving may touch of the file system once everything is open.
 confinement needed_by(const serve_request& request);

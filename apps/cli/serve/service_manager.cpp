@@ -12,7 +12,9 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <limits>
 #include <optional>
 
@@ -127,6 +129,15 @@ std::vector<int> service_manager::listening(const std::vector<std::string>& aske
 
 void service_manager::tell(std::string_view state) const noexcept {
     if (notify_) ::send(notify_.get(), state.data(), state.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void service_manager::tell_reloading() const noexcept {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    std::array<char, 64> text{};
+    const int size = std::snprintf(text.data(), text.size(), "RELOADING=1\nMONOTONIC_USEC=%lld",
+                                   static_cast<long long>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1000);
+    tell({text.data(), static_cast<std::size_t>(size)});
 }
 
 std::function<task<>(background&)> service_manager::watchdog() {

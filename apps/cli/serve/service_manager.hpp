@@ -27,6 +27,8 @@ public:
     std::vector<int> listening(const std::vector<std::string>& asked_for) const;
     /// "READY=1". Any thread. Whoever does not read it is not waited for.
     void tell(std::string_view state) const noexcept;
+    /// "RELOADING=1", with the time that it asks for (sd_notify(3)); "READY=1" is to follow. Any thread.
+    void tell_reloading() const noexcept;
     /// A task of each worker by which the manager is told that all of them turn, twice in each time that it allows; none
     /// where it did not ask. `this` outlives the server.
     std::function<task<>(background&)> watchdog();

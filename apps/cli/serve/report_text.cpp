@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: MIT
+#include "aperto/server.hpp"
+#include "cli/options/quantity.hpp"
+#include "cli/serve/report.hpp"
+#include "cli/terminal_text.hpp"
+#include "core/display.hpp"
+#include "core/log_safe.hpp"
+#include "core/sentence.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <string>
+
+namespace aperto::cli {
+
+namespace {
+
+/// Where a message's size stands, columns from the line's beginning; a longer message pushes it on.
+constexpr std::size_t size_column = 70;
+/// What `time_of_day` takes.
+constexpr std::size_t time_columns = 14;
+constexpr std::size_t size_width = 9;
+constexpr std::size_t columns_unknown = 80;
+/// Of a message, on a terminal that is too narrow for a row of everything.
+constexpr std::size_t text_least = 8;
+
+std::string ending_phrase(close_reason reason) {
+    switch (reason) {
+    case close_reason::client:
+        return _("closed by the client");
+    case close_reason::server:
+        return _("closed by the server");
+    case close_reason::reset:
+        return _("broken off by the client (reset)");
+    case close_reason::lost:
+        return _("lost: its machine, or the network between, is gone");
+    case close_reason::deadline:
+        return _("closed: a deadline passed");
+    case close_reason::too_large:
+        return _("closed: its message is over the limit (--max-message)");
+    case close_reason::malformed:
+        return _("closed: what it sent is not of the protocol");
+    case close_reason::cut_short:
+        return _("ended in the middle of a message");
+    case close_reason::limit:
+        return _("turned away: too many connections (--max-connections)");
+    case close_reason::drain:
+        return _("closed: the server is stopping");
+    case close_reason::failure:
+        return _("closed: something failed here");
+    }
+    return {};
+}
+
+std::string why_ended(const closing& how) {
+    if (how.reason == close_reason::reset) return {};  // as the phrase says
+    if (how.tried == "receive") return sentence(_("could not receive: {}"), how.error.message());
+    if (how.tried == "send") return sentence(_("could not send: {}"), how.error.message());
+    if (!how.thrown.empty()) return std::string(how.thrown);
+    return how.error ? how.error.message() : std::string();
+}
+
+/// Why that engine serves. Where workers differ, each with its reason, it stays in English.
+std::string why_text(const std::string& why) {
+    const std::string fallback = "epoll: ";
+    return why.starts_with(fallback) ? fallback + _(why.substr(fallback.size()).c_str()) : why;
+}
+
+std::string time_of_day() {
+    const auto since = std::chrono::system_clock::now().time_since_epoch();
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
+    const auto seconds = static_cast<std::time_t>(ms / 1000);
+    std::tm local{};
+    ::localtime_r(&seconds, &local);
+    return fmt::format("{:02}:{:02}:{:02}.{:03}  ", local.tm_hour, local.tm_min, local.tm_sec, ms % 1000);
+}
+
+/// A month to renew a certificate in.
+constexpr long days_to_warn = 30;
+
+/// Sentences for a person who watches. Everything about single connections and messages gives way to a
+/// summary a second when it comes too fast to read.
+class text_report final : public report {
+public:
+    explicit text_report(const options& settings)
+        : report(settings),
+          prefix_(settings.prefix),
+          times_(settings.times),
+          descriptor_(settings.descriptor) {}
+
+    void tell_started(const server& which) override {
+        for (const endpoint& where : which.endpoints()) {
+            const std::string place =
+                where.family() == AF_UNIX ? where.to_string()
+                : where.is_any() ? sentence(_("every address, port {}"), std::to_string(where.port()))
+                                 : sentence(_("{}, port {}"), where.address(), std::to_string(where.port()));
+            std::string text = sentence(_("listening on {} · {} · {}"), place, why_text(which.why()),
+                                        counted("{} worker", "{} workers", which.workers()));
+            if (!left_open_.empty()) text += " · " + sentence(_("not confined: {}"), left_open_);
+            line(text);
+        }
+    }
+
+    void accepted(const connection_view& who) override {
+        count_accepted();
+        if (!shown(held_accepted_)) return;
+        const std::string summary = handshake_summary(facts_of(who));
+        const std::string name = name_of(who.remote());
+        line(summary.empty() ? sentence(_("{} connected"), name)
+                             : sentence(_("{} connected · {}"), name, summary));
+    }
+
+    void message(const connection_view& who, std::string_view message, std::uint64_t /*offset*/) override {
+        if (messages() == message_detail::none) return;
+        if (messages() == message_detail::automatic && !admit()) {
+            held_message_bytes_.fetch_add(message.size(), std::memory_order_relaxed);
+            hold(held_messages_);
+            return;
+        }
+        std::string text = beginning() + sentence(_("{} says  {}"), name_of(who.remote()), "");
+        const std::size_t columns = row_columns();
+        text += message_text(message, display_width(text), columns);
+        const std::size_t width = display_width(text);
+        const std::size_t place = columns == 0 ? size_column : std::min(size_column, columns - size_width);
+        text.append(width < place ? place - width : 2, ' ');
+        text += fmt::format("{:>{}}", size_text(message.size()), size_width);
+        put(text);
+    }
+
+    void closed(const connection_view& who, const closing& how) override {
+        if (!shown(held_closed_)) return;
+        std::string text = fmt::format("{} {}", name_of(who.remote()), ending_phrase(how.reason));
+        if (const std::string why = why_ended(how); !why.empty()) text += fmt::format(" ({})", log_safe(why));
+        text +=
+            sentence(_(" · {} in · {} out"), size_text(who.bytes_received()), size_text(who.bytes_sent()));
+        if (const std::string again = retransmissions_text(facts_of(who)); !again.empty())
+            text += " · " + again;
+        line(text);
+    }
+
+    void limit(std::string_view name, const endpoint& who, const std::error_code& why) override {
+        if (!admit()) {
+            hold(held_limits_);
+            return;
+        }
+        std::string text = sentence(_("limit reached: {}"), name);
+        if (who) text += " · " + who.to_string();
+        if (why) text += " · " + why.message();
+        line(text);
+    }
+
+    void invalid_utf8(const connection_view& who, std::uint64_t offset) override {
+        if (!shown(held_invalid_)) return;
+        line(sentence(_("{} sends bytes that are not UTF-8, the first at offset {}: passed on unchanged"),
+                      name_of(who.remote()), grouped(offset)));
+    }
+
+    void tell_stopping() override { line(_("stopping: conversations in progress may end")); }
+
+    void certificate_read(std::chrono::system_clock::time_point expires) override {
+        const long days = days_until(expires);
+        const std::string when = utc_text(expires);
+        const auto left = static_cast<std::uint64_t>(std::max(days, 0L));
+        line(days < days_to_warn
+                 ? counted("TLS · the certificate expires in {} day, on {}: renew it, then send SIGHUP",
+                           "TLS · the certificate expires in {} days, on {}: renew it, then send SIGHUP",
+                           left, when)
+                 : sentence(_("TLS · the certificate is good until {}"), when));
+    }
+
+    void certificate_refused(const error& why) override {
+        line(sentence(_("TLS · the new certificate was not taken, the old one stays: {}"),
+                      log_safe(std::string(why.what()) + ". " + why.advice())));
+    }
+
+    void reloaded(const said::differences& found) override {
+        std::string text = _("the configuration was read again");
+        if (found.taken.empty() && found.left.empty()) text += _(" · nothing has changed");
+        if (!found.taken.empty())
+            text += sentence(_(" · changed: {}"), fmt::format("{}", fmt::join(found.taken, ", ")));
+        if (!found.left.empty())
+            text +=
+                sentence(_(" · left until a restart: {}"), fmt::format("{}", fmt::join(found.left, ", ")));
+        line(text);
+    }
+
+    void reload_refused(const std::string& why) override {
+        line(sentence(_("the configuration was not taken, what holds stays: {}"), log_safe(why)));
+    }
+
+    void journal(const journal_news& news) override {
+        switch (news.what) {
+        case journal_news::kind::refused:
+            return line(counted("the journal refused {} message: {}", "the journal refused {} messages: {}",
+                                news.messages, news.why.message()));
+        case journal_news::kind::put_aside:
+            return line(sentence(_("the journal so far is {} now; a new file goes on"), log_safe(news.file)));
+        case journal_news::kind::not_put_aside:
+            return line(
+                sentence(_("the journal could not be put aside, and goes on: {}"), news.why.message()));
+        }
+    }
+
+    void watched_at(const endpoint& where) override {
+        line(sentence(_("metrics and health at {}"), where.to_string()));
+    }
+
+    void noted(int signal) override {
+        line(sentence(_("{} came: it does nothing yet"), signal_name(signal)));
+    }
+
+    void stopped() override {
+        const std::uint64_t served = connections_;
+        std::string text =
+            counted("stopped · served {} connection", "stopped · served {} connections", served);
+        if (const std::uint64_t bytes = invalid_bytes_)
+            text += counted(" · {} byte was not UTF-8", " · {} bytes were not UTF-8", bytes);
+        line(text);
+    }
+
+protected:
+    void summary(const tally& held_back, bool calm) override {
+        std::string text = counted("{} message in a second, {}", "{} messages in a second, {}",
+                                   held_back.messages, size_text(held_back.message_bytes));
+        text += counted(" · {} connected", " · {} connected", held_back.accepted);
+        text += counted(", {} closed", ", {} closed", held_back.closed);
+        if (held_back.limits != 0)
+            text += counted(" · a limit reached {} time", " · limits reached {} times", held_back.limits);
+        if (held_back.invalid != 0)
+            text += counted(" · {} client sent bytes that are not UTF-8",
+                            " · {} clients sent bytes that are not UTF-8", held_back.invalid);
+        if (!calm && !explained_) {
+            explained_ = true;
+            text += _("   (too fast to read one by one; --messages all shows each)");
+        }
+        line("… " + text);
+    }
+
+    std::string dropped_line(std::uint64_t lines) const override {
+        return beginning() + counted("{} log line was lost here", "{} log lines were lost here", lines) +
+               "\n";
+    }
+
+private:
+    /// A line on a connection: thinned with the messages, all shown where all messages are.
+    bool shown(std::atomic<std::uint64_t>& counter) {
+        if (messages() == message_detail::all || admit()) return true;
+        hold(counter);
+        return false;
+    }
+
+    /// How wide a terminal's row is; 0 for a file or a pipe.
+    std::size_t row_columns() const {
+        if (::isatty(descriptor_) != 1) return 0;
+        const std::size_t known = terminal_columns(descriptor_);
+        return known != 0 ? std::max(known, size_width + text_least) : columns_unknown;
+    }
+
+    /// A person's terminal shows one row a message; a file has more room.
+    static std::string message_text(std::string_view message, std::size_t before, std::size_t columns) {
+        if (columns == 0) return log_safe(message);
+        const std::size_t taken = before + size_width + 2;
+        return one_row(message, columns > taken ? std::max(columns - taken, text_least) : text_least);
+    }
+
+    std::string beginning() const { return times_ ? prefix_ + time_of_day() : prefix_; }
+    void line(std::string_view text) { put(fmt::format("{}{}", beginning(), text)); }
+    void put(const std::string& text) { plain(text, display_width(prefix_) + (times_ ? time_columns : 2)); }
+
+    const std::string prefix_;
+    const bool times_;
+    const int descriptor_;
+    bool explained_ = false;  // the writer's thread alone
+};
+
+}  // namespace
+
+std::unique_ptr<report> make_text_report(const report::options& settings) {
+    return std::make_unique<text_report>(settings);
+}
+
+}  // namespace aperto::cli
