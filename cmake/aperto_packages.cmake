@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Debian packages of what `cmake --install` installs, by CPack: `tools/make-packages`. Two: aperto, the program with its lab;
+# Debian packages of what `cmake --install` installs, by CPack: `tools/make-packages`. Two: aperto, the programs with the lab;
 # libaperto-dev, the library for who builds on it.
 include(aperto_version)
 aperto_version(package_version "${PROJECT_SOURCE_DIR}")

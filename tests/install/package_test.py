@@ -13,7 +13,7 @@ import time
 import unittest
 from pathlib import Path
 
-from install_test import BUILD, listening_port, run
+from install_test import BUILD, ROOT, listening_port, run
 
 EPOCH = "1767225600"
 
@@ -149,6 +149,10 @@ class Packages(unittest.TestCase):
             run(*dpkg, "--install", self.packages["aperto"])
             program = f"{root}/usr/bin/aperto"
             self.assertTrue(Path(f"{root}/lib/systemd/system/aperto.service").exists())
+            for use in (path.name for path in (ROOT / "examples").iterdir() if path.is_dir()):
+                self.assertTrue(os.access(f"{program}-{use}", os.X_OK), use)
+                self.assertTrue(list(Path(f"{root}/usr/share/doc/aperto/examples/{use}").glob("*.cpp")), use)
+                self.assertTrue(Path(f"{root}/usr/share/man/man1/aperto-{use}.1.gz").exists(), use)
             self.assertIn("nothing is wrong", run(program, "serve", "--check", f"{root}/etc/aperto/aperto.toml"))
             server = subprocess.Popen([program, "serve", "--port", "0", "--messages", "none"],
                                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)

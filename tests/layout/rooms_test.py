@@ -57,8 +57,13 @@ class Rooms(unittest.TestCase):
             used = {include.split("/")[0] for include in INCLUDE.findall(path.read_text())}
             self.assertEqual(used & BELOW.keys(), set(), path.relative_to(ROOT))
 
+    def test_an_example_includes_public_headers_and_its_own_alone(self):
+        for path in sources("examples"):
+            for include in INCLUDE.findall(path.read_text()):
+                self.assertTrue((path.parent / include).is_file(), f"{path.relative_to(ROOT)}: {include}")
+
     def test_every_source_names_its_licence_first(self):
-        for folder in ("include", "src", "apps", "tests", "benchmarks", "fuzz"):
+        for folder in ("include", "src", "apps", "tests", "benchmarks", "fuzz", "examples"):
             for path in sources(folder):
                 self.assertTrue(path.read_text().startswith("// SPDX-License-Identifier: MIT\n"), path.relative_to(ROOT))
 

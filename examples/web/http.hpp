@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: MIT
+// Requests of HTTP/1.1 (RFC 9110, RFC 9112), read strictly, and the heads of answers. The bytes are understood by llhttp, the
+// parser of Node.js; what it lets pass and the RFC does not is refused before.
+#pragma once
+
+#include <aperto/aperto.hpp>
+
+#include <llhttp/llhttp.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <ctime>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace web {
+
+using text = std::string_view;
+using namespace std::chrono_literals;
+
+constexpr std::size_t head_max = 16 * 1024;      ///< bytes; more is 431
+constexpr std::size_t fields_max = 100;          ///< the same
+constexpr std::uint64_t body_max = 1024 * 1024;  ///< bytes as they come, chunks' frames too; more is 413
+constexpr aperto::duration body_deadline = 20s;  ///< for all of it
+constexpr text plain = "text/plain; charset=utf-8";
+constexpr text html = "text/html; charset=utf-8";
+
+inline char lower(char each) noexcept {
+    return each >= 'A' && each <= 'Z' ? static_cast<char>(each + 32) : each;
+}
+inline bool same(text one, text other) noexcept {
+    return std::equal(one.begin(), one.end(), other.begin(), other.end(),
+                      [](char a, char b) { return lower(a) == lower(b); });
+}
+/// Whether every byte is a letter, a digit or one of `others`.
+inline bool all_of(text bytes, text others) noexcept {
+    return std::all_of(bytes.begin(), bytes.end(), [others](char each) {
+        return (lower(each) >= 'a' && lower(each) <= 'z') || (each >= '0' && each <= '9') ||
+               others.find(each) != text::npos;
+    });
+}
+inline bool is_token(text bytes) noexcept { return !bytes.empty() && all_of(bytes, "!#$%&'*+-.^_`|~"); }
+inline text trim(text bytes) noexcept {
+    while (!bytes.empty() && (bytes.front() == ' ' || bytes.front() == '\t'))
+        bytes.remove_prefix(1);
+    while (!bytes.empty() && (bytes.back() == ' ' || bytes.back() == '\t'))
+        bytes.remove_suffix(1);
+    return bytes;
+}
+/// What stands before `end`, which is taken out of `rest` with it; all of it where there is none.
+inline text cut(text& rest, text end) noexcept {
+    const std::size_t at = rest.find(end);
+    const text first = rest.substr(0, at);
+    rest.remove_prefix(at == text::npos ? rest.size() : at + end.size());
+    return first;
+}
+
+/// A head ends with an empty line. One whose lines end in LF alone ends too, and is refused then (RFC 9112, 2.2).
+inline std::optional<std::size_t> head_size(text bytes) noexcept {
+    for (std::size_t at = bytes.find('\n'); at < bytes.size(); at = bytes.find('\n', at + 1)) {
+        const text rest = bytes.substr(at + 1, 2);
+        if (rest.starts_with('\n')) return at + 2;
+        if (rest == "\r\n") return at + 3;
+    }
+    return {};
+}
+
+// [request]
+struct request {
+    std::string head;                           ///< as it came; what follows is views of it
+    text method, target;                        ///< "GET", "/a/b?c"
+    text path;                                  ///< the target up to a '?', of whichever form it is
+    std::vector<std::pair<text, text>> fields;  ///< in their order
+    bool keeps_alive = false;
+    bool has_body = false;
+    int minor = 1;  ///< of its version, HTTP/1.1
+
+    /// A field's value, the first where there are several; empty where there is none.
+    text field(text name) const noexcept {
+        for (const auto& [each, value] : fields)
+            if (same(each, name)) return value;
+        return {};
+    }
+    std::ptrdiff_t count(text name) const noexcept {
+        return std::count_if(fields.begin(), fields.end(),
+                             [name](const auto& each) { return same(each.first, name); });
+    }
+    bool is(text one, text other = {}) const noexcept { return method == one || method == other; }
+};
+// [/request]
+
+/// Reads the requests of one connection.
+class reader {
+public:
+    reader() { llhttp_init(&parser_, HTTP_REQUEST, &settings()); }
+    reader(const reader&) = delete;
+    reader& operator=(const reader&) = delete;
+
+    request now;
+
+    // [next]
+    /// The next request, up to its body. Gives 0; or the status that it is refused with; or -1 where none comes.
+    aperto::task<int> next(aperto::stream& peer) {
+        std::size_t wanted = 1;
+        try {
+            while (const auto bytes = co_await peer.peek(wanted)) {
+                const std::size_t blank = bytes->starts_with("\r\n") ? 2 : 0;  // RFC 9112, 2.2
+                if (blank > 0 && bytes->size() == blank) {
+                    peer.consume(blank);
+                    continue;
+                }
+                const auto size = head_size(bytes->substr(blank));
+                if (size) {
+                    now.head.assign(bytes->substr(blank, *size));
+                    peer.consume(blank + *size);
+                    co_return *size > head_max ? 431 : parse();
+                }
+                if (bytes->size() >= head_max) co_return bytes->find('\n') == text::npos ? 414 : 431;
+                wanted = bytes->size() + 1;
+            }
+        } catch (const aperto::error& failed) {
+            if (failed.code() != aperto::errc::deadline) throw;
+            co_return wanted > 1 ? 408 : -1;  // who has begun is told; who is idle is let go
+        }
+        co_return -1;
+    }
+    // [/next]
+
+    /// Takes the body, and drops it. Gives 0 or a status.
+    aperto::task<int> drain(aperto::stream& peer) {
+        for (std::uint64_t taken = 0; !over_;) {
+            const auto bytes = co_await peer.peek();
+            if (!bytes) co_return 400;
+            const llhttp_errno_t result = llhttp_execute(&parser_, bytes->data(), bytes->size());
+            if (result != HPE_OK && !over_) co_return 400;
+            const std::size_t used =
+                result == HPE_OK ? bytes->size()
+                                 : static_cast<std::size_t>(llhttp_get_error_pos(&parser_) - bytes->data());
+            peer.consume(used);
+            taken += used;
+            if (taken > body_max) co_return 413;
+        }
+        co_return 0;
+    }
+    std::uint64_t body_size() const noexcept { return body_; }
+
+private:
+    static reader& of(llhttp_t* at) noexcept { return *static_cast<reader*>(at->data); }
+    static const llhttp_settings_t& settings() {
+        static const llhttp_settings_t all = [] {
+            llhttp_settings_t made;
+            llhttp_settings_init(&made);
+            made.on_header_field = [](llhttp_t* at, const char* bytes, std::size_t size) {
+                return of(at).name({bytes, size});
+            };
+            made.on_header_value = [](llhttp_t* at, const char* bytes, std::size_t size) {
+                if (!of(at).in_body_) of(at).now.fields.back().second = trim({bytes, size});
+                return 0;
+            };
+            made.on_headers_complete = [](llhttp_t* at) { return of(at).in_body_ = true, 0; };
+            made.on_body = [](llhttp_t* at, const char*, std::size_t size) {
+                return of(at).body_ += size, 0;
+            };
+            made.on_message_complete = [](llhttp_t* at) {
+                of(at).over_ = true;
+                return static_cast<int>(HPE_PAUSED);
+            };
+            return made;
+        }();
+        return all;
+    }
+    int name(text bytes) {
+        if (in_body_) return 0;  // a trailer, which changes nothing
+        now.fields.emplace_back(bytes, text());
+        return 0;
+    }
+    int parse();
+    int check() noexcept;
+    int check_lines() noexcept;
+    int check_target() noexcept;
+
+    llhttp_t parser_{};
+    std::uint64_t body_ = 0;
+    bool in_body_ = false;
+    bool over_ = false;
+};
+
+/// What the RFC demands of the lines, where parsers like to be generous: each ends in CR LF, and no CR or LF is elsewhere; no
+/// line goes on in the next one; nothing is between a name and its colon.
+inline int reader::check_lines() noexcept {
+    if (now.head.find('\0') != text::npos) return 400;
+    text rest = now.head;
+    const auto line = [&rest] {
+        text found = cut(rest, "\n");
+        const bool right = found.ends_with('\r');
+        if (right) found.remove_suffix(1);
+        return right && found.find('\r') == text::npos ? std::optional(found) : std::nullopt;
+    };
+    auto first = line();
+    if (!first) return 400;
+    now.method = cut(*first, " ");
+    now.target = cut(*first, " ");
+    if (!is_token(now.method) || now.target.empty() || first->size() != 8 || !first->starts_with("HTTP/") ||
+        (*first)[6] != '.' || !all_of(*first, "/.") || !std::isdigit((*first)[5]) ||
+        !std::isdigit((*first)[7]))
+        return 400;
+    if ((*first)[5] != '1') return 505;
+    now.minor = (*first)[7] == '0' ? 0 : 1;
+    while (!rest.empty()) {
+        auto field = line();
+        if (!field || (!field->empty() && !is_token(field->substr(0, field->find(':'))))) return 400;
+        if (!field->empty() && field->find(':') == text::npos) return 400;
+    }
+    return 0;
+}
+
+inline int reader::check_target() noexcept {
+    constexpr text of_authority = "-._~!$&'()*+,;=:[]%";
+    text rest = now.target;
+    if (same(rest.substr(0, 7), "http://") || same(rest.substr(0, 8), "https://")) {
+        cut(rest, "://");
+        const text authority = rest.substr(0, rest.find_first_of("/?"));
+        if (authority.empty() || !all_of(authority, of_authority)) return 400;
+        rest.remove_prefix(authority.size());
+        if (rest.empty() || rest.front() == '?') rest = "/";
+    } else if (rest != "*" && rest.front() != '/') {
+        return 400;
+    }
+    if (!all_of(rest, "-._~!$&'()*+,;=:@/?%[]|\\^\"<>{}`")) return 400;
+    if (rest == "*" && !now.is("OPTIONS")) return 400;
+    now.path = rest.substr(0, rest.find('?'));
+    // RFC 9112, 3.2
+    const auto hosts = now.count("Host");
+    return hosts > 1 || (hosts == 0 && now.minor > 0) || !all_of(now.field("Host"), of_authority) ? 400 : 0;
+}
+
+/// What llhttp does not know of, or lets pass.
+inline int reader::check() noexcept {
+    if (now.fields.size() > fields_max) return 431;
+    if (const int wrong = check_target()) return wrong;
+    if (const auto codings = now.count("Transfer-Encoding")) {
+        // RFC 9112, 6.1: one who cannot have meant it, and what we cannot read
+        if (now.minor == 0 || now.count("Content-Length") > 0) return 400;
+        if (codings > 1 || !same(now.field("Transfer-Encoding"), "chunked")) return 501;
+    }
+    if (const text expected = now.field("Expect"); !expected.empty() && !same(expected, "100-continue"))
+        return 417;
+    return parser_.content_length > body_max && now.has_body ? 413 : 0;
+}
+
+inline int reader::parse() {
+    constexpr std::array<text, 8> known{"GET",    "HEAD",    "POST",    "PUT",
+                                        "DELETE", "CONNECT", "OPTIONS", "TRACE"};
+    now.fields.clear();
+    now.keeps_alive = now.has_body = in_body_ = over_ = false;
+    body_ = 0;
+    if (const int wrong = check_lines()) return wrong;
+    if (std::find(known.begin(), known.end(), now.method) == known.end()) return 501;
+    if (now.method == "CONNECT") return 405;
+    llhttp_init(&parser_, HTTP_REQUEST, &settings());
+    parser_.data = this;
+    const llhttp_errno_t result = llhttp_execute(&parser_, now.head.data(), now.head.size());
+    if (result != HPE_OK && !over_)
+        return result == HPE_INVALID_TRANSFER_ENCODING ? check() ? check() : 400 : 400;
+    now.has_body = !over_;
+    now.keeps_alive = llhttp_should_keep_alive(&parser_) != 0;
+    return check();
+}
+
+// ---- answers
+
+/// The time, as Date and Last-Modified have it (RFC 9110, 5.6.7).
+inline std::string http_date(std::time_t when) {
+    std::array<char, 32> out{};
+    std::tm parts{};
+    ::gmtime_r(&when, &parts);
+    return {out.data(), std::strftime(out.data(), out.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts)};
+}
+inline const std::string& date_now() {
+    thread_local std::pair<std::time_t, std::string> kept;
+    const std::time_t now = std::time(nullptr);
+    if (kept.first != now) kept = {now, http_date(now)};
+    return kept.second;
+}
+
+inline text reason(int status) noexcept {
+    static constexpr std::pair<int, text> all[] = {{101, "Switching Protocols"},
+                                                   {200, "OK"},
+                                                   {204, "No Content"},
+                                                   {206, "Partial Content"},
+                                                   {301, "Moved Permanently"},
+                                                   {304, "Not Modified"},
+                                                   {400, "Bad Request"},
+                                                   {403, "Forbidden"},
+                                                   {404, "Not Found"},
+                                                   {405, "Method Not Allowed"},
+                                                   {408, "Request Timeout"},
+                                                   {412, "Precondition Failed"},
+                                                   {413, "Content Too Large"},
+                                                   {414, "URI Too Long"},
+                                                   {416, "Range Not Satisfiable"},
+                                                   {417, "Expectation Failed"},
+                                                   {426, "Upgrade Required"},
+                                                   {431, "Request Header Fields Too Large"},
+                                                   {500, "Internal Server Error"},
+                                                   {501, "Not Implemented"},
+                                                   {503, "Service Unavailable"},
+                                                   {505, "HTTP Version Not Supported"}};
+    const auto* found = std::find_if(std::begin(all), std::end(all),
+                                     [status](const auto& each) { return each.first == status; });
+    return found == std::end(all) ? text("Unknown") : found->second;
+}
+
+struct answer {
+    int status = 200;
+    text type = plain;
+    std::uint64_t size = 0;  ///< of what follows
+    std::string more{};      ///< fields, each "Name: value\r\n"
+};
+inline std::string to_text(const answer& what, const request& to) {
+    std::string out = "HTTP/1.1 ";
+    out.append(std::to_string(what.status))
+        .append(" ")
+        .append(reason(what.status))
+        .append("\r\nDate: ")
+        .append(date_now());
+    if (what.status != 304 && what.status != 204) {
+        out.append("\r\nContent-Type: ")
+            .append(what.type)
+            .append("\r\nContent-Length: ")
+            .append(std::to_string(what.size));
+        out.append("\r\nX-Content-Type-Options: nosniff");
+    }
+    if (!to.keeps_alive)
+        out.append("\r\nConnection: close");
+    else if (to.minor == 0)
+        out.append("\r\nConnection: keep-alive");
+    return out.append("\r\n").append(what.more).append("\r\n");
+}
+/// With the body, but for who asked for the head alone.
+inline std::string whole(answer what, const request& to, text body) {
+    what.size = body.size();
+    return to_text(what, to).append(to.is("HEAD") || what.status == 304 || what.status == 204 ? text()
+                                                                                              : body);
+}
+inline std::string failure(int status, const request& to, std::string more = {}) {
+    return whole({.status = status, .more = std::move(more)}, to,
+                 std::to_string(status).append(" ").append(reason(status)).append("\n"));
+}
+
+}  // namespace web

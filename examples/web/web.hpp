@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+// A conversation with a web server: requests, one after the other, and what each is answered with.
+#pragma once
+
+#include "files.hpp"
+#include "live.hpp"
+
+namespace web {
+
+struct site {
+    int root;    ///< the folder
+    guests all;  ///< who is connected
+};
+
+// [route]
+/// Answers one request whose body, of `sent` bytes, has been taken.
+inline aperto::task<> answer_one(aperto::stream& peer, const request& asked, site& here, std::uint64_t sent) {
+    std::string out;
+    const bool takes_body = asked.path == "/hello";
+    if (asked.is("OPTIONS")) {
+        out = whole(
+            {.status = 204,
+             .more = takes_body ? "Allow: GET, HEAD, POST, OPTIONS\r\n" : "Allow: GET, HEAD, OPTIONS\r\n"},
+            asked, "");
+    } else if (!asked.is("GET", "HEAD") && !(takes_body && asked.is("POST"))) {
+        out = failure(405, asked,
+                      takes_body ? "Allow: GET, HEAD, POST, OPTIONS\r\n" : "Allow: GET, HEAD, OPTIONS\r\n");
+    } else if (asked.path == "/hello") {
+        out = sent > 0 ? whole({}, asked, "hello, thank you for " + std::to_string(sent) + " bytes\n")
+                       : whole({}, asked, "hello, world\n");
+    } else if (asked.path == "/live") {
+        out = whole({.type = html}, asked, live_page);
+    }
+    if (!out.empty()) {
+        co_await peer.write(out);
+        co_return;
+    }
+    aperto::task<> giving = give(peer, asked, here.root);
+    co_await giving;
+}
+// [/route]
+
+// [conversation]
+inline aperto::task<> serve(aperto::stream peer, site& here) {
+    reader in;
+    for (;;) {
+        aperto::task<int> coming = in.next(peer);
+        int status = co_await coming;
+        if (status < 0) co_return;
+        if (status == 0 && in.now.has_body) {
+            constexpr text go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+            if (in.now.minor > 0 && !in.now.field("Expect").empty()) co_await peer.write(go_on);
+            auto body = co_await aperto::as_result(aperto::with_timeout(body_deadline, in.drain(peer)));
+            if (!body && body.error().code() != aperto::errc::deadline) throw aperto::error(body.error());
+            status = body ? *body : 408;
+        }
+        if (status != 0 || peer.stopping()) in.now.keeps_alive = false;
+        if (status == 0 && in.now.path == "/live/socket") {
+            aperto::task<> showing = show(peer, in.now, here.all);
+            co_await showing;
+            co_return;
+        }
+        if (status != 0) {
+            const std::string refusal = failure(status, in.now);
+            co_await peer.write(refusal);
+        } else {
+            aperto::task<> answering = answer_one(peer, in.now, here, in.body_size());
+            co_await answering;
+        }
+        if (!in.now.keeps_alive) co_return;
+    }
+}
+// [/conversation]
+
+}  // namespace web
