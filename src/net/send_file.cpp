@@ -40,25 +40,29 @@ public:
     ~without_sigpipe() {
         if (was_pending_) return;
         constexpr timespec at_once{};
-        if (broken_) ::sigtimedwait(&pipe_, nullptr, &at_once);
+        if (may_have_come_) ::sigtimedwait(&pipe_, nullptr, &at_once);
         ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
     }
-    void note(ssize_t result) noexcept { broken_ = result == -EPIPE; }
+    /// It comes with a part that was sent as well: by the piece behind that.
+    void note(ssize_t result, std::uint64_t wanted) noexcept {
+        may_have_come_ = result == -EPIPE || (result >= 0 && static_cast<std::uint64_t>(result) < wanted);
+    }
 
 private:
     sigset_t pipe_{};
     sigset_t before_{};
     bool was_pending_ = false;
-    bool broken_ = false;
+    bool may_have_come_ = true;
 };
 
 ssize_t send_some(int socket, int file, std::uint64_t offset, std::uint64_t size) noexcept {
     if (socket < 0) return -ENOSYS;
     without_sigpipe quiet;
     auto from = static_cast<off_t>(offset);
-    const ssize_t sent = ::sendfile(socket, file, &from, std::min(size, share));
+    const std::uint64_t wanted = std::min(size, share);
+    const ssize_t sent = ::sendfile(socket, file, &from, wanted);
     const ssize_t result = sent < 0 ? -errno : sent;
-    quiet.note(result);
+    quiet.note(result, wanted);
     return result;
 }
 

@@ -125,6 +125,21 @@ TEST_P(SendFile, AResetIsAnErrorAndNoSignal) {
     std::signal(SIGPIPE, before);
 }
 
+TEST_P(SendFile, AnEndThatComesBetweenTwoOfItsPiecesIsAnErrorAndNoSignal) {
+    const auto story = []() -> task<> {
+        const std::string all = varied(5'000'000);
+        const file_with content(all);
+        task<pair> meeting = meet();
+        pair both = co_await meeting;
+        both.peer.close();  // the first piece is answered by a reset, in the middle of the kernel's call
+        task<std::error_code> sending = failure_of(send(both.ours, content.descriptor(), 0, all.size()));
+        EXPECT_TRUE(co_await sending);
+    };
+    const auto before = std::signal(SIGPIPE, SIG_DFL);
+    play(story());
+    std::signal(SIGPIPE, before);
+}
+
 TEST_P(SendFile, AFileThatIsShorterAndOneThatIsNoneAreErrors) {
     const auto story = []() -> task<> {
         const file_with content("short");
