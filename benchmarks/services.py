@@ -13,6 +13,7 @@ from pathlib import Path
 
 import measure
 import tls_services
+import web_services
 from loads import Load
 from peers import BUILT, OPTIMISED, ROOT, SOURCES, Peer, aperto_program, run_build
 from summary import Goal, Results, count, microseconds
@@ -34,6 +35,7 @@ class Service:
     ours: Peer
     theirs: Peer
     take: object  # a function of server, seconds and the load's core, that gives a sample
+    share: float = SHARE_MOST
 
 
 def cpu_ns(process):
@@ -126,6 +128,16 @@ def services(upstream):
                           tls_services.load(how, run, cpu_ns))
     ours, nginx, _ = tls_services.peers(EXAMPLES, "bulk")
     yield Service(Load("tls-bulk-nginx", "a file of 32 MiB", unit="MiB"), ours, nginx, tls_services.load("bulk", run, cpu_ns))
+    yield from web()
+
+
+def web():
+    web_services.make_files()
+    ours, others = web_services.peers()
+    for path, (title, connections) in web_services.LOADS.items():
+        for theirs in others:
+            yield Service(Load(f"web-{path}-{theirs.key}", title), ours, theirs, web_services.load(path, connections, run, cpu_ns),
+                          web_services.SHARES[theirs.key])
 
 
 def missing(service):
@@ -182,8 +194,8 @@ def goals(wanted, results):
     for service in wanted:
         ratio = results.ratio(service.load.key, service.ours.key, service.theirs.key)
         if ratio:
-            yield Goal(service.ours.key, f"{service.load.title}: CPU a {service.load.unit} at most {SHARE_MOST} × "
-                       f"{service.theirs.title}'s", ratio.middle <= SHARE_MOST, str(ratio))
+            yield Goal(service.ours.key, f"{service.load.title}: CPU a {service.load.unit} at most {service.share} × "
+                       f"{service.theirs.title}'s", ratio.middle <= service.share, str(ratio))
 
 
 def run_services(rounds, seconds, names, known, folder, say, progress):
@@ -201,7 +213,7 @@ def run_services(rounds, seconds, names, known, folder, say, progress):
         upstream = stack.enter_context(measure.Server(behind, Load("upstream", ""), load_core))
         wanted = [s for s in services(upstream.port) if not chosen or chosen & {s.ours.key, s.load.key}]
         if not wanted:
-            raise SystemExit(f"error: there is no service {names}; there are store, broker, proxy and tls_file")
+            raise SystemExit(f"error: there is no service {names}; there are store, broker, proxy, tls_file and web")
         samples = measure_all(wanted, rounds, seconds, say, progress)
     results = Results([peer for s in wanted for peer in (s.ours, s.theirs)], samples)
     say("\n".join(table(wanted, results)))

@@ -58,6 +58,22 @@ inline text cut(text& rest, text end) noexcept {
     return first;
 }
 
+/// "Name: value", without CR, LF or NUL in it.
+inline bool is_field(text line) noexcept {
+    const std::size_t colon = line.find(':');
+    return colon != text::npos && is_token(line.substr(0, colon)) &&
+           line.find_first_of(text("\r\n\0", 3)) == text::npos;
+}
+/// "1f;name=value": 31; none where it is none.
+inline std::optional<std::uint64_t> chunk_size(text line) noexcept {
+    const text digits = line.substr(0, line.find(';'));
+    std::uint64_t size = 0;
+    const auto [end, failed] = std::from_chars(digits.begin(), digits.end(), size, 16);
+    const bool right =
+        failed == std::errc() && end == digits.end() && line.find_first_of(text("\r\n\0", 3)) == text::npos;
+    return right ? std::optional(size) : std::nullopt;
+}
+
 /// A head ends with an empty line. One whose lines end in LF alone ends too, and is refused then (RFC 9112, 2.2).
 inline std::optional<std::size_t> head_size(text bytes) noexcept {
     for (std::size_t at = bytes.find('\n'); at < bytes.size(); at = bytes.find('\n', at + 1)) {
@@ -88,7 +104,9 @@ struct request {
         return std::count_if(fields.begin(), fields.end(),
                              [name](const auto& each) { return same(each.first, name); });
     }
-    bool is(text one, text other = {}) const noexcept { return method == one || method == other; }
+    bool is(text one, text other = {}) const noexcept {
+        return method == one || (!other.empty() && method == other);
+    }
 };
 // [/request]
 
@@ -104,6 +122,7 @@ public:
     // [next]
     /// The next request, up to its body. Gives 0; or the status that it is refused with; or -1 where none comes.
     aperto::task<int> next(aperto::stream& peer) {
+        forget();
         std::size_t wanted = 1;
         try {
             while (const auto bytes = co_await peer.peek(wanted)) {
@@ -116,9 +135,9 @@ public:
                 if (size) {
                     now.head.assign(bytes->substr(blank, *size));
                     peer.consume(blank + *size);
-                    co_return *size > head_max ? 431 : parse();
+                    co_return *size > head_max ? too_large(*bytes) : parse();
                 }
-                if (bytes->size() >= head_max) co_return bytes->find('\n') == text::npos ? 414 : 431;
+                if (bytes->size() >= head_max) co_return too_large(*bytes);
                 wanted = bytes->size() + 1;
             }
         } catch (const aperto::error& failed) {
@@ -129,92 +148,105 @@ public:
     }
     // [/next]
 
-    /// Takes the body, and drops it. Gives 0 or a status.
+    // [drain]
+    /// Takes the body, and drops it. Gives 0 or a status. Chunks (RFC 9112, 7.1) are lines that end in CR LF, and bytes.
     aperto::task<int> drain(aperto::stream& peer) {
-        for (std::uint64_t taken = 0; !over_;) {
-            const auto bytes = co_await peer.peek();
-            if (!bytes) co_return 400;
-            const llhttp_errno_t result = llhttp_execute(&parser_, bytes->data(), bytes->size());
-            if (result != HPE_OK && !over_) co_return 400;
-            const std::size_t used =
-                result == HPE_OK ? bytes->size()
-                                 : static_cast<std::size_t>(llhttp_get_error_pos(&parser_) - bytes->data());
-            peer.consume(used);
-            taken += used;
-            if (taken > body_max) co_return 413;
+        if (!is_chunked_) {
+            aperto::task<int> taking = take(peer, parser_.content_length);
+            co_return co_await taking;
         }
-        co_return 0;
+        for (;;) {
+            const auto line = co_await peer.read_line(aperto::line_end::crlf);
+            const auto size = line ? chunk_size(*line) : std::nullopt;
+            if (!size) co_return 400;
+            if (*size == 0) break;
+            aperto::task<int> taking = take(peer, *size);
+            if (const int wrong = co_await taking) co_return wrong;
+            const auto end = co_await peer.read_exactly(2);
+            if (end != "\r\n") co_return 400;
+        }
+        for (std::size_t lines = 0; lines < fields_max; ++lines) {  // trailers, which change nothing
+            const auto line = co_await peer.read_line(aperto::line_end::crlf);
+            if (line && line->empty()) co_return 0;
+            if (!line || !is_field(*line)) co_return 400;
+        }
+        co_return 431;
     }
+    // [/drain]
+    /// Bytes of the body.
     std::uint64_t body_size() const noexcept { return body_; }
 
 private:
+    aperto::task<int> take(aperto::stream& peer, std::uint64_t size) {
+        if (size > body_max - body_) co_return 413;
+        body_ += size;
+        while (size > 0) {
+            const auto bytes = co_await peer.peek();
+            if (!bytes) co_return 400;
+            const auto taken = static_cast<std::size_t>(std::min<std::uint64_t>(bytes->size(), size));
+            peer.consume(taken);
+            size -= taken;
+        }
+        co_return 0;
+    }
     static reader& of(llhttp_t* at) noexcept { return *static_cast<reader*>(at->data); }
     static const llhttp_settings_t& settings() {
         static const llhttp_settings_t all = [] {
             llhttp_settings_t made;
             llhttp_settings_init(&made);
             made.on_header_field = [](llhttp_t* at, const char* bytes, std::size_t size) {
-                return of(at).name({bytes, size});
-            };
-            made.on_header_value = [](llhttp_t* at, const char* bytes, std::size_t size) {
-                if (!of(at).in_body_) of(at).now.fields.back().second = trim({bytes, size});
+                of(at).now.fields.emplace_back(text(bytes, size), text());
                 return 0;
             };
-            made.on_headers_complete = [](llhttp_t* at) { return of(at).in_body_ = true, 0; };
-            made.on_body = [](llhttp_t* at, const char*, std::size_t size) {
-                return of(at).body_ += size, 0;
+            made.on_header_value = [](llhttp_t* at, const char* bytes, std::size_t size) {
+                of(at).now.fields.back().second = trim({bytes, size});
+                return 0;
             };
-            made.on_message_complete = [](llhttp_t* at) {
-                of(at).over_ = true;
-                return static_cast<int>(HPE_PAUSED);
-            };
+            made.on_headers_complete = [](llhttp_t*) { return static_cast<int>(HPE_PAUSED); };
             return made;
         }();
         return all;
     }
-    int name(text bytes) {
-        if (in_body_) return 0;  // a trailer, which changes nothing
-        now.fields.emplace_back(bytes, text());
-        return 0;
+    void forget() noexcept {
+        now.method = now.target = now.path = {};
+        now.fields.clear();
+        now.keeps_alive = now.has_body = is_chunked_ = false;
+        now.minor = 1;
+        body_ = 0;
     }
+    /// Its first line is, or the fields are.
+    static int too_large(text head) noexcept { return head.find('\n') >= head_max ? 414 : 431; }
     int parse();
     int check() noexcept;
+    int check_codings() noexcept;
     int check_lines() noexcept;
     int check_target() noexcept;
 
     llhttp_t parser_{};
     std::uint64_t body_ = 0;
-    bool in_body_ = false;
-    bool over_ = false;
+    bool is_chunked_ = false;
 };
 
-/// What the RFC demands of the lines, where parsers like to be generous: each ends in CR LF, and no CR or LF is elsewhere; no
-/// line goes on in the next one; nothing is between a name and its colon.
+/// What the RFC demands of the lines, where parsers like to be generous: each ends in CR LF, and no CR or LF is elsewhere;
+/// no line goes on in the next one; nothing is between a name and its colon.
 inline int reader::check_lines() noexcept {
-    if (now.head.find('\0') != text::npos) return 400;
     text rest = now.head;
-    const auto line = [&rest] {
-        text found = cut(rest, "\n");
-        const bool right = found.ends_with('\r');
-        if (right) found.remove_suffix(1);
-        return right && found.find('\r') == text::npos ? std::optional(found) : std::nullopt;
-    };
-    auto first = line();
-    if (!first) return 400;
-    now.method = cut(*first, " ");
-    now.target = cut(*first, " ");
-    if (!is_token(now.method) || now.target.empty() || first->size() != 8 || !first->starts_with("HTTP/") ||
-        (*first)[6] != '.' || !all_of(*first, "/.") || !std::isdigit((*first)[5]) ||
-        !std::isdigit((*first)[7]))
+    text version = cut(rest, "\r\n");
+    std::replace(now.head.begin() + (rest.data() - now.head.data()), now.head.end(), '\t', ' ');
+    now.method = cut(version, " ");
+    now.target = cut(version, " ");
+    if (!is_token(now.method) || now.target.empty() || version.size() != 8 || !version.starts_with("HTTP/") ||
+        version[6] != '.' || !std::isdigit(version[5]) || !std::isdigit(version[7]))
         return 400;
-    if ((*first)[5] != '1') return 505;
-    now.minor = (*first)[7] == '0' ? 0 : 1;
-    while (!rest.empty()) {
-        auto field = line();
-        if (!field || (!field->empty() && !is_token(field->substr(0, field->find(':'))))) return 400;
-        if (!field->empty() && field->find(':') == text::npos) return 400;
+    if (version[5] != '1') return 505;
+    now.minor = version[7] == '0' ? 0 : 1;
+    if (now.minor > 0)
+        now.head[static_cast<std::size_t>(&version[7] - now.head.data())] = '1';  // RFC 9110, 2.5
+    for (;;) {
+        const text line = cut(rest, "\r\n");
+        if (line.empty()) return rest.empty() ? 0 : 400;
+        if (!is_field(line)) return 400;
     }
-    return 0;
 }
 
 inline int reader::check_target() noexcept {
@@ -237,37 +269,42 @@ inline int reader::check_target() noexcept {
     return hosts > 1 || (hosts == 0 && now.minor > 0) || !all_of(now.field("Host"), of_authority) ? 400 : 0;
 }
 
+/// RFC 9112, 6.1: chunked once, as the last; other codings we do not have.
+inline int reader::check_codings() noexcept {
+    bool others = false;
+    for (const auto& [name, value] : now.fields)
+        for (text rest = same(name, "Transfer-Encoding") ? value : text(); !rest.empty();) {
+            if (is_chunked_) return 400;
+            is_chunked_ = same(trim(cut(rest, ",")), "chunked");
+            others |= !is_chunked_;
+        }
+    return others ? is_chunked_ ? 501 : 400 : 0;
+}
+
 /// What llhttp does not know of, or lets pass.
 inline int reader::check() noexcept {
     if (now.fields.size() > fields_max) return 431;
     if (const int wrong = check_target()) return wrong;
-    if (const auto codings = now.count("Transfer-Encoding")) {
-        // RFC 9112, 6.1: one who cannot have meant it, and what we cannot read
-        if (now.minor == 0 || now.count("Content-Length") > 0) return 400;
-        if (codings > 1 || !same(now.field("Transfer-Encoding"), "chunked")) return 501;
-    }
+    if (now.count("Transfer-Encoding") > 0 && (now.minor == 0 || now.count("Content-Length") > 0)) return 400;
+    if (const int wrong = check_codings()) return wrong;
     if (const text expected = now.field("Expect"); !expected.empty() && !same(expected, "100-continue"))
         return 417;
-    return parser_.content_length > body_max && now.has_body ? 413 : 0;
+    return parser_.content_length > body_max ? 413 : 0;
 }
 
 inline int reader::parse() {
     constexpr std::array<text, 8> known{"GET",    "HEAD",    "POST",    "PUT",
                                         "DELETE", "CONNECT", "OPTIONS", "TRACE"};
-    now.fields.clear();
-    now.keeps_alive = now.has_body = in_body_ = over_ = false;
-    body_ = 0;
     if (const int wrong = check_lines()) return wrong;
     if (std::find(known.begin(), known.end(), now.method) == known.end()) return 501;
     if (now.method == "CONNECT") return 405;
     llhttp_init(&parser_, HTTP_REQUEST, &settings());
     parser_.data = this;
-    const llhttp_errno_t result = llhttp_execute(&parser_, now.head.data(), now.head.size());
-    if (result != HPE_OK && !over_)
-        return result == HPE_INVALID_TRANSFER_ENCODING ? check() ? check() : 400 : 400;
-    now.has_body = !over_;
+    if (llhttp_execute(&parser_, now.head.data(), now.head.size()) != HPE_PAUSED) return 400;
     now.keeps_alive = llhttp_should_keep_alive(&parser_) != 0;
-    return check();
+    const int wrong = check();
+    now.has_body = is_chunked_ || parser_.content_length > 0;
+    return wrong;
 }
 
 // ---- answers

@@ -40,6 +40,13 @@ inline aperto::task<> answer_one(aperto::stream& peer, const request& asked, sit
 }
 // [/route]
 
+/// Of a body that did not come, which may have been a line too long; anything else is thrown.
+inline int status_of(const aperto::error& failed) {
+    if (failed.code() == aperto::errc::deadline) return 408;
+    if (failed.code() == aperto::errc::message_too_large) return 413;
+    throw aperto::error(failed);
+}
+
 // [conversation]
 inline aperto::task<> serve(aperto::stream peer, site& here) {
     reader in;
@@ -51,11 +58,11 @@ inline aperto::task<> serve(aperto::stream peer, site& here) {
             constexpr text go_on = "HTTP/1.1 100 Continue\r\n\r\n";
             if (in.now.minor > 0 && !in.now.field("Expect").empty()) co_await peer.write(go_on);
             auto body = co_await aperto::as_result(aperto::with_timeout(body_deadline, in.drain(peer)));
-            if (!body && body.error().code() != aperto::errc::deadline) throw aperto::error(body.error());
-            status = body ? *body : 408;
+            status = body ? *body : status_of(body.error());
         }
         if (status != 0 || peer.stopping()) in.now.keeps_alive = false;
         if (status == 0 && in.now.path == "/live/socket") {
+            in.now.keeps_alive = false;
             aperto::task<> showing = show(peer, in.now, here.all);
             co_await showing;
             co_return;
