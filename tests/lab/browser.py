@@ -14,9 +14,9 @@ KEYS = {"Enter": ("\r", 13), " ": (" ", 32), "ArrowDown": ("", 40), "ArrowUp": (
 
 
 class Browser:
-    """One page. `errors` and `requests` collect what a page of ours must not have."""
+    """One page. `errors` and `requests` collect what a page of ours must not have. `online`: it may ask servers of this machine."""
 
-    def __init__(self, width=1300, height=900, dark=False):
+    def __init__(self, width=1300, height=900, dark=False, online=False, more=()):
         self.errors, self.requests, self.number = [], [], 0
         self.profile = tempfile.TemporaryDirectory()
         theirs_in, self.to = os.pipe()
@@ -24,7 +24,7 @@ class Browser:
         # Chromium reads commands from descriptor 3 and answers on 4.
         self.process = subprocess.Popen(
             ["bash", "-c", f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}', "bash", CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu",
-             "--remote-debugging-pipe", f"--user-data-dir={self.profile.name}", f"--window-size={width},{height}", "about:blank"],
+             "--remote-debugging-pipe", f"--user-data-dir={self.profile.name}", f"--window-size={width},{height}", *more, "about:blank"],
             pass_fds=(theirs_in, theirs_out), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.close(theirs_in)
         os.close(theirs_out)
@@ -33,7 +33,7 @@ class Browser:
         self.session = self.ask("Target.attachToTarget", targetId=page["targetId"], flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.ask(domain + ".enable")
-        self.ask("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=-1, uploadThroughput=-1)
+        self.ask("Network.emulateNetworkConditions", offline=not online, latency=0, downloadThroughput=-1, uploadThroughput=-1)
         self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
 
@@ -81,7 +81,10 @@ class Browser:
                 return message["result"]
 
     def open(self, path):
-        self.ask("Page.navigate", url=pathlib.Path(path).resolve().as_uri())
+        self.visit(pathlib.Path(path).resolve().as_uri())
+
+    def visit(self, url):
+        self.ask("Page.navigate", url=url)
         while self.read().get("method") != "Page.loadEventFired":
             pass
 
