@@ -6,7 +6,6 @@
 #include "aperto/error.hpp"
 #include "aperto/events.hpp"
 #include "aperto/limits.hpp"
-#include "aperto/open_connections.hpp"
 #include "aperto/stream.hpp"
 
 #include <concepts>
@@ -357,21 +356,6 @@ public:
     std::size_t connections() const noexcept;
     /// Any thread.
     server_counters counters() const noexcept;
-    /// The open connections behind `mark`, which moves on: some at a time, a worker's each time, which is asked on its own
-    /// loop and tells of few in one turn of it, so that ten thousand are looked through while it serves. Empty: there are no
-    /// more. Who comes meanwhile is told of, who goes is not; nobody is told of twice. A worker that does not answer within
-    /// a second, because a handler blocks its loop, is passed over. One look at a time is quick, each further one slower.
-    ///
-    ///     for (aperto::connections_mark mark;;) {
-    ///         const auto some = co_await serving.next_connections(mark);
-    ///         if (some.empty()) break;
-    ///         …
-    ///     }
-    ///
-    /// On any loop, the server's own too. `mark` must live until it ends. Throws std::bad_alloc, `cancellation`.
-    task<std::vector<open_connection>> next_connections(connections_mark& mark) const;
-    /// What each worker is busy with, likewise; those that do not answer are left out.
-    task<std::vector<worker_load>> loads() const;
 
 private:
     struct state;

@@ -80,27 +80,6 @@ void server_shared::ask_each_worker(void (worker::*request)() noexcept) {
         (each->*request)();
 }
 
-std::optional<unsigned> server_shared::post_to(unsigned index, const std::function<void(worker&)>& what) {
-    const std::lock_guard lock(workers_mutex_);
-    worker* first = nullptr;
-    for (worker* each : workers_)
-        if (each->index() >= index && (!first || each->index() < first->index())) first = each;
-    if (!first) return {};
-    const unsigned found = first->index();
-    // A worker goes on its own loop's thread alone: one that is found there stays for as long as this runs.
-    first->on().post([this, found, what] {
-        if (worker* const here = of_index(found)) what(*here);
-    });
-    return found;
-}
-
-worker* server_shared::of_index(unsigned index) noexcept {
-    const std::lock_guard lock(workers_mutex_);
-    const auto found =
-        std::find_if(workers_.begin(), workers_.end(), [&](worker* each) { return each->index() == index; });
-    return found == workers_.end() ? nullptr : *found;
-}
-
 void server_shared::enrol(worker& one) {
     const std::lock_guard lock(workers_mutex_);
     workers_.push_back(&one);

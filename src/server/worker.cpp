@@ -67,8 +67,6 @@ worker::worker(loop& on, server_shared& shared)
       streams_(stream_options_of(terms_->options, memory_)),
       plain_(without_transport(streams_)),
       background_(shared.workers_made.fetch_add(1)),
-      timing_(*this),
-      times_answers_(shared.events.times_answers()),
       stop_request_(*this, &worker::on_stop),
       room_request_(*this, &worker::on_room),
       terms_request_(*this, &worker::on_terms) {
@@ -359,11 +357,6 @@ void worker::shed() noexcept {
     }
 }
 
-void worker::answer_timing::tell() noexcept {
-    const std::size_t answered = std::exchange(messages, 0);
-    if (answered > 0) of.shared_.events.answered(of.loop_.read_now() - since, answered);
-}
-
 void worker::began(proxy_greeting& one) noexcept {
     greetings_.push_back(one);
     ++greeting_count_;
@@ -390,10 +383,7 @@ void worker::leave_place() noexcept {
         shared_.ask_each_worker(&worker::tell_of_room);
 }
 
-void worker::ended(conversation& one) noexcept {
-    walks_.for_each([&](walk& each) {
-        if (each.next == &one) each.next = conversations_.after(one);
-    });
+void worker::ended() noexcept {
     leave_place();
     if (--conversation_count_ == 0) empty_.notify_all();
 }

@@ -4,7 +4,6 @@
 #include "aperto/event.hpp"
 #include "aperto/group.hpp"
 #include "aperto/listener.hpp"
-#include "aperto/open_connections.hpp"
 #include "aperto/server.hpp"
 #include "io/mailbox.hpp"
 #include "io/memory_account.hpp"
@@ -18,7 +17,6 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -45,9 +43,6 @@ struct server_shared {
 
     /// Makes a request (`ask_to_stop`, `tell_of_room`) of every worker. Any thread.
     void ask_each_worker(void (worker::*request)() noexcept);
-    /// Has `what` run with the first worker from `index` on, on its loop, unless it goes before. Gives which that is; none
-    /// where there is none. Any thread. `what` keeps this alive. Throws std::bad_alloc.
-    std::optional<unsigned> post_to(unsigned index, const std::function<void(worker&)>& what);
     void enrol(worker& one);
     void leave(worker& one) noexcept;
 
@@ -73,7 +68,6 @@ struct server_shared {
     std::atomic<unsigned> workers_made = 0;
 
 private:
-    worker* of_index(unsigned index) noexcept;
     std::array<std::atomic<std::uint64_t>, limit_count> strikes_{};
     std::optional<surroundings> around_;
     mutable std::mutex terms_mutex_;
@@ -106,8 +100,7 @@ public:
     void tell_of_terms() noexcept { loop_.post(terms_request_); }
 
     void began(conversation& one) noexcept;
-    /// While it is still in the list.
-    void ended(conversation& one) noexcept;
+    void ended() noexcept;
     void began(proxy_greeting& one) noexcept;
     void greeting_ended() noexcept;
     /// The client behind a proxy, or the proxy itself where it told of none. Takes the socket over. Throws
@@ -116,18 +109,6 @@ public:
     /// The connection of a proxy that did not say whose it is.
     void refuse_greeted(socket_id client, const endpoint& proxy, limit why);
 
-    /// Messages were answered on a connection whose answers wait for the end of the turn. Only where somebody wants to know.
-    void note_answers() noexcept {
-        if (timing_.messages == 0) return;
-        timing_.unlink();
-        loop_.at_turn_end(timing_);
-    }
-    /// How many that are, so far in this turn.
-    void note_answer() noexcept {
-        if (timing_.messages++ == 0) timing_.since = loop_.now();
-    }
-    bool times_answers() const noexcept { return times_answers_; }
-
     bool is_stopping() const noexcept { return stopping_; }
     loop& on() const noexcept { return loop_; }
     server_shared& shared() const noexcept { return shared_; }
@@ -135,12 +116,6 @@ public:
     cancel_scope& serving() noexcept { return serving_; }
     /// On what it serves now.
     const server_terms& terms() const noexcept { return *terms_; }
-    /// Which of the server's workers it is, from 0.
-    unsigned index() const noexcept { return background_.index(); }
-    /// Appends the connections behind `mark`, at most `connections_at_once`, and moves it on. Throws std::bad_alloc.
-    void tell_connections(std::uint64_t& mark, std::vector<open_connection>& to);
-    /// Adds those behind `mark` to what `load` counts, at most `counted_at_once`; false where there are no more.
-    bool count_connections(std::uint64_t& mark, worker_load& load);
     /// What its new connections share.
     const std::shared_ptr<const stream_options>& streams() const noexcept { return streams_; }
 
@@ -169,24 +144,6 @@ private:
     private:
         worker& of_;
         void (worker::*what_)() noexcept;
-    };
-
-    /// A place in the list of conversations, which are in the order of their numbers: it stays good while they come and go.
-    struct walk : list_hook {
-        explicit walk(worker& of) noexcept;
-        conversation* next;  ///< null at the end
-    };
-    /// The place behind the conversation of a number: where the last such walk came to, or found from the beginning.
-    walk& walk_behind(std::uint64_t mark) noexcept;
-
-    /// Runs behind the sends of the connections that it counted: whoever counts puts it last again.
-    struct answer_timing : turn_hook {
-        explicit answer_timing(worker& at) noexcept
-            : turn_hook([](turn_hook& end) { static_cast<answer_timing&>(end).tell(); }), of(at) {}
-        void tell() noexcept;
-        worker& of;
-        time_point since{};
-        std::size_t messages = 0;
     };
 
     void on_stop() noexcept { stop_.notify_all(); }
@@ -241,15 +198,10 @@ private:
     std::exception_ptr background_failure_;
     bool background_runs_ = false;
     list<conversation> conversations_;
-    list<walk> walks_;
-    std::optional<walk> looking_;
-    std::uint64_t looked_at_ = 0;  ///< the number before `looking_`
     std::size_t conversation_count_ = 0;
     list<proxy_greeting, greeting_hook> greetings_;
     std::size_t greeting_count_ = 0;
     std::size_t refusals_ = 0;  ///< connections being refused
-    answer_timing timing_;
-    const bool times_answers_;
     event stop_;
     event empty_;
     request stop_request_;

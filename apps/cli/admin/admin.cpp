@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "cli/admin/admin.hpp"
 
-#include "cli/admin/connection_json.hpp"
-
 #include <fmt/format.h>
 
 #include <utility>
-#include <vector>
 
 namespace aperto::cli {
 
@@ -50,8 +47,10 @@ options endpoint_options(const std::string& where) {
 
 }  // namespace
 
-void admin::start(const std::string& where, const watched_parts& watched, const confining& confined) {
-    watched_ = watched;
+void admin::start(const std::string& where, const server& watched, const journal* book,
+                  const confining& confined) {
+    watched_ = &watched;
+    book_ = book;
     options chosen = endpoint_options(where);
     chosen.background = confined.on_workers();
     auto made = std::make_unique<server>(chosen, [this](stream peer) { return talk(std::move(peer)); });
@@ -59,23 +58,12 @@ void admin::start(const std::string& where, const watched_parts& watched, const 
     serving_ = std::move(made);
 }
 
-task<> admin::talk(stream peer) {
+task<> admin::talk(stream peer) const {
     http_reader reader;
     while (auto some = co_await peer.read_some()) {
         const bool well_formed = reader.feed(*some);
         while (auto request = reader.next()) {
-            const bool is_get = request->method == "GET";
-            if (request->path == "/connections" && (is_get || request->method == "HEAD")) {
-                task<> telling = tell_connections(peer, is_get);
-                co_await telling;
-                co_return;
-            }
-            std::vector<worker_load> loads;
-            if (request->path == "/metrics") {
-                task<std::vector<worker_load>> asking = watched_.serving->loads();
-                loads = co_await asking;
-            }
-            const std::string reply = answer(*request, loads);
+            const std::string reply = answer(*request);
             co_await peer.write(reply);
             if (!request->keeps_alive) co_return;
         }
@@ -86,7 +74,7 @@ task<> admin::talk(stream peer) {
     }
 }
 
-std::string admin::answer(const http_request& request, const std::vector<worker_load>& loads) const {
+std::string admin::answer(const http_request& request) const {
     http_answer what;
     if (request.method != "GET" && request.method != "HEAD") {
         what = {405, "Method Not Allowed", "text/plain", "only GET and HEAD\n"};
@@ -94,8 +82,7 @@ std::string admin::answer(const http_request& request, const std::vector<worker_
         const auto format =
             request.accepts_openmetrics ? metrics_format::openmetrics : metrics_format::prometheus;
         what.type = content_type(format);
-        what.body = write_metrics(format, {seen_, *watched_.serving, loads, watched_.book, watched_.sealed, process_,
-                                           !draining_, told_});
+        what.body = write_metrics(format, {seen_, *watched_, book_, process_, !draining_, told_});
     } else if (request.path == "/livez") {
         what.body = "alive\n";
     } else if (request.path == "/readyz") {
@@ -104,33 +91,9 @@ std::string admin::answer(const http_request& request, const std::vector<worker_
         else
             what.body = "ready\n";
     } else {
-        what = {404, "Not Found", "text/plain", "there are /metrics, /connections, /livez and /readyz\n"};
+        what = {404, "Not Found", "text/plain", "there are /metrics, /livez and /readyz\n"};
     }
     return write(what, request.method != "HEAD", request.keeps_alive);
-}
-
-task<> admin::tell_connections(stream& peer, bool has_body) {
-    const std::string_view head =
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-store\r\nConnection: "
-        "close\r\n\r\n";
-    co_await peer.write(head);
-    if (!has_body) co_return;
-    const semaphore::permit alone = co_await looking_.acquire();
-    std::string text = "[";
-    bool first = true;
-    for (connections_mark mark;;) {
-        task<std::vector<open_connection>> asking = watched_.serving->next_connections(mark);
-        const std::vector<open_connection> some = co_await asking;
-        if (some.empty()) break;
-        for (const open_connection& each : some) {
-            text += std::exchange(first, false) ? "\n" : ",\n";
-            text += connection_json(each);
-        }
-        co_await peer.write(text);
-        text.clear();
-    }
-    text += "\n]\n";
-    co_await peer.write(text);
 }
 
 }  // namespace aperto::cli

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
 // admin/: what `aperto serve --admin` answers, by HTTP, to those who watch the server. admin has the server and its
-// paths; http_request reads requests; observer counts what happens; metrics writes it down; connection_json one connection.
+// paths; http_request reads requests; observer counts what happens; metrics writes it down.
 #pragma once
 
 #include "aperto/journal.hpp"
-#include "aperto/semaphore.hpp"
 #include "aperto/server.hpp"
-#include "aperto/tls.hpp"
 #include "cli/admin/http_request.hpp"
 #include "cli/admin/metrics.hpp"
 #include "cli/admin/observer.hpp"
@@ -17,16 +15,8 @@
 #include <atomic>
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace aperto::cli {
-
-/// What is watched. Null: it is not there.
-struct watched_parts {
-    const server* serving = nullptr;
-    const journal* book = nullptr;
-    const tls::context* sealed = nullptr;
-};
 
 /// The endpoint: a server of its own, on a loop of its own, so that it answers whatever the other does.
 class admin {
@@ -38,7 +28,8 @@ public:
     observer& events() noexcept { return seen_; }
     /// Listens on "HOST:PORT" or "unix:PATH", and answers from now on, its thread confined. The watched ones and `confined`
     /// outlive this. Throws `error`.
-    void start(const std::string& where, const watched_parts& watched, const confining& confined);
+    void start(const std::string& where, const server& watched, const journal* book,
+               const confining& confined);
     /// Answers no more: to be called before the watched server goes, whose events are counted all the same.
     void stop() noexcept { serving_.reset(); }
     /// Where it listens.
@@ -47,17 +38,14 @@ public:
     void set_draining() noexcept { draining_ = true; }
 
 private:
-    task<> talk(stream peer);
-    /// `loads`: for `/metrics`.
-    std::string answer(const http_request& request, const std::vector<worker_load>& loads) const;
-    /// A reply to the end of the stream: its length is not known when it begins.
-    task<> tell_connections(stream& peer, bool has_body);
+    task<> talk(stream peer) const;
+    std::string answer(const http_request& request) const;
 
     report& told_;
     observer seen_;
     process_files process_;
-    watched_parts watched_;
-    semaphore looking_{1};  ///< one look through the connections at a time
+    const server* watched_ = nullptr;
+    const journal* book_ = nullptr;
     std::atomic<bool> draining_ = false;
     std::unique_ptr<server> serving_;  ///< the last member: it ends before what it reads
 };

@@ -3,7 +3,6 @@
 
 #include "aperto/journal.hpp"
 #include "aperto/server.hpp"
-#include "aperto/tls.hpp"
 #include "cli/admin/observer.hpp"
 #include "core/descriptor.hpp"
 
@@ -11,7 +10,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace aperto::cli {
 
@@ -41,9 +39,7 @@ private:
 struct metrics_sources {
     const observer& seen;
     const server& watched;
-    const std::vector<worker_load>& loads;  ///< of the workers that answered
-    const journal* book;                    ///< null: none
-    const tls::context* sealed;             ///< null: no TLS
+    const journal* book;  ///< null: none
     const process_files& process;
     bool ready;
     const report& told;

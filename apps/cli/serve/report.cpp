@@ -3,7 +3,6 @@
 
 #include "aperto/error.hpp"
 #include "aperto/server.hpp"
-#include "cli/serve/beside.hpp"
 #include "cli/terminal_text.hpp"
 #include "core/display.hpp"
 #include "core/sentence.hpp"

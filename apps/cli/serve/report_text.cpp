@@ -78,6 +78,9 @@ std::string time_of_day() {
     return fmt::format("{:02}:{:02}:{:02}.{:03}  ", local.tm_hour, local.tm_min, local.tm_sec, ms % 1000);
 }
 
+/// A month to renew a certificate in.
+constexpr long days_to_warn = 30;
+
 /// Sentences for a person who watches. Everything about single connections and messages gives way to a
 /// summary a second when it comes too fast to read.
 class text_report final : public report {
