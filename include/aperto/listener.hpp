@@ -64,6 +64,8 @@ public:
 
     /// Where it listens, with the actual port.
     endpoint local() const;
+    /// The descriptor, for what this library does not offer; -1 in a simulation. The listener keeps it.
+    int native_handle() const noexcept { return socket_ ? loop_->native_handle(socket_) : -1; }
     /// Its loop.
     loop& owner() const noexcept { return *loop_; }
     /// Stops listening; clients not yet accepted are reset by the kernel. No accept may be waiting.

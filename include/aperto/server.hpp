@@ -38,6 +38,10 @@ struct options {
     /// another family (a Unix socket). They stay yours, and must stay open until the server has started. A
     /// client without an IP address is held to no limit per address. Not in a simulation.
     std::vector<int> listen_fds{};
+    /// Sockets of a server that this one follows (`server::listeners`), in another process or in this one. Each is used
+    /// where `host`, `port` (0: any) or `also_listen` names its address; an address without one is opened. Nobody is served,
+    /// and nothing of theirs changed, before `server::take_over`. As `listen_fds` they stay yours. Not in a simulation.
+    std::vector<int> handed_over{};
     /// More addresses to listen on, each as `host_port` reads it: "192.0.2.7:9998", "[::1]:9999", "unix:/run/chat.sock";
     /// without a port, `port`. All have the same limits, which count over all of them.
     std::vector<std::string> also_listen{};
@@ -337,6 +341,10 @@ public:
     /// also where it would not be let in any more. After `start`, or within `run_on`; any thread. Throws `error` where an
     /// option is not in its range, and changes nothing then.
     void renew(const options& changed);
+    /// Begins to serve on `options::handed_over`, with this server's options. Any thread, any number of times.
+    void take_over() noexcept;
+    /// As `stop`, once another has taken over: without `drain_delay`, and the names of Unix sockets are left to it.
+    void leave() noexcept;
     /// Waits until the workers have ended. Throws what a worker threw.
     void wait();
 
@@ -346,6 +354,9 @@ public:
 
     /// Where it listens, with the actual port. After `start`.
     const std::vector<endpoint>& endpoints() const noexcept;
+    /// Each socket that clients come to, for `options::handed_over` of the next (SCM_RIGHTS, unix(7)): descriptors of your
+    /// own, to be closed soon. From `start` to `stop`; any thread. Throws `error`. Not in a simulation.
+    std::vector<int> listeners() const;
     /// The engine of its workers, and why: one line, also where they differ. After `start`.
     std::string why() const;
     /// What each worker runs. After `start`.

@@ -50,8 +50,7 @@ void bound_path::remove() noexcept {
     if (known && ::lstat(path_.c_str(), &there) == 0 && there.st_dev == mine.st_dev &&
         there.st_ino == mine.st_ino)
         ::unlink(path_.c_str());
-    file_.close();
-    path_.clear();
+    leave();
 }
 
 void bound_path::remove_left_over(const endpoint& where) noexcept {

@@ -21,6 +21,11 @@ public:
     ~bound_path() { remove(); }
 
     void remove() noexcept;
+    /// It is somebody else's from now on, and stays.
+    void leave() noexcept {
+        file_.close();
+        path_.clear();
+    }
 
     /// Takes away what a process that ended without closing has left at `where`: a Unix socket that nobody
     /// listens on. Anything else stays.

@@ -132,6 +132,17 @@ int open_listener(const endpoint& where, const listen_options& options) {
     return result;
 }
 
+void renew_listener(int socket, const listen_options& options) noexcept {
+    // What `set_connection_options` only ever turns on.
+    set(socket, SOL_SOCKET, SO_KEEPALIVE, 0);
+    set(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, 0);
+    set(socket, IPPROTO_TCP, TCP_NODELAY, 0);
+    set(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 0);
+    set(socket, IPPROTO_TCP, TCP_SAVE_SYN, options.save_syn ? 1 : 0);
+    set_connection_options(socket, options);
+    ::listen(socket, options.backlog);
+}
+
 void adopt_socket(int socket, bool listening) {
     const auto ask = [socket](int name) {
         int value = 0;

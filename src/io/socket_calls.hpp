@@ -21,6 +21,9 @@ namespace aperto::io {
 /// TCP_USER_TIMEOUT, TCP_NOTSENT_LOWAT) are set on it, so that an accepted connection costs no call.
 int open_listener(const endpoint& where, const listen_options& options);
 
+/// Gives a socket that another process opened, and that listens, the options of this one. None of it is worth failing for.
+void renew_listener(int socket, const listen_options& options) noexcept;
+
 /// A TCP socket for a connection to `to`, not yet connected. A negative errno where there is none.
 int open_client(const endpoint& to, const connect_options& options) noexcept;
 

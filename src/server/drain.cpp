@@ -22,7 +22,9 @@ task<> worker::wait_for_stop() {
         event::waiter asked = stop_.wait();
         co_await asked;
     }
-    if (deaf_ || terms_->options.drain_delay <= duration::zero()) co_return;
+    if (deaf_ || shared_.sockets.followed || shared_.sockets.waits ||
+        terms_->options.drain_delay <= duration::zero())
+        co_return;
     detail::sleep_awaiter delay = sleep(terms_->options.drain_delay);
     co_await delay;
 }

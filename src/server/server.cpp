@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/server.hpp"
 
-#include "core/descriptor.hpp"
-#include "io/bound_path.hpp"
-#include "io/host_text.hpp"
-#include "io/socket_calls.hpp"
 #include "server/check_options.hpp"
 #include "server/engines.hpp"
 #include "server/worker.hpp"
@@ -16,50 +12,6 @@
 
 namespace aperto {
 namespace {
-
-/// A Unix socket that the workers share, as there is no SO_REUSEPORT for those.
-struct unix_door {
-    descriptor socket;
-    io::bound_path path;
-};
-
-/// Opens those that the options name.
-std::vector<unix_door> open_unix_doors(server_shared& of) {
-    const options& chosen = of.options;
-    std::vector<std::string> names = chosen.also_listen;
-    if (chosen.listen_fds.empty()) names.insert(names.begin(), chosen.host);
-    std::vector<unix_door> doors;
-    for (const std::string& name : names) {
-        if (!io::names_unix_socket(name)) continue;
-        const endpoint where = endpoint::parse(name);
-        doors.push_back({descriptor(io::open_listener(where, chosen.socket)), io::bound_path(where)});
-        of.listen_fds.push_back(doors.back().socket.get());
-    }
-    return doors;
-}
-
-void append(std::vector<endpoint>& to, const std::vector<endpoint>& more) {
-    to.insert(to.end(), more.begin(), more.end());
-}
-
-/// Those that are not open already.
-std::vector<endpoint> addresses(loop& on, const server_shared& of) {
-    const options& chosen = of.options;
-    std::vector<endpoint> all;
-    if (chosen.listen_fds.empty() && !io::names_unix_socket(chosen.host)) {
-        if (chosen.host.empty())
-            all.push_back(endpoint::any(chosen.port));
-        else
-            append(all, on.look_up(chosen.host, chosen.port));
-    }
-    for (const std::string& name : chosen.also_listen) {
-        if (io::names_unix_socket(name)) continue;
-        const host_port where = host_port::parse(name, chosen.port);
-        append(all, where.host.empty() ? std::vector{endpoint::any(where.port)}
-                                       : on.look_up(where.host, where.port));
-    }
-    return all;
-}
 
 /// How often a loop's run may fail before its worker is over. What tasks of the handler's throw, or their
 /// `stop` of the loop, ends the serving in order; an engine that fails does so each time, for ever.
@@ -85,18 +37,17 @@ struct server::state {
     state(aperto::options options, handler what) : shared(std::move(options), std::move(what)) {}
 
     /// A worker's thread, from making its loop to the end of its last conversation.
-    void work(std::vector<endpoint> where, port_sharing sharing,
-              std::promise<std::vector<endpoint>> listening);
+    void work(port_sharing sharing, std::promise<std::vector<endpoint>> listening);
     /// Runs the loop until its worker has served to the end, or the loop does nothing but fail. `over` is
     /// said when the worker's task ends, at the latest with the loop.
     void serve(loop& on, std::unique_ptr<worker> one, bool& over);
     void keep_failure(std::exception_ptr thrown) noexcept;
-    std::vector<endpoint> start_worker(std::vector<endpoint> where, port_sharing sharing);
+    std::vector<endpoint> start_worker(port_sharing sharing);
     void stop() noexcept;
     void join() noexcept;
 
     server_shared shared;
-    std::vector<unix_door> doors;
+    unix_doors doors;
     std::vector<std::thread> threads;
     std::vector<endpoint> where;
     std::vector<worker_engine> engines;  ///< of the workers that have started
@@ -104,15 +55,16 @@ struct server::state {
     std::exception_ptr failure;
 };
 
-void server::state::work(std::vector<endpoint> addresses_to_take, port_sharing sharing,
-                         std::promise<std::vector<endpoint>> listening) {
+void server::state::work(port_sharing sharing, std::promise<std::vector<endpoint>> listening) {
     bool listens = false;
     bool over = false;
     try {
         const std::unique_ptr<loop> mine = loop::create({.which = shared.options.engine});
         auto one = std::make_unique<worker>(*mine, shared);
-        if (addresses_to_take.empty()) addresses_to_take = addresses(*mine, shared);
-        one->listen(addresses_to_take, sharing);
+        const bool is_first = sharing != port_sharing::join;
+        if (is_first) shared.doors = find_doors(*mine, shared.options, doors);
+        std::vector<endpoint> own = one->listen(sharing);
+        if (is_first) shared.doors.own = std::move(own);  // the ports that the others take too
         engines.push_back({mine->which(), mine->why()});
         std::vector<endpoint> taken = one->endpoints();
         listens = true;
@@ -145,11 +97,10 @@ void server::state::keep_failure(std::exception_ptr thrown) noexcept {
     stop();
 }
 
-std::vector<endpoint> server::state::start_worker(std::vector<endpoint> addresses_to_take,
-                                                  port_sharing sharing) {
+std::vector<endpoint> server::state::start_worker(port_sharing sharing) {
     std::promise<std::vector<endpoint>> promise;
     std::future<std::vector<endpoint>> listening = promise.get_future();
-    threads.emplace_back(&state::work, this, std::move(addresses_to_take), sharing, std::move(promise));
+    threads.emplace_back(&state::work, this, sharing, std::move(promise));
     return listening.get();
 }
 
@@ -183,16 +134,13 @@ void server::start() {
     assert(self.threads.empty() && "a server is started once");
     self.shared.settle(surroundings::of_machine(), self.shared.workers_wanted());
     try {
-        self.doors = open_unix_doors(self.shared);
+        self.doors = open_unix_doors(self.shared.options, self.shared.sockets);
         const bool alone = workers() == 1;
-        self.where = self.start_worker({}, alone ? port_sharing::exclusive : port_sharing::first);
-        // What is open already comes first, and has a descriptor in each worker.
-        const auto shared_ones = static_cast<std::ptrdiff_t>(self.shared.listen_fds.size());
-        const std::vector<endpoint> own(self.where.begin() + shared_ones, self.where.end());
+        self.where = self.start_worker(alone ? port_sharing::exclusive : port_sharing::first);
         while (self.threads.size() < workers())
-            self.start_worker(own, port_sharing::join);
-        for (unix_door& each : self.doors)
-            each.socket.close();  // each worker has its own
+            self.start_worker(port_sharing::join);
+        for (const auto& each : self.doors)
+            each->socket.close();  // each worker has its own
     } catch (...) {
         self.stop();
         self.join();
@@ -209,6 +157,21 @@ void server::renew(const options& changed) {
     state_->shared.renew(changed);
 }
 
+void server::take_over() noexcept {
+    server_shared& shared = state_->shared;
+    if (!shared.sockets.waits) return;
+    shared.listening.renew(shared.options.socket);
+    shared.sockets.waits = false;
+    shared.ask_each_worker(&worker::tell_of_room);
+}
+
+void server::leave() noexcept {
+    state_->shared.sockets.followed = true;
+    state_->stop();
+}
+
+std::vector<int> server::listeners() const { return state_->shared.listening.duplicates(); }
+
 void server::wait() {
     state_->join();
     const std::lock_guard lock(state_->failure_mutex);
@@ -220,11 +183,12 @@ task<> server::run_on(loop& on) {
     const std::shared_ptr<state> kept = state_;
     state& self = *kept;
     self.shared.settle(surroundings::of(on), 1);
-    std::vector<unix_door> doors = open_unix_doors(self.shared);
+    const unix_doors doors = open_unix_doors(self.shared.options, self.shared.sockets);
     worker one(on, self.shared);
-    one.listen(addresses(on, self.shared), port_sharing::exclusive);
-    for (unix_door& each : doors)
-        each.socket.close();
+    self.shared.doors = find_doors(on, self.shared.options, doors);
+    one.listen(port_sharing::exclusive);
+    for (const auto& each : doors)
+        each->socket.close();
     self.where = one.endpoints();
     self.engines = {{on.which(), on.why()}};
     for (const endpoint& each : self.where)

@@ -2,10 +2,7 @@
 #include "server/worker.hpp"
 
 #include "aperto/sleep.hpp"
-#include "core/descriptor.hpp"
 #include "io/socket_calls.hpp"
-
-#include <fcntl.h>
 
 #include <algorithm>
 #include <new>
@@ -85,31 +82,6 @@ worker::~worker() {
     loop_.withdraw(stop_request_);
     loop_.withdraw(room_request_);
     loop_.withdraw(terms_request_);
-}
-
-void worker::listen(const std::vector<endpoint>& where, port_sharing sharing) {
-    // Each worker has a descriptor of its own for the one queue of clients.
-    for (const int each : shared_.listen_fds) {
-        descriptor mine(::fcntl(each, F_DUPFD_CLOEXEC, 0));
-        if (!mine) throw error::from_result(-errno, "listen on a socket that was handed over");
-        listener open = listener::from_fd(loop_, mine.get(), streams_);
-        static_cast<void>(mine.release());
-        doors_.push_back(std::make_unique<door>(std::move(open)));
-    }
-    listen_options socket = shared_.options.socket;
-    socket.sharing = sharing;
-    for (endpoint each : where) {
-        // Where any port will do, every address gets the same.
-        if (each.port() == 0 && !doors_.empty()) each.set_port(doors_.front()->socket.local().port());
-        doors_.push_back(std::make_unique<door>(loop_, each, socket, streams_));
-    }
-}
-
-std::vector<endpoint> worker::endpoints() const {
-    std::vector<endpoint> all;
-    for (const auto& each : doors_)
-        all.push_back(each->socket.local());
-    return all;
 }
 
 task<> worker::run() {
@@ -241,6 +213,7 @@ struct worker::arrival {
 /// Serves those whose connection the kernel has completed already: closing the listener would reset them. As
 /// many as its queue holds, lest those who come meanwhile keep it open.
 void worker::accept_queued() noexcept {
+    if (shared_.sockets.waits) return;  // they are another server's clients
     for (const auto& each : doors_) {
         for (int left = shared_.options.socket.backlog; left > 0 && !is_full(); --left) {
             accept_operation next(loop_);
@@ -317,6 +290,10 @@ task<> worker::turn_away(stream peer) {
 }
 
 task<> worker::wait_for_room(door& at) {
+    while (shared_.sockets.waits) {
+        event::waiter taken_over = at.room.wait();  // announced then too
+        co_await taken_over;
+    }
     if (!is_full()) co_return;
     if (!shared_.options.once) shared_.strike(limit::max_connections, {}, errc::refused_by_policy);
     while (is_full()) {

@@ -8,6 +8,7 @@
 #include "io/mailbox.hpp"
 #include "io/memory_account.hpp"
 #include "server/admission.hpp"
+#include "server/doors.hpp"
 #include "server/message_conversation.hpp"
 #include "server/proxy_greeting.hpp"
 #include "server/session.hpp"
@@ -52,8 +53,10 @@ struct server_shared {
 
     /// As they were given. What may be changed while it serves is in `terms` instead.
     const aperto::options options;
-    /// Sockets that listen already, of which each worker makes a descriptor of its own.
-    std::vector<int> listen_fds = options.listen_fds;
+    succession sockets{.waits = !options.handed_over.empty()};
+    /// Found by the first worker, before there is another.
+    doors_to_be doors;
+    open_doors listening;
     const handler what;
     // Settled:
     unsigned workers = 0;
@@ -84,9 +87,10 @@ public:
     worker(const worker&) = delete;
     worker& operator=(const worker&) = delete;
 
-    /// Listens on each of `where`. Throws `error`.
-    void listen(const std::vector<endpoint>& where, port_sharing sharing);
-    /// Where it listens, with the actual ports.
+    /// Listens on each of `server_shared::doors`. Gives where it opened a socket itself, with the actual ports. Throws
+    /// `error`.
+    std::vector<endpoint> listen(port_sharing sharing);
+    /// Where it listens, each address once.
     std::vector<endpoint> endpoints() const;
 
     /// Accepts and serves until `stop`, then until the last conversation has ended, at the latest at the
@@ -125,6 +129,12 @@ private:
              std::shared_ptr<const stream_options> streams)
             : socket(on, where, options, std::move(streams)) {}
         explicit door(listener open) noexcept : socket(std::move(open)) {}
+        ~door() {
+            if (known_to) known_to->remove(socket.native_handle());
+        }
+        door(const door&) = delete;
+        door& operator=(const door&) = delete;
+        open_doors* known_to = nullptr;
         listener socket;
         event room;  ///< announced when the server has room for a connection again
     };
@@ -151,6 +161,8 @@ private:
     void on_terms() noexcept;
     void take_terms();
 
+    void add_open(const open_sockets& from);
+    void make_known(door& one);
     task<> serve_until_drained(task_group& accepting);
     /// Ends everything at once and waits for it. What it waits for it gets as tasks, so that it needs no
     /// memory once it runs.

@@ -32,7 +32,8 @@ TEST_P(worker_on, accepts_on_each_of_its_addresses) {
     std::vector<endpoint> where;
     for (int i = 1; i <= 40; ++i)
         where.push_back(endpoint::parse("127.0.0." + std::to_string(i) + ":0"));
-    one.listen(where, port_sharing::exclusive);
+    shared.doors.own = where;
+    one.listen(port_sharing::exclusive);
     where = one.endpoints();
     std::vector<std::string> replies;
     std::thread visitor([&] {
