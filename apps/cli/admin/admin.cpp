@@ -53,6 +53,7 @@ void admin::start(const std::string& where, const server& watched, const journal
     book_ = book;
     options chosen = endpoint_options(where);
     chosen.background = confined.on_workers();
+    chosen.handed_over = handed_over_;
     auto made = std::make_unique<server>(chosen, [this](stream peer) { return talk(std::move(peer)); });
     made->start();
     serving_ = std::move(made);

@@ -15,6 +15,8 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace aperto::cli {
 
@@ -30,6 +32,14 @@ public:
     /// outlive this. Throws `error`.
     void start(const std::string& where, const server& watched, const journal* book,
                const confining& confined);
+    /// Before `start`: sockets of the process that this one follows (`options::handed_over`); then nobody is answered before
+    /// `take_over`.
+    void follow(std::vector<int> handed_over) { handed_over_ = std::move(handed_over); }
+    void take_over() noexcept { serving_->take_over(); }
+    /// Leaves the socket to the process that follows this one.
+    void leave() noexcept { serving_->leave(); }
+    /// As `server::listeners`.
+    std::vector<int> listeners() const { return serving_->listeners(); }
     /// Answers no more: to be called before the watched server goes, whose events are counted all the same.
     void stop() noexcept { serving_.reset(); }
     /// Where it listens.
@@ -47,6 +57,7 @@ private:
     const server* watched_ = nullptr;
     const journal* book_ = nullptr;
     std::atomic<bool> draining_ = false;
+    std::vector<int> handed_over_;
     std::unique_ptr<server> serving_;  ///< the last member: it ends before what it reads
 };
 

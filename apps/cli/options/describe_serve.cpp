@@ -162,6 +162,21 @@ option_description admin_option(std::string& target) {
             .set = take};
 }
 
+option_description handover_option(std::string& target) {
+    const auto take = [&target](const std::string& text) {
+        if (text.starts_with('@') || !endpoint::unix_socket(text))
+            throw usage_error(sentence(
+                _("--handover takes the path of a file, of 1 to 107 bytes, not \"{}\""), log_safe(text)));
+        target = text;
+    };
+    return {.name = "--handover",
+            .value = "PATH",
+            .help = _("take the sockets over from the server that runs with the same path, and hand them on "
+                      "to the next"),
+            .fallback = _("nobody follows"),
+            .set = take};
+}
+
 option_description fd_option(serve_request& request) {
     return {.name = "--fd",
             .value = "FD",
@@ -266,6 +281,7 @@ command_description describe_serve(serve_request& request) {
                     request.user),
         sandbox_option(request.sandbox),
         admin_option(request.admin),
+        handover_option(request.handover),
         text_option("--config", "FILE", _("take options from this TOML file; those given here win"), "",
                     request.config),
         text_option("--check", "FILE", _("say what is wrong in such a file, and end"), "", request.check),
@@ -279,6 +295,7 @@ command_description describe_serve(serve_request& request) {
         {"aperto serve echo --port 7000 --framing line", _("gives every line back")},
         {"aperto serve --check aperto.toml", _("is everything in that file right?")},
         {"aperto serve --journal book.db", _("what was answered is on record, whatever happens")},
+        {"aperto serve --handover run/next.sock", _("run the same again later: the new one takes over")},
         {"aperto serve --port 0 --log json", _("any free port; the event \"listening\" tells which")},
     };
     command.set_arguments = [&request](std::vector<std::string> words) {

@@ -252,13 +252,14 @@ void allow_in_part(scmp_filter_ctx to) {
 }
 
 /// Gives what is missing: nothing, or seccomp.
-std::string restrict_calls() {
+std::string restrict_calls(const confinement& to) {
     if (::prctl(PR_GET_SECCOMP, 0, 0, 0, 0) < 0) return _("system calls (no seccomp)");
     const filter rules(seccomp_init(SCMP_ACT_ERRNO(EPERM)), &seccomp_release);
     if (!rules) raise("make a filter of system calls", ENOMEM);
     for (const int each : allowed)
         allow_where(rules.get(), each, {});
     allow_in_part(rules.get());
+    if (to.relistens) allow_where(rules.get(), SCMP_SYS(listen), {});
     if (const int failed = seccomp_load(rules.get())) raise("filter system calls", -failed);
     return {};
 }
@@ -289,7 +290,7 @@ std::string confine(const confinement& to) {
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) raise("give up new privileges");
     keep_capabilities(0);
     std::string missing = restrict_files(to);
-    const std::string calls = restrict_calls();
+    const std::string calls = restrict_calls(to);
     if (!missing.empty() && !calls.empty()) missing += ", ";
     return missing + calls;
 }

@@ -39,6 +39,7 @@ struct confinement {
     std::vector<std::string> readable{};  ///< to be read again on a signal: certificates, lists
     std::vector<std::string> writable{};  ///< folders of files that are written, made and removed
     std::vector<std::string> emptied{};   ///< folders of which a name may be removed: a Unix socket's
+    bool relistens = false;  ///< gives listening sockets that it took over another backlog (listen(2))
 };
 
 /// Confines the calling thread, and every thread that it starts from then on, for good:

@@ -58,6 +58,17 @@ enum class log_format : std::uint8_t { text, json };
 /// Which messages are shown: `automatic` gives way to a summary a second when they come too fast to read.
 enum class message_detail : std::uint8_t { automatic, all, none };
 
+/// A server follows another on its sockets.
+struct handover_news {
+    enum class kind : std::uint8_t {
+        follows,       ///< this one has taken over from `process`
+        followed,      ///< `process` has taken over from this one
+        not_followed,  ///< `process` asked to, and did not come to serve
+    };
+    kind what = kind::follows;
+    int process = 0;
+};
+
 /// What happened since the last summary.
 struct tally {
     std::uint64_t messages = 0;
@@ -113,6 +124,7 @@ public:
     virtual void journal(const journal_news& news) = 0;
     /// The admin endpoint listens there.
     virtual void watched_at(const endpoint& where) = 0;
+    virtual void handover(const handover_news& news) = 0;
     /// A signal has come that does nothing.
     virtual void noted(int signal) = 0;
     virtual void stopped() = 0;

@@ -178,6 +178,15 @@ public:
         write(line.finish());
     }
 
+    void handover(const handover_news& news) override {
+        json_line line("handover");
+        line.add("what", news.what == handover_news::kind::follows    ? "follows"
+                         : news.what == handover_news::kind::followed ? "followed"
+                                                                      : "not_followed");
+        line.add("process", news.process);
+        write(line.finish());
+    }
+
     void noted(int signal) override {
         json_line line("signal");
         line.add("name", signal_name(signal)).add("effect", "none");

@@ -208,6 +208,14 @@ public:
         line(sentence(_("metrics and health at {}"), where.to_string()));
     }
 
+    void handover(const handover_news& news) override {
+        const char* const text = news.what == handover_news::kind::follows ? _("took over from process {}")
+                                 : news.what == handover_news::kind::followed
+                                     ? _("process {} has taken over")
+                                     : _("process {} asked to take over, and did not");
+        line(sentence(text, std::to_string(news.process)));
+    }
+
     void noted(int signal) override {
         line(sentence(_("{} came: it does nothing yet"), signal_name(signal)));
     }

@@ -7,6 +7,7 @@
 #include "cli/failure.hpp"
 #include "cli/serve/report.hpp"
 #include "cli/serve/service_manager.hpp"
+#include "cli/serve/upgrade.hpp"
 #include "core/log_safe.hpp"
 #include "core/sentence.hpp"
 #include "core/signal_watch.hpp"
@@ -114,17 +115,19 @@ bool reload_certificate(tls::context& sealed, report& told) {
     }
 }
 
-/// Nobody asks about the server when it goes, however it ends: `wait` throws what a worker threw.
+/// Nobody asks about the server, or for it, when it goes, however it ends: `wait` throws what a worker threw.
 class end_of_watching {
 public:
-    explicit end_of_watching(admin* of) noexcept : of_(of) {}
+    end_of_watching(upgrade& next, admin* of) noexcept : next_(next), of_(of) {}
     ~end_of_watching() {
+        next_.close();
         if (of_) of_->stop();
     }
     end_of_watching(const end_of_watching&) = delete;
     end_of_watching& operator=(const end_of_watching&) = delete;
 
 private:
+    upgrade& next_;
     admin* of_;
 };
 
@@ -142,9 +145,9 @@ public:
 
     /// To its end. Gives the exit code.
     int run(signal_set& signals) {
-        for (const auto part :
-             {&service_run::take_sockets, &service_run::make_context, &service_run::open_journal,
-              &service_run::start, &service_run::start_admin, &service_run::confine_rest}) {
+        for (const auto part : {&service_run::take_sockets, &service_run::follow, &service_run::make_context,
+                                &service_run::open_journal, &service_run::start, &service_run::start_admin,
+                                &service_run::confine_rest, &service_run::take_over}) {
             if (const std::optional<failure> failed = (this->*part)()) {
                 if (watched_) watched_->stop();
                 serving_.reset();
@@ -156,8 +159,8 @@ public:
         told_->started(*serving_);
         if (watched_) told_->watched_at(watched_->where());
         if (sealed_) told_->certificate_read(sealed_->expires());
-        manager_.tell("READY=1");
-        const end_of_watching last(watched_.get());
+        manager_.tell(upgrade_.ready_words());
+        const end_of_watching last(upgrade_, watched_.get());
         serving_->wait();
         told_->stopped();
         return exit_done;
@@ -171,6 +174,17 @@ private:
         } catch (const error& cause) {
             return failure{exit_no_listen, cause.what(), {}};
         }
+    }
+
+    std::optional<failure> follow() {
+        std::optional<failure> failed = upgrade_.follow();
+        options_.handed_over = upgrade_.service_sockets();
+        if (watched_) watched_->follow(upgrade_.admin_sockets());
+        return failed;
+    }
+
+    std::optional<failure> take_over() {
+        return upgrade_.take_over({serving_.get(), watched_.get(), told_.get(), &manager_});
     }
 
     std::optional<failure> make_context() {
@@ -262,7 +276,8 @@ private:
     void on_signal(int signal) {
         if (signal == SIGHUP && (sealed_ || !request_.config.empty())) return reload();
         if (signal != SIGINT && signal != SIGTERM) return told_->noted(signal);
-        manager_.tell("STOPPING=1");
+        upgrade_.close();
+        if (!upgrade_.is_followed()) manager_.tell("STOPPING=1");
         if (watched_) watched_->set_draining();
         serving_->stop();
     }
@@ -279,6 +294,7 @@ private:
     handler service_ = make_service(request_.what, *told_);
     std::unique_ptr<admin> watched_ = request_.admin.empty() ? nullptr : std::make_unique<admin>(*told_);
     std::unique_ptr<server> serving_;
+    upgrade upgrade_{request_.handover};  ///< the last member: it asks the others
 };
 
 }  // namespace
@@ -292,6 +308,8 @@ confinement needed_by(const serve_request& request) {
     std::vector<std::string> places = request.options.also_listen;
     places.push_back(request.options.host);
     places.push_back(request.admin);
+    if (!request.handover.empty()) places.push_back(std::string(io::unix_scheme) + request.handover);
+    needed.relistens = !request.handover.empty();
     for (const std::string& each : places) {
         if (!io::names_unix_socket(each)) continue;
         const std::string path = each.substr(io::unix_scheme.size());

@@ -2,7 +2,8 @@
 //
 // serve/: what `aperto serve` does. serve has the command and what it answers; report, what it says of its
 // clients, in sentences or (report_json) for programs; confinement, what it gives up before it serves;
-// service_manager, what systemd hands over and is told; log, how a line is made, and how lines are written
+// service_manager, what systemd hands over and is told; handover and upgrade, one process
+// following another; log, how a line is made, and how lines are written
 // without holding anybody up.
 #pragma once
 
@@ -51,6 +52,7 @@ struct serve_request {
     std::vector<std::string> inherited;  ///< sockets that listen already, by number or name
     std::string admin;                   ///< where it is watched from; empty: nowhere
     journal_options journal;             ///< without a file: none
+    std::string handover;                ///< where it takes over, and hands over; empty: nowhere
     std::string user;                    ///< to become; empty: stays who it is
     confinement_mode sandbox = confinement_mode::on;
     std::string config;  ///< the file it was set from; empty: none
