@@ -12,12 +12,16 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <thread>
 
 namespace aperto {
 namespace {
 
 /// How long a commit waits for somebody who has locked the file, before its messages are refused.
-constexpr int lock_patience_ms = 2000;
+constexpr auto lock_patience = std::chrono::seconds(2);
+/// How often it looks. SQLite's own wait grows to a tenth of a second: a process that commits one batch after the other,
+/// as one does that follows this one, would hold the lock at each look until the patience is over.
+constexpr auto lock_pause = std::chrono::milliseconds(1);
 /// After a rotation that was not possible, until the next try.
 constexpr auto rotation_rest = std::chrono::seconds(1);
 
@@ -85,8 +89,18 @@ void journal_file::open() {
     alone.sync();
 }
 
+/// For sqlite3_busy_handler: not 0 where it is to be tried again. `looks` counts them, of one lock.
+int journal_file::wait_for_lock(void* of, int looks) noexcept {
+    auto& since = static_cast<journal_file*>(of)->waits_since_;
+    const auto now = std::chrono::steady_clock::now();
+    if (looks == 0) since = now;
+    if (now - since >= lock_patience) return 0;
+    std::this_thread::sleep_for(lock_pause);
+    return 1;
+}
+
 void journal_file::configure() {
-    sqlite3_busy_timeout(file_.get(), lock_patience_ms);
+    sqlite3_busy_handler(file_.get(), &journal_file::wait_for_lock, this);
     if (file_.number("SELECT count(*) FROM sqlite_schema") == 0) begin_file();
     journal_format::check(file_, path_);
     if (file_.text("PRAGMA journal_mode=WAL") != "wal")

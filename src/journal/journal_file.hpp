@@ -42,6 +42,7 @@ public:
 private:
     void begin_file();
     void configure();
+    static int wait_for_lock(void* of, int looks) noexcept;
     bool is_in_place() const noexcept;
     bool is_due() const;
     std::string name_aside(std::int64_t first) const;
@@ -61,6 +62,7 @@ private:
     std::int64_t made_us_ = 0;  ///< when the file was made
     std::int64_t first_ = 1;    ///< of the next file that is made
     std::chrono::steady_clock::time_point rotation_rests_until_{};
+    std::chrono::steady_clock::time_point waits_since_{};  ///< for somebody who has locked the file
 };
 
 }  // namespace aperto

@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <set>
@@ -182,6 +183,34 @@ TEST_F(a_journal, goes_on_in_the_next_file_where_a_rotation_was_cut_off) {
     }
     EXPECT_EQ(read(options.file).back(), "4 two 0 ok");
     EXPECT_FALSE(std::filesystem::exists(next));
+}
+
+/// As while one server follows another, and commits batch after batch: between two of them the lock is free for a moment.
+TEST_F(a_journal, finds_the_moment_in_which_somebody_who_writes_much_lets_go_of_the_file) {
+    journal book(options);
+    std::atomic<bool> over = false;
+    std::thread busy([&] {
+        const sqlite::database same(options.file, SQLITE_OPEN_READWRITE);
+        sqlite3_busy_timeout(same.get(), 5000);
+        while (!over) {
+            same.run("BEGIN IMMEDIATE");
+            std::this_thread::sleep_for(300ms);
+            same.run("COMMIT");
+            std::this_thread::sleep_for(4ms);
+        }
+    });
+    constexpr unsigned few = 6;
+    unsigned recorded = 0;
+    for (unsigned i = 0; i < few; ++i)
+        try {
+            std::this_thread::sleep_for(20ms);  // another moment each
+            append_on_a_loop(book, "other", 1);
+            ++recorded;
+        } catch (const error&) {  // NOLINT(bugprone-empty-catch): counted below
+        }
+    over = true;
+    busy.join();
+    EXPECT_EQ(recorded, few);
 }
 
 TEST_F(a_journal, refuses_what_waits_beyond_its_bound) {
