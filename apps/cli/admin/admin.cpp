@@ -40,7 +40,7 @@ options endpoint_options(const std::string& where) {
             .handshake_deadline = 10s,
             .max_connections = 64,
             .max_connections_per_address = no_limit,
-            .drain_grace = 0s,
+            .drain_grace = 200ms,  // who has connected has yet to ask
             .drain_spread = 0s,
             .drain_deadline = 1s};
 }
