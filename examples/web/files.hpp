@@ -34,7 +34,6 @@ private:
     int number_;
 };
 
-// [open]
 /// Opens what `path` names under the folder `root`; -1 and errno where it is not there, or not under it.
 inline descriptor open_beneath(int root, const std::string& path) noexcept {
     open_how how{};
@@ -42,20 +41,9 @@ inline descriptor open_beneath(int root, const std::string& path) noexcept {
     how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
     return descriptor(static_cast<int>(::syscall(SYS_openat2, root, path.c_str(), &how, sizeof how)));
 }
-// [/open]
-inline int status_of_errno() noexcept {
-    switch (errno) {
-    case EACCES:
-    case EPERM:
-        return 403;
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-    case EAGAIN:
-        return 503;
-    default:
-        return 404;
-    }
+inline int status_of(int failed) noexcept {
+    if (failed == EACCES || failed == EPERM) return 403;
+    return failed == EMFILE || failed == ENFILE || failed == ENOMEM ? 503 : 404;
 }
 
 /// "%41" is "A"; none where it is no such thing, or a NUL.
@@ -67,11 +55,9 @@ inline std::optional<std::string> decode(text coded) {
             coded.remove_prefix(1);
             continue;
         }
-        unsigned value = 0;
-        const text digits = coded.substr(1, 2);
-        const auto [end, failed] = std::from_chars(digits.begin(), digits.end(), value, 16);
-        if (digits.size() < 2 || failed != std::errc() || end != digits.end() || value == 0) return {};
-        out += static_cast<char>(value);
+        const auto value = number(coded.substr(1, 2), 16);
+        if (coded.size() < 3 || !value || *value == 0) return {};
+        out += static_cast<char>(*value);
         coded.remove_prefix(3);
     }
     return out;
@@ -89,30 +75,34 @@ inline std::string encode(text name) {
     return out;
 }
 
-inline text type_of(text name) noexcept {
-    static constexpr std::pair<text, text> all[] = {{".html", html},
-                                                    {".txt", plain},
-                                                    {".md", plain},
-                                                    {".css", "text/css; charset=utf-8"},
-                                                    {".js", "text/javascript; charset=utf-8"},
-                                                    {".mjs", "text/javascript; charset=utf-8"},
-                                                    {".json", "application/json"},
-                                                    {".svg", "image/svg+xml"},
-                                                    {".png", "image/png"},
-                                                    {".jpg", "image/jpeg"},
-                                                    {".jpeg", "image/jpeg"},
-                                                    {".gif", "image/gif"},
-                                                    {".webp", "image/webp"},
-                                                    {".ico", "image/vnd.microsoft.icon"},
-                                                    {".pdf", "application/pdf"},
-                                                    {".wasm", "application/wasm"},
-                                                    {".mp4", "video/mp4"},
-                                                    {".mp3", "audio/mpeg"},
-                                                    {".woff2", "font/woff2"},
-                                                    {".xml", "application/xml"}};
-    for (const auto& [end, type] : all)
-        if (name.size() >= end.size() && same(name.substr(name.size() - end.size()), end)) return type;
-    return "application/octet-stream";
+constexpr text types = R"(
+css text/css; charset=utf-8
+gif image/gif
+html text/html; charset=utf-8
+ico image/vnd.microsoft.icon
+jpeg image/jpeg
+jpg image/jpeg
+js text/javascript; charset=utf-8
+json application/json
+md text/plain; charset=utf-8
+mjs text/javascript; charset=utf-8
+mp3 audio/mpeg
+mp4 video/mp4
+pdf application/pdf
+png image/png
+svg image/svg+xml
+txt text/plain; charset=utf-8
+wasm application/wasm
+webp image/webp
+woff2 font/woff2
+xml application/xml
+)";
+inline text type_of(text name) {
+    std::string end(name.substr(name.rfind('.') + 1));
+    std::transform(end.begin(), end.end(), end.begin(),
+                   [](unsigned char each) { return static_cast<char>(std::tolower(each)); });
+    const text found = look_up(types, end);
+    return found.empty() ? text("application/octet-stream") : found;
 }
 
 // ---- which of it, and whether at all (RFC 9110, 13 and 14)
@@ -151,7 +141,6 @@ inline std::optional<std::time_t> parse_date(text given) {
     }
     return {};
 }
-// [conditions]
 /// 200, 304 or 412: RFC 9110, 13.2.2.
 inline int judge(const request& asked, const version& has) {
     if (const text wanted = asked.field("If-Match"); !wanted.empty()) {
@@ -165,7 +154,6 @@ inline int judge(const request& asked, const version& has) {
     const auto since = parse_date(asked.field("If-Modified-Since"));
     return since && has.modified <= *since ? 304 : 200;
 }
-// [/conditions]
 
 struct part {
     std::uint64_t first = 0, size = 0;
@@ -173,12 +161,6 @@ struct part {
 /// One range of bytes, none where all of it is to be sent: also where several ranges are asked for, or what is asked for is no
 /// range (RFC 9110, 14.2). Of size 0 where it lies behind the end.
 inline std::optional<part> part_of(const request& asked, const version& has, std::uint64_t size) {
-    const auto number = [](text digits) {
-        std::uint64_t value = 0;
-        const auto [end, failed] = std::from_chars(digits.begin(), digits.end(), value);
-        if (failed == std::errc::result_out_of_range) value = UINT64_MAX;
-        return end == digits.end() && !digits.empty() ? std::optional(value) : std::nullopt;
-    };
     text range = asked.field("Range");
     const text still = asked.field("If-Range");
     // A date tells of one version only where a second has passed since (RFC 9110, 8.8.2.2).
@@ -229,7 +211,6 @@ inline std::string list(const descriptor& folder, text path) {
     return page + "</ul>\n";
 }
 
-// [give]
 inline aperto::task<> give_file(aperto::stream& peer, const request& asked, const descriptor& file,
                                 const struct stat& about, text type) {
     const auto size = static_cast<std::uint64_t>(about.st_size);
@@ -267,7 +248,6 @@ inline aperto::task<> give_file(aperto::stream& peer, const request& asked, cons
     aperto::task<> sending = peer.send_file(file.number(), wanted.first, wanted.size);
     co_await sending;
 }
-// [/give]
 
 /// Answers with what the path names.
 inline aperto::task<> give(aperto::stream& peer, const request& asked, int root) {
@@ -282,7 +262,7 @@ inline aperto::task<> give(aperto::stream& peer, const request& asked, int root)
         const bool hidden = named.find("/.") != std::string::npos && !named.starts_with("/.well-known/");
         errno = ENOENT;
         if (!hidden) file = open_beneath(root, path->empty() ? "." : *path);
-        if (file.number() < 0 || ::fstat(file.number(), &about) != 0) status = status_of_errno();
+        if (file.number() < 0 || ::fstat(file.number(), &about) != 0) status = status_of(errno);
     }
     std::string out;
     if (status == 0 && S_ISDIR(about.st_mode)) {
@@ -292,7 +272,7 @@ inline aperto::task<> give(aperto::stream& peer, const request& asked, int root)
         } else if (descriptor index = open_beneath(root, *path + "index.html"); index.number() >= 0) {
             file = std::move(index);
             *path = "index.html";
-            if (::fstat(file.number(), &about) != 0) status = status_of_errno();
+            if (::fstat(file.number(), &about) != 0) status = status_of(errno);
         } else {
             out = whole({.type = html}, asked, list(file, *path));
         }

@@ -6,9 +6,11 @@
 #include <aperto/aperto.hpp>
 
 #include <llhttp/llhttp.h>
+#include <strings.h>
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <ctime>
 #include <optional>
@@ -28,27 +30,20 @@ constexpr aperto::duration body_deadline = 20s;  ///< for all of it
 constexpr text plain = "text/plain; charset=utf-8";
 constexpr text html = "text/html; charset=utf-8";
 
-inline char lower(char each) noexcept {
-    return each >= 'A' && each <= 'Z' ? static_cast<char>(each + 32) : each;
-}
 inline bool same(text one, text other) noexcept {
-    return std::equal(one.begin(), one.end(), other.begin(), other.end(),
-                      [](char a, char b) { return lower(a) == lower(b); });
+    return one.size() == other.size() && ::strncasecmp(one.data(), other.data(), one.size()) == 0;
 }
 /// Whether every byte is a letter, a digit or one of `others`.
 inline bool all_of(text bytes, text others) noexcept {
-    return std::all_of(bytes.begin(), bytes.end(), [others](char each) {
-        return (lower(each) >= 'a' && lower(each) <= 'z') || (each >= '0' && each <= '9') ||
-               others.find(each) != text::npos;
+    return std::all_of(bytes.begin(), bytes.end(), [others](unsigned char each) {
+        return std::isalnum(each) || others.find(static_cast<char>(each)) != text::npos;
     });
 }
+inline bool is_digit(char each) noexcept { return each >= '0' && each <= '9'; }
 inline bool is_token(text bytes) noexcept { return !bytes.empty() && all_of(bytes, "!#$%&'*+-.^_`|~"); }
 inline text trim(text bytes) noexcept {
-    while (!bytes.empty() && (bytes.front() == ' ' || bytes.front() == '\t'))
-        bytes.remove_prefix(1);
-    while (!bytes.empty() && (bytes.back() == ' ' || bytes.back() == '\t'))
-        bytes.remove_suffix(1);
-    return bytes;
+    const std::size_t first = bytes.find_first_not_of(" \t");
+    return first == text::npos ? text() : bytes.substr(first, bytes.find_last_not_of(" \t") - first + 1);
 }
 /// What stands before `end`, which is taken out of `rest` with it; all of it where there is none.
 inline text cut(text& rest, text end) noexcept {
@@ -64,14 +59,18 @@ inline bool is_field(text line) noexcept {
     return colon != text::npos && is_token(line.substr(0, colon)) &&
            line.find_first_of(text("\r\n\0", 3)) == text::npos;
 }
-/// "1f;name=value": 31; none where it is none.
-inline std::optional<std::uint64_t> chunk_size(text line) noexcept {
-    const text digits = line.substr(0, line.find(';'));
-    std::uint64_t size = 0;
-    const auto [end, failed] = std::from_chars(digits.begin(), digits.end(), size, 16);
-    const bool right =
-        failed == std::errc() && end == digits.end() && line.find_first_of(text("\r\n\0", 3)) == text::npos;
-    return right ? std::optional(size) : std::nullopt;
+/// All of `digits` as a number; none where it is none. What is larger than any number is the largest.
+inline std::optional<std::uint64_t> number(text digits, int base = 10) noexcept {
+    std::uint64_t value = 0;
+    const auto [end, failed] = std::from_chars(digits.begin(), digits.end(), value, base);
+    if (digits.empty() || end != digits.end() || failed == std::errc::invalid_argument) return {};
+    return failed == std::errc() ? value : UINT64_MAX;
+}
+/// Lines of "key value".
+inline text look_up(text table, const std::string& key) noexcept {
+    const std::size_t at = table.find("\n" + key + " ");
+    text rest = table.substr(at == text::npos ? table.size() : at + key.size() + 2);
+    return cut(rest, "\n");
 }
 
 /// A head ends with an empty line. One whose lines end in LF alone ends too, and is refused then (RFC 9112, 2.2).
@@ -84,7 +83,6 @@ inline std::optional<std::size_t> head_size(text bytes) noexcept {
     return {};
 }
 
-// [request]
 struct request {
     std::string head;                           ///< as it came; what follows is views of it
     text method, target;                        ///< "GET", "/a/b?c"
@@ -108,18 +106,19 @@ struct request {
         return method == one || (!other.empty() && method == other);
     }
 };
-// [/request]
 
 /// Reads the requests of one connection.
 class reader {
 public:
-    reader() { llhttp_init(&parser_, HTTP_REQUEST, &settings()); }
+    reader() = default;
     reader(const reader&) = delete;
     reader& operator=(const reader&) = delete;
 
     request now;
 
-    // [next]
+    /// A whole head, up to its empty line. Gives 0, or the status that it is refused with.
+    int parse(text head);
+
     /// The next request, up to its body. Gives 0; or the status that it is refused with; or -1 where none comes.
     aperto::task<int> next(aperto::stream& peer) {
         forget();
@@ -133,11 +132,11 @@ public:
                 }
                 const auto size = head_size(bytes->substr(blank));
                 if (size) {
-                    now.head.assign(bytes->substr(blank, *size));
+                    const int wrong = parse(bytes->substr(blank, *size));
                     peer.consume(blank + *size);
-                    co_return *size > head_max ? too_large(*bytes) : parse();
+                    co_return wrong;
                 }
-                if (bytes->size() >= head_max) co_return too_large(*bytes);
+                if (bytes->size() > head_max) co_return parse(*bytes);
                 wanted = bytes->size() + 1;
             }
         } catch (const aperto::error& failed) {
@@ -146,9 +145,7 @@ public:
         }
         co_return -1;
     }
-    // [/next]
 
-    // [drain]
     /// Takes the body, and drops it. Gives 0 or a status. Chunks (RFC 9112, 7.1) are lines that end in CR LF, and bytes.
     aperto::task<int> drain(aperto::stream& peer) {
         if (!is_chunked_) {
@@ -157,8 +154,8 @@ public:
         }
         for (;;) {
             const auto line = co_await peer.read_line(aperto::line_end::crlf);
-            const auto size = line ? chunk_size(*line) : std::nullopt;
-            if (!size) co_return 400;
+            const auto size = line ? number(line->substr(0, line->find(';')), 16) : std::nullopt;
+            if (!size || line->find_first_of("\r\n") != text::npos) co_return 400;
             if (*size == 0) break;
             aperto::task<int> taking = take(peer, *size);
             if (const int wrong = co_await taking) co_return wrong;
@@ -172,7 +169,6 @@ public:
         }
         co_return 431;
     }
-    // [/drain]
     /// Bytes of the body.
     std::uint64_t body_size() const noexcept { return body_; }
 
@@ -214,9 +210,6 @@ private:
         now.minor = 1;
         body_ = 0;
     }
-    /// Its first line is, or the fields are.
-    static int too_large(text head) noexcept { return head.find('\n') >= head_max ? 414 : 431; }
-    int parse();
     int check() noexcept;
     int check_codings() noexcept;
     int check_lines() noexcept;
@@ -236,7 +229,7 @@ inline int reader::check_lines() noexcept {
     now.method = cut(version, " ");
     now.target = cut(version, " ");
     if (!is_token(now.method) || now.target.empty() || version.size() != 8 || !version.starts_with("HTTP/") ||
-        version[6] != '.' || !std::isdigit(version[5]) || !std::isdigit(version[7]))
+        version[6] != '.' || !is_digit(version[5]) || !is_digit(version[7]))
         return 400;
     if (version[5] != '1') return 505;
     now.minor = version[7] == '0' ? 0 : 1;
@@ -271,6 +264,8 @@ inline int reader::check_target() noexcept {
 
 /// RFC 9112, 6.1: chunked once, as the last; other codings we do not have.
 inline int reader::check_codings() noexcept {
+    if (now.count("Transfer-Encoding") == 0) return 0;
+    if (now.minor == 0 || now.count("Content-Length") > 0) return 400;
     bool others = false;
     for (const auto& [name, value] : now.fields)
         for (text rest = same(name, "Transfer-Encoding") ? value : text(); !rest.empty();) {
@@ -278,23 +273,27 @@ inline int reader::check_codings() noexcept {
             is_chunked_ = same(trim(cut(rest, ",")), "chunked");
             others |= !is_chunked_;
         }
-    return others ? is_chunked_ ? 501 : 400 : 0;
+    if (!is_chunked_) return 400;
+    return others ? 501 : 0;
 }
 
 /// What llhttp does not know of, or lets pass.
 inline int reader::check() noexcept {
     if (now.fields.size() > fields_max) return 431;
     if (const int wrong = check_target()) return wrong;
-    if (now.count("Transfer-Encoding") > 0 && (now.minor == 0 || now.count("Content-Length") > 0)) return 400;
     if (const int wrong = check_codings()) return wrong;
     if (const text expected = now.field("Expect"); !expected.empty() && !same(expected, "100-continue"))
         return 417;
     return parser_.content_length > body_max ? 413 : 0;
 }
 
-inline int reader::parse() {
+inline int reader::parse(text head) {
     constexpr std::array<text, 8> known{"GET",    "HEAD",    "POST",    "PUT",
                                         "DELETE", "CONNECT", "OPTIONS", "TRACE"};
+    forget();
+    if (head.size() > head_max)
+        return head.find('\n') >= head_max ? 414 : 431;  // its first line, or the fields
+    now.head = head;
     if (const int wrong = check_lines()) return wrong;
     if (std::find(known.begin(), known.end(), now.method) == known.end()) return 501;
     if (now.method == "CONNECT") return 405;
@@ -323,33 +322,29 @@ inline const std::string& date_now() {
     return kept.second;
 }
 
-inline text reason(int status) noexcept {
-    static constexpr std::pair<int, text> all[] = {{101, "Switching Protocols"},
-                                                   {200, "OK"},
-                                                   {204, "No Content"},
-                                                   {206, "Partial Content"},
-                                                   {301, "Moved Permanently"},
-                                                   {304, "Not Modified"},
-                                                   {400, "Bad Request"},
-                                                   {403, "Forbidden"},
-                                                   {404, "Not Found"},
-                                                   {405, "Method Not Allowed"},
-                                                   {408, "Request Timeout"},
-                                                   {412, "Precondition Failed"},
-                                                   {413, "Content Too Large"},
-                                                   {414, "URI Too Long"},
-                                                   {416, "Range Not Satisfiable"},
-                                                   {417, "Expectation Failed"},
-                                                   {426, "Upgrade Required"},
-                                                   {431, "Request Header Fields Too Large"},
-                                                   {500, "Internal Server Error"},
-                                                   {501, "Not Implemented"},
-                                                   {503, "Service Unavailable"},
-                                                   {505, "HTTP Version Not Supported"}};
-    const auto* found = std::find_if(std::begin(all), std::end(all),
-                                     [status](const auto& each) { return each.first == status; });
-    return found == std::end(all) ? text("Unknown") : found->second;
-}
+constexpr text reasons = R"(
+101 Switching Protocols
+200 OK
+204 No Content
+206 Partial Content
+301 Moved Permanently
+304 Not Modified
+400 Bad Request
+403 Forbidden
+404 Not Found
+405 Method Not Allowed
+408 Request Timeout
+412 Precondition Failed
+413 Content Too Large
+414 URI Too Long
+416 Range Not Satisfiable
+417 Expectation Failed
+426 Upgrade Required
+431 Request Header Fields Too Large
+501 Not Implemented
+503 Service Unavailable
+505 HTTP Version Not Supported
+)";
 
 struct answer {
     int status = 200;
@@ -361,7 +356,7 @@ inline std::string to_text(const answer& what, const request& to) {
     std::string out = "HTTP/1.1 ";
     out.append(std::to_string(what.status))
         .append(" ")
-        .append(reason(what.status))
+        .append(look_up(reasons, std::to_string(what.status)))
         .append("\r\nDate: ")
         .append(date_now());
     if (what.status != 304 && what.status != 204) {
@@ -384,8 +379,9 @@ inline std::string whole(answer what, const request& to, text body) {
                                                                                               : body);
 }
 inline std::string failure(int status, const request& to, std::string more = {}) {
+    const std::string code = std::to_string(status);
     return whole({.status = status, .more = std::move(more)}, to,
-                 std::to_string(status).append(" ").append(reason(status)).append("\n"));
+                 code + " " + std::string(look_up(reasons, code)) + "\n");
 }
 
 }  // namespace web

@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 
 #include <atomic>
+#include <cstdio>
 #include <map>
 #include <mutex>
 
@@ -18,6 +19,9 @@ constexpr std::size_t shown_max = 100;     ///< of those who are connected
 /// Who is connected, on all workers.
 class guests : public aperto::server_events {
 public:
+    void listening(const aperto::endpoint& where) override {
+        std::fprintf(stderr, "aperto-web listens on %s\n", where.to_string().c_str());
+    }
     void accepted(const aperto::connection_view& who) override {
         const std::string peer = who.remote().to_string();
         const std::lock_guard alone(lock_);
@@ -80,7 +84,6 @@ inline std::string close_of(int code) {
     return frame_of(opcode::close, std::string{static_cast<char>(code >> 8), static_cast<char>(code & 0xFF)});
 }
 
-// [frame]
 /// A frame of the client's, which must be masked, and no longer than a message may be.
 inline aperto::frame find_frame(text bytes, std::size_t, bool) noexcept {
     constexpr aperto::frame wrong{.what = aperto::frame::state::malformed};
@@ -105,7 +108,6 @@ inline aperto::frame find_frame(text bytes, std::size_t, bool) noexcept {
     if (bytes.size() < whole) return {.needed = whole};
     return {aperto::frame::state::complete, bytes.substr(0, whole), whole};
 }
-// [/frame]
 inline std::string payload_of(text frame) {
     const auto length = static_cast<unsigned char>(frame[1]) & 127U;
     const std::size_t mask = length == 126 ? 4 : length == 127 ? 10 : 2;

@@ -17,7 +17,6 @@ constexpr const char* usage =
     "Gives the files of FOLDER to web browsers, at http://localhost:8080/; /hello greets, /live shows who is "
     "connected.\n";
 
-// [options]
 /// Limits are on by default; these are what a web server tightens.
 aperto::options web_options(web::site& here) {
     return {.port = 8080,
@@ -28,7 +27,13 @@ aperto::options web_options(web::site& here) {
             .handshake_deadline = 10s,
             .events = &here.all};
 }
-// [/options]
+
+std::uint64_t number_of(const char* digits, std::uint64_t most) {
+    const auto value = web::number(digits);
+    if (value.value_or(UINT64_MAX) > most)
+        throw aperto::error(aperto::errc::malformed, "read a number", digits);
+    return *value;
+}
 
 int run(int count, char** words) {
     web::site here{};
@@ -40,9 +45,9 @@ int run(int count, char** words) {
         if (word == "--host" && left > 0)
             options.host = words[++at];
         else if (word == "--port" && left > 0)
-            options.port = static_cast<std::uint16_t>(std::atoi(words[++at]));
+            options.port = static_cast<std::uint16_t>(number_of(words[++at], 65'535));
         else if (word == "--workers" && left > 0)
-            options.workers = static_cast<unsigned>(std::atoi(words[++at]));
+            options.workers = static_cast<unsigned>(number_of(words[++at], 1024));
         else if (word == "--engine" && left > 0)
             options.engine = words[++at] == web::text("epoll") ? aperto::engine::epoll
                              : words[at] == web::text("uring") ? aperto::engine::uring

@@ -12,7 +12,6 @@ struct site {
     guests all;  ///< who is connected
 };
 
-// [route]
 /// Answers one request whose body, of `sent` bytes, has been taken.
 inline aperto::task<> answer_one(aperto::stream& peer, const request& asked, site& here, std::uint64_t sent) {
     std::string out;
@@ -38,7 +37,6 @@ inline aperto::task<> answer_one(aperto::stream& peer, const request& asked, sit
     aperto::task<> giving = give(peer, asked, here.root);
     co_await giving;
 }
-// [/route]
 
 /// Of a body that did not come, which may have been a line too long; anything else is thrown.
 inline int status_of(const aperto::error& failed) {
@@ -47,7 +45,6 @@ inline int status_of(const aperto::error& failed) {
     throw aperto::error(failed);
 }
 
-// [conversation]
 inline aperto::task<> serve(aperto::stream peer, site& here) {
     reader in;
     for (;;) {
@@ -77,6 +74,5 @@ inline aperto::task<> serve(aperto::stream peer, site& here) {
         if (!in.now.keeps_alive) co_return;
     }
 }
-// [/conversation]
 
 }  // namespace web
