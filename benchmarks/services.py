@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """./bench --services: three examples, each beside the server that people use for it: a store and Redis, a broker and
-mosquitto, a proxy and HAProxy; and the TLS of a fourth beside nginx's and HAProxy's (tls_services.py)."""
+mosquitto, a proxy and HAProxy; the TLS of a fourth beside nginx's and HAProxy's (tls_services.py), and the
+web server (web_services.py)."""
 
 import csv
 import json

@@ -18,7 +18,7 @@ find_package(SQLite3 REQUIRED)
 pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp)
 find_package(nlohmann_json REQUIRED)
 
-# The admin endpoint alone: llhttp, which Debian has as C sources.
+# The admin endpoint and aperto-web: llhttp, which Debian has as C sources.
 find_path(LLHTTP_SOURCES api.c PATHS /usr/share/llhttp NO_DEFAULT_PATH REQUIRED)
 find_path(LLHTTP_INCLUDES llhttp/llhttp.h PATHS /usr/share/include REQUIRED)
 add_library(llhttp STATIC EXCLUDE_FROM_ALL
