@@ -2,6 +2,7 @@
 #include "cli/lab/lab.hpp"
 
 #include "cli/failure.hpp"
+#include "cli/lab/lesson.hpp"
 #include "core/display.hpp"
 #include "core/log_safe.hpp"
 #include "core/sentence.hpp"
@@ -37,15 +38,6 @@ void tell(const std::string& text) {
 }
 
 void complain(const std::string& text) { tell(sentence("{} {}", _("error:"), text)); }
-
-/// Each of its lines by itself: what does not fit into one goes on below its own text.
-void print_lesson(const lab::ladder_style& style, const std::string& text) {
-    std::istringstream lines(text);
-    for (std::string line; std::getline(lines, line);) {
-        const auto blanks = std::min(line.find_first_not_of(' '), line.size());
-        print(style.fitted(line + "\n", line.starts_with("- ") ? 2 : blanks));
-    }
-}
 
 void save_decisions(const std::string& path, const lab::run_report& report) {
     std::ofstream file(path, std::ios::trunc);
@@ -166,10 +158,41 @@ std::string replay_hint(const std::string& saved, const lab::scenario& one) {
     return out + "\n";
 }
 
+/// What a student reads, and is asked, before the run. Their answers, where there are any.
+std::vector<std::string> begin_lesson(const lab_request& request, const lab::scenario& one,
+                                      const lab::lesson_text& lesson, lab::show_plan& show_plan) {
+    std::vector<std::string> answers;
+    if (can_be_asked(request) && !one.questions.empty()) {
+        answers = ask_questions(show_plan.style, one, lesson);
+        make_brief(request, show_plan);
+    } else {
+        // In the virtual Linux they were asked, and told, before it was started.
+        if (!(request.answers && lab::inside_virtual_linux() &&
+              request.show.detail == lab::ladder_detail::brief)) {
+            print_title(show_plan.style, lesson, one.teaches);
+            print_lesson(show_plan.style, lesson.before + "\n\n");
+        }
+        if (request.answers) {
+            answers = read_answers(one, *request.answers);
+        }
+    }
+    std::fflush(stdout);
+    return answers;
+}
+
+/// What is said at the end of a scenario's run.
+void tell_result(const lab_request& request, const lab::scenario& one, const lab::scenario_result& result) {
+    const bool passed = result.passed();
+    print(result.error.empty() ? "" : "\n  " + result.error + "\n");
+    print(fmt::format("\n  {}  {}\n", passed ? _("PASSED") : _("FAILED"), one.name));
+    print(passed ? "" : replay_hint(decisions_file(request, one.name), one));
+}
+
 lab::scenario_result run_scenario(const lab_request& request, const std::string& path, int& code) {
     auto one = lab::load_scenario(path);
     if (request.until) {
         one.expected.clear();  // it is not run to its end
+        one.questions.clear();
     }
     apply(request, one.plan, one.expected);
     const auto lesson = lab::lesson_for(path);
@@ -178,11 +201,11 @@ lab::scenario_result run_scenario(const lab_request& request, const std::string&
     show_plan.style.v6 = one.plan.client.v6;
     show_plan.title = lesson ? lesson->title : one.name;
     const bool to_person = request.show.json_path != "-";
+    std::vector<std::string> answers;
     if (lesson && to_person) {
-        print_lesson(show_plan.style, lesson->title + "\n\n" + lesson->before + "\n\n");
-        std::fflush(stdout);
+        answers = begin_lesson(request, one, *lesson, show_plan);
     }
-    lab::show view(show_plan, one.plan, one.expected);
+    lab::show view(show_plan, one.plan, one.expected, one.questions);
     auto watcher = view.watcher();
     watcher.notice = tell;
     const auto report = lab::run_lab_once(one.plan, watcher);
@@ -199,10 +222,10 @@ lab::scenario_result run_scenario(const lab_request& request, const std::string&
         code = run_code(report);
     }
     if (to_person) {
-        const bool passed = result.passed();
-        print(result.error.empty() ? "" : "\n  " + result.error + "\n");
-        print(fmt::format("\n  {}  {}\n", passed ? _("PASSED") : _("FAILED"), one.name));
-        print(passed ? "" : replay_hint(saved, one));
+        tell_result(request, one, result);
+        if (!answers.empty()) {
+            print_answers(show_plan.style, one, view.facts(), answers);
+        }
         if (lesson && !lesson->after.empty()) {
             print_lesson(show_plan.style, "\n" + lesson->after + "\n");
         }
@@ -232,28 +255,6 @@ int run_scenarios(const lab_request& request, std::vector<lab::scenario_result>&
     }
     write_junit(request.junit_path, results);
     return code;
-}
-
-int list_labs(const lab_request& request) {
-    const auto folder = lab::labs_folder();
-    for (const auto& name : lab::lab_names(folder)) {
-        const auto lesson = lab::lesson_for(fmt::format("{}/{}.toml", folder, name));
-        print(request.show.style.fitted(fmt::format("  {:<16}{}\n", name, lesson ? lesson->title : ""), 18));
-    }
-    print(fmt::format("{}  aperto lab run handshake\n", _("run one:")));
-    return folder.empty() ? exit_usage : 0;
-}
-
-int show_labs(const lab_request& request) {
-    for (const auto& name : request.names) {
-        const auto lesson = lab::lesson_for(lab::scenario_path(name));
-        if (!lesson) {
-            throw lab::bad_input(sentence(_("there is no text for {}"), name));
-        }
-        print_lesson(request.show.style,
-                     lesson->title + "\n\n" + lesson->before + "\n\n" + lesson->after + "\n");
-    }
-    return 0;
 }
 
 int examine(const lab_request& request) {
@@ -296,6 +297,7 @@ int dispatch(lab_request& request, std::vector<lab::scenario_result>& results) {
     request.show.style.colour = request.show.style.colour && !request.no_colour;
     request.show.style.ascii = request.show.style.ascii || request.ascii;
     request.replay = read_decisions(request.replay_path);
+    request.show.folds_checks = request.show.detail == lab::ladder_detail::brief && !request.all_checks;
     if (const auto code = run_virtually(request)) {
         return *code;
     }

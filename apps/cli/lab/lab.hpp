@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // lab/: what `aperto lab` does, with the lab of apps/lab. lab has the command; lab_files, the files that its
-// runs leave; virtual_lab, its runs in the virtual Linux; sweep, one scenario there with many seeds.
+// runs leave; lesson, what a student is asked and told; virtual_lab, its runs in the virtual Linux; sweep, one scenario there with many seeds.
 #pragma once
 
 #include "lab/scenario/scenario.hpp"
@@ -32,6 +32,10 @@ struct lab_request {
     std::vector<std::string> names;  ///< of scenarios; of `verify`, reports; of `peer`, its arguments
     lab::run_plan plan;              ///< of `once`
     lab::show_plan show;
+    bool no_pause = false;               ///< nobody is asked before a lesson's run
+    bool questions_alone = false;        ///< of `show`
+    bool all_checks = false;             ///< those that hold are not folded
+    std::optional<std::string> answers;  ///< to a lesson's questions, parted by semicolons
     bool no_colour = false;
     bool ascii = false;
     std::optional<std::uint64_t> seed;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/failure.hpp"
 #include "cli/lab/lab.hpp"
+#include "cli/lab/lesson.hpp"
 #include "cli/options/command_line.hpp"
 #include "core/display.hpp"
 #include "core/log_safe.hpp"
@@ -303,7 +304,11 @@ std::optional<int> run_virtually(const lab_request& request) {
         names.push_back(one.name);
     }
     empty_files(request, names);
-    return run_in_machine(request, scenarios);
+    auto asked = request;
+    if (scenarios.size() == 1) {
+        ask_ahead(asked, scenarios.front());
+    }
+    return run_in_machine(asked, scenarios);
 }
 
 bool virtual_linux_works_here() { return lab::kernel_is_built() && lab::tracing_works_here(); }

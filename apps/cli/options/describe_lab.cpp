@@ -62,15 +62,19 @@ void add_group(options& to, const std::string& title, options group) {
 }
 
 option_description detail_option(lab::ladder_detail& target) {
-    return {.name = "--show",
-            .value = "auto|all|none",
-            .help = _("packets on the terminal; auto: the first ones, then what is out of the ordinary"),
-            .fallback = "auto",
-            .set = [&target](const std::string& text) {
-                target = text == "all"    ? lab::ladder_detail::all
-                         : text == "none" ? lab::ladder_detail::none
-                                          : lab::ladder_detail::automatic;
-            }};
+    return {
+        .name = "--show",
+        .value = "auto|brief|all|none",
+        .help =
+            _("packets on the terminal; auto: the first ones, then what is out of the ordinary; brief: about "
+              "twenty, as in a lesson on a terminal"),
+        .fallback = "auto",
+        .set = [&target](const std::string& text) {
+            target = text == "all"     ? lab::ladder_detail::all
+                     : text == "none"  ? lab::ladder_detail::none
+                     : text == "brief" ? lab::ladder_detail::brief
+                                       : lab::ladder_detail::automatic;
+        }};
 }
 
 option_description view_option(lab::capture_view& target) {
@@ -218,6 +222,13 @@ command_description describe_run(lab_request& request) {
     options all = run_options(request, _("as the lab says"), _("as the lab says"));
     all.push_back(file_option("--junit", _("write the results there as JUnit XML"), request.junit_path));
     add_group(command.options, _("The run, and what it leaves"), std::move(all));
+    add_group(
+        command.options, _("The lesson"),
+        {flag_option("--no-pause", _("on a terminal too: do not ask the lab's questions before the run"),
+                     request.no_pause),
+         lab_option("--answers", "ANSWERS", _("answers to its questions, in place of asking: 'a; 20ms; 14'"),
+                    "", [&request](const std::string& text) { request.answers = text; }),
+         flag_option("--checks", _("every check by itself, those that hold too"), request.all_checks)});
     command.chosen = [&request] { request.what = verb::run; };
     command.set_arguments = [&request](std::vector<std::string> names) {
         if (names.empty()) throw usage_error(_("name a lab or a file; the labs there are:  aperto lab list"));
@@ -230,6 +241,7 @@ command_description describe_show(lab_request& request) {
     return {.name = "show",
             .summary = _("shows what a student reads before and after a lab"),
             .arguments = "LAB…",
+            .options = {flag_option("--questions", _("only what it asks"), request.questions_alone)},
             .chosen = [&request] { request.what = verb::show; },
             .set_arguments =
                 [&request](std::vector<std::string> names) {

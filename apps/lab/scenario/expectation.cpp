@@ -35,7 +35,7 @@ std::string packet_text(std::uint64_t number, instant at) {
 }
 
 verdict judged(const expectation& wanted, double seen, const std::string& evidence) {
-    return {compare(seen, wanted), wanted.text, evidence};
+    return {compare(seen, wanted), wanted.text, evidence, seen};
 }
 
 verdict judged_time(const expectation& wanted, std::optional<duration> seen, const std::string& more = {},
@@ -258,6 +258,19 @@ void judge::see(const event& one) {
 }
 
 verdict judge::decide(const run_report& report) const {
+    auto out = decide_alone(report);
+    for (const auto& one : sights_) {
+        out.packets.push_back(one.number);
+    }
+    for (const auto& one : {gap_begin_, gap_end_}) {
+        if (one) {
+            out.packets.push_back(one->number);
+        }
+    }
+    return out;
+}
+
+verdict judge::decide_alone(const run_report& report) const {
     switch (expected_.what) {
     case subject::count:
         return judged(expected_, static_cast<double>(count_),

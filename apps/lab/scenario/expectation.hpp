@@ -71,11 +71,17 @@ struct expectation {
 /// Throws `bad_input` with the place where the sentence stops making sense.
 expectation parse_expectation(std::string_view text);
 
+/// Whether its value is a time.
+bool measures_time(const expectation& one);
+
 /// Whether one held, and the packets and figures that show it.
 struct verdict {
     bool holds = false;
     std::string text;
     std::string evidence;
+    std::optional<double> measured =
+        {};  ///< what was compared: nanoseconds, bytes, bits a second or a number
+    std::vector<std::uint64_t> packets = {};  ///< the first ones that show it
 };
 
 /// Collects what one expectation needs while packets pass, and judges at the end.
@@ -96,6 +102,7 @@ private:
     };
     void keep(const sight& one);
     void see_window(const event& one, instant at);
+    verdict decide_alone(const run_report& report) const;
     verdict decide_program(const run_report& report) const;
     std::string sights_text() const;
 

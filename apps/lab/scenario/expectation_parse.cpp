@@ -40,15 +40,8 @@ split_sentence split_at_operator(std::string_view text) {
     return {trimmed(text.substr(0, best)), op, text.substr(best + found.size()), best + found.size()};
 }
 
-bool is_time(const expectation& one) {
-    const bool timed = one.what == subject::gap || one.what == subject::handshake ||
-                       one.what == subject::zero_time || one.what == subject::rtt ||
-                       one.what == subject::computed || one.what == subject::kernel_timer;
-    return timed;
-}
-
 double read_value(const expectation& one, std::string_view text) {
-    if (is_time(one)) {
+    if (measures_time(one)) {
         return static_cast<double>(parse_duration(text).count());
     }
     if (one.what == subject::goodput) {
@@ -202,6 +195,11 @@ bool read_plain(std::string_view text, expectation& out) {
 }
 
 }  // namespace
+
+bool measures_time(const expectation& one) {
+    return one.what == subject::gap || one.what == subject::handshake || one.what == subject::zero_time ||
+           one.what == subject::rtt || one.what == subject::computed || one.what == subject::kernel_timer;
+}
 
 expectation parse_expectation(std::string_view text) {
     expectation out;

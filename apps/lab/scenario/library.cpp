@@ -9,8 +9,6 @@
 #include <array>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 namespace aperto::lab {
 
@@ -21,35 +19,6 @@ namespace {
 constexpr std::array<const char*, 10> order{"handshake",    "lost-syn-ack", "mss-and-mtu", "byte-stream",
                                             "flow-control", "reordering",   "duplicates",  "retransmit",
                                             "corruption",   "rtt-and-rto"};
-
-std::optional<std::string> read_text(const fs::path& path) {
-    std::ifstream file(path);
-    if (!file) {
-        return std::nullopt;
-    }
-    std::ostringstream text;
-    text << file.rdbuf();
-    return text.str();
-}
-
-/// The lines of a file as paragraphs: a line that goes on from the one before it, behind the two blanks of a
-/// list or, in a text without a list, behind none, is joined to it.
-std::string joined_lines(std::string_view text) {
-    std::string out;
-    std::string_view before;
-    while (!text.empty()) {
-        const auto end = std::min(text.find('\n'), text.size());
-        const auto line = text.substr(0, end);
-        const auto blanks = std::min(line.find_first_not_of(' '), line.size());
-        const bool plain = blanks == 0 && !line.empty() && !line.starts_with("- ");
-        const bool after_plain = !before.empty() && before.front() != ' ' && !before.starts_with("- ");
-        const bool goes_on = blanks == 2 || (plain && after_plain);
-        out += (out.empty() ? "" : goes_on ? " " : "\n") + std::string(line.substr(goes_on ? blanks : 0));
-        before = goes_on ? before : line;
-        text.remove_prefix(std::min(end + 1, text.size()));
-    }
-    return out;
-}
 
 }  // namespace
 
@@ -103,32 +72,6 @@ std::string scenario_path(const std::string& name) {
                                      : sentence(_("there is no lab '{}'; did you mean '{}'?"), name, near));
     }
     return (fs::path(folder) / (name + ".toml")).string();
-}
-
-std::optional<lesson_text> lesson_for(const std::string& scenario_file) {
-    // TRANSLATORS: the code of the language you translate to, as in labs/handshake.pt_BR.md
-    const std::string language = _("en");
-    const fs::path file(scenario_file);
-    auto text = read_text(fs::path(file).replace_extension("." + language + ".md"));
-    if (!text) {
-        text = read_text(fs::path(file).replace_extension(".en.md"));
-    }
-    if (!text) {
-        return std::nullopt;
-    }
-    lesson_text out;
-    const auto first = text->find('\n');
-    out.title = std::string(trimmed(std::string_view(*text).substr(0, first)));
-    while (out.title.starts_with('#') || out.title.starts_with(' ')) {
-        out.title.erase(0, 1);
-    }
-    const auto body = first == std::string::npos ? std::string() : text->substr(first + 1);
-    const auto divide = body.find("\n---\n");
-    out.before = joined_lines(trimmed(std::string_view(body).substr(0, divide)));
-    if (divide != std::string::npos) {
-        out.after = joined_lines(trimmed(std::string_view(body).substr(divide + 5)));
-    }
-    return out;
 }
 
 }  // namespace aperto::lab

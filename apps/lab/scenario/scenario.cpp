@@ -124,6 +124,12 @@ private:
             for (const auto& one : array_of(value)) {
                 read_fault(table_of(one));
             }
+        } else if (key == "teaches") {
+            at(value, [&] { out_.teaches = parse_topic(text_of(value)); });
+        } else if (key == "question") {
+            for (const auto& one : array_of(value)) {
+                read_question(table_of(one));
+            }
         } else if (key == "expect") {
             for (const auto& one : array_of(value)) {
                 at(one, [&] { read_expectation(text_of(one)); });
@@ -131,13 +137,40 @@ private:
         } else {
             refuse_key(key, place,
                        {"seed", "timeout", "server", "client", "ready", "ipv6", "ask_kernel", "virtual",
-                        "link", "hosts", "fault", "expect"});
+                        "link", "hosts", "fault", "expect", "teaches", "question"});
         }
     }
 
-    void read_expectation(const std::string& text) {
+    /// `choice`: a sentence for each letter. `value`, `packet`: one without its comparison.
+    void read_question(const toml::table& table) {
+        question out;
+        for (const auto& [key, value] : table) {
+            const auto name = key.str();
+            if (name == "within") {
+                at(value, [&] { out.within = parse_fraction(text_of(value)); });
+            } else if (name == "choice") {
+                out.what = question::form::choice;
+                for (const auto& one : array_of(value)) {
+                    at(one, [&] { out.facts.push_back(read_sentence(text_of(one))); });
+                }
+            } else if (name == "value" || name == "packet") {
+                out.what = name == "packet" ? question::form::packet : question::form::value;
+                at(value, [&] { out.facts.push_back(parse_figure(text_of(value))); });
+            } else {
+                refuse_key(name, key.source(), {"choice", "value", "packet", "within"});
+            }
+        }
+        if (out.facts.empty()) {
+            refuse(table.source(), _("a question has a choice, a value or a packet"));
+        }
+        out_.questions.push_back(std::move(out));
+    }
+
+    void read_expectation(const std::string& text) { out_.expected.push_back(read_sentence(text)); }
+
+    static expectation read_sentence(const std::string& text) {
         try {
-            out_.expected.push_back(parse_expectation(text));
+            return parse_expectation(text);
         } catch (const bad_input& wrong) {
             throw bad_input(
                 sentence(_("in \"{}\", at character {}: {}"), text, wrong.place() + 1, wrong.what()));
@@ -277,40 +310,6 @@ private:
 
 }  // namespace
 
-named_fault make_fault(std::string_view action, const std::string& victim, std::string_view time) {
-    named_fault out;
-    out.text = fmt::format("--{} {}", action, victim);
-    try {
-        out.victim = parse_selector(victim);
-    } catch (const bad_input& wrong) {
-        throw bad_input(
-            sentence(_("in \"{}\", at character {}: {}"), victim, wrong.place() + 1, wrong.what()),
-            wrong.place());
-    }
-    if (!out.victim.known_on_entry()) {
-        throw bad_input(sentence(
-            _("\"{}\" names what becomes of a packet; a fault must know its victim when it enters the wire"),
-            victim));
-    }
-    if (action == "hold") {
-        if (time.empty()) {
-            throw bad_input(sentence(_("how long is \"{}\" to be held? write 50ms"), victim));
-        }
-        out.action = fault_action::hold;
-        out.time = parse_duration(time);
-        out.text += " " + std::string(trimmed(time));
-        return out;
-    }
-    if (!time.empty()) {
-        throw bad_input(_("only a hold has a time"));
-    }
-    out.action = action == "corrupt"     ? fault_action::corrupt
-                 : action == "duplicate" ? fault_action::duplicate
-                 : action == "mark"      ? fault_action::mark_ce
-                                         : fault_action::drop;
-    return out;
-}
-
 scenario parse_scenario(std::string_view text, const std::string& path) {
     scenario out;
     out.path = path;
@@ -337,40 +336,6 @@ scenario load_scenario(const std::string& path) {
     out.plan.server_program = read_program(side::server, out.server_command);
     out.plan.client_program = read_program(side::client, out.client_command);
     return out;
-}
-
-namespace {
-
-/// RFC 8200, 5. Below it Linux takes IPv6 away from a device, and believes no ICMPv6 message that asks for
-/// less.
-constexpr std::uint32_t mtu_min_v6 = 1280;
-
-void check_mtu(std::uint32_t mtu) {
-    if (mtu < mtu_min_v6) {
-        throw bad_input(sentence(_("IPv6 needs a way for packets of {} bytes, and an MTU of {} is less"),
-                                 number_text(mtu_min_v6), number_text(mtu)));
-    }
-}
-
-}  // namespace
-
-void check_plan(const run_plan& plan) {
-    if (!plan.client.v6) {
-        return;
-    }
-    check_mtu(plan.client.mtu);
-    check_mtu(plan.server.mtu);
-    for (const auto from : {side::client, side::server}) {
-        const auto& now = plan.wire.link.base[index(from)];
-        check_mtu(now.mtu == 0 ? mtu_min_v6 : now.mtu);
-        for (const auto& phase : plan.wire.link.phases[index(from)]) {
-            auto during = now;
-            for (const auto& set : phase.set) {
-                set(during);
-            }
-            check_mtu(during.mtu == 0 ? mtu_min_v6 : during.mtu);
-        }
-    }
 }
 
 }  // namespace aperto::lab

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // scenario/: a run: what is to happen, what must be seen, what was.
 //
-//     scenario             a run written down: the TOML file
-//     library.cpp          the labs that come with the program, and their texts
+//     scenario             a run written down: the TOML file; plan.cpp, the plan that it makes
+//     library.cpp          the labs that come with the program
+//     lesson               their texts and questions; question.cpp, what a run says to an answer
 //     run.cpp              a run, from the first process to the report
 //     socket_watch         looks at the hosts' sockets while it goes on, and stops it where that was asked
 //     report               what a run saw, beside what the kernels counted
@@ -12,6 +13,7 @@
 #include "lab/hosts/box.hpp"
 #include "lab/hosts/program.hpp"
 #include "lab/scenario/expectation.hpp"
+#include "lab/scenario/lesson.hpp"
 #include "lab/wire/wire.hpp"
 
 #include <functional>
@@ -81,7 +83,9 @@ struct scenario {
     std::string server_command;
     std::string client_command;
     std::vector<expectation> expected;
-    bool in_virtual_linux = false;  ///< in a Linux of its own, in virtual time
+    topic teaches = topic::none;
+    std::vector<question> questions;  ///< of its lesson, in their order
+    bool in_virtual_linux = false;    ///< in a Linux of its own, in virtual time
 };
 
 /// Reads the text of a scenario. Throws `bad_input` whose text begins with "path:line:column: ". Does not
@@ -95,13 +99,6 @@ scenario load_scenario(const std::string& path);
 /// mark.
 named_fault make_fault(std::string_view action, const std::string& victim, std::string_view time);
 
-/// What a student reads: before the run what to predict, after it what happened.
-struct lesson_text {
-    std::string title;
-    std::string before;
-    std::string after;
-};
-
 /// The folder of the labs that come with the program: beside it in a build tree, under share/ in an installed
 /// one. `APERTO_LABS` in the environment names another. Empty when there is none.
 std::string labs_folder();
@@ -111,10 +108,5 @@ std::vector<std::string> lab_names(const std::string& folder);
 
 /// The scenario file that `name` means: a lab's name or a path. Throws `bad_input` with the names there are.
 std::string scenario_path(const std::string& name);
-
-/// The text that goes with a scenario file, in the reader's language where there is one, else in English: for
-/// labs/handshake.toml labs/handshake.pt_BR.md or labs/handshake.en.md. Its first line is the title, a line
-/// of `---` divides what is read before the run from what is read after it.
-std::optional<lesson_text> lesson_for(const std::string& scenario_file);
 
 }  // namespace aperto::lab

@@ -44,10 +44,14 @@ bool notable(const event& one) {
            one.seen.has(tcp_flag::syn | tcp_flag::fin | tcp_flag::rst);
 }
 
-show::show(show_plan plan, const run_plan& run, std::vector<expectation> expected)
+show::show(show_plan plan, const run_plan& run, std::vector<expectation> expected,
+           const std::vector<question>& asked)
     : plan_(std::move(plan)), run_(run), ladder_(plan_.style, run.wire.named) {
     for (auto& one : expected) {
         judges_.emplace_back(std::move(one));
+    }
+    for (const auto& one : asked) {
+        examiners_.emplace_back(one);
     }
     if (!plan_.capture_path.empty()) {
         capture_.emplace(plan_.capture_path, plan_.view, run.client.v6, run.wire.named);
@@ -84,6 +88,9 @@ run_watcher show::watcher() {
 
 void show::hear(side whose, const std::string& line) {
     for (auto& each : judges_) {
+        each.hear(whose, line);
+    }
+    for (auto& each : examiners_) {
         each.hear(whose, line);
     }
     auto& shown = shown_[index(whose)];
@@ -145,7 +152,12 @@ void show::print_output(side whose, const std::string& text) {
     const auto name = side_text(whose);
     const auto room = std::max(display_width(name), display_width(side_text(other(whose)))) + 1;
     const auto head = name + std::string(room - display_width(name), ' ') + "│ ";
-    say(plan_.style.squeezed(head + text) + "\n", display_width(head));
+    const auto line = plan_.style.fitted(plan_.style.squeezed(head + text) + "\n", display_width(head));
+    if (plan_.detail == ladder_detail::brief) {
+        output_kept_ += line;
+    } else {
+        print(line);
+    }
 }
 
 void show::say(const std::string& text, std::size_t indent) { print(plan_.style.fitted(text, indent)); }
@@ -168,6 +180,9 @@ void show::see(const seen_packet& one) {
     for (auto& each : judges_) {
         each.see(one.what);
     }
+    for (auto& each : examiners_) {
+        each.see(one.what);
+    }
     if (has_json()) {
         write_json(event_json(one.what, run_.wire.named));
     }
@@ -183,6 +198,10 @@ void show::see(const seen_packet& one) {
 }
 
 void show::draw(const event& one) {
+    if (plan_.detail == ladder_detail::brief) {
+        brief_.add(one);
+        return;
+    }
     const bool wanted =
         plan_.detail == ladder_detail::all || drawn_ < first_rungs || (notable(one) && drawn_ < rungs_max);
     if (!wanted) {
@@ -197,8 +216,43 @@ void show::draw(const event& one) {
     ++drawn_;
 }
 
-/// The evidence beside each sentence or, where some line would be too wide for that, below it.
+/// The rows that say most, what is between them folded, then what the programs printed.
+void show::draw_brief(const std::vector<verdict>& verdicts) {
+    for (const auto& one : verdicts) {
+        brief_.want(one.holds ? std::vector<std::uint64_t>{} : one.packets);
+    }
+    std::uint64_t before = 0;
+    for (const auto& one : brief_.rows()) {
+        if (one.number > before + 1) {
+            say(ladder_.gap(one.number - before - 1));
+        }
+        before = one.number;
+        print(ladder_.rung(one));
+    }
+    if (brief_.seen() > before) {
+        say(ladder_.gap(brief_.seen() - before));
+    }
+    print(output_kept_);
+}
+
+/// Where they are to be folded, those that hold in one line.
 void show::print_verdicts(const std::vector<verdict>& verdicts) {
+    std::vector<verdict> alone;
+    std::copy_if(verdicts.begin(), verdicts.end(), std::back_inserter(alone),
+                 [this](const verdict& one) { return !one.holds || !plan_.folds_checks; });
+    print_sentences(alone);
+    if (const auto folded = verdicts.size() - alone.size(); folded > 0) {
+        const auto line = plan_.style.fitted("  ✓ " +
+                                                 counted("{} check holds (--checks shows it)",
+                                                         "{} checks hold (--checks shows them)", folded) +
+                                                 "\n",
+                                             4);
+        print(plan_.style.colour ? coloured_sign(line, true) : line);
+    }
+}
+
+/// The evidence beside each sentence or, where some line would be too wide for that, below it.
+void show::print_sentences(const std::vector<verdict>& verdicts) {
     constexpr std::size_t sign_columns = 4;
     std::size_t width = 0;
     std::size_t widest = 0;
@@ -221,8 +275,14 @@ std::vector<verdict> show::finish(const run_report& report) {
     for (const auto& one : judges_) {
         verdicts.push_back(one.decide(report));
     }
+    for (const auto& one : examiners_) {
+        facts_.push_back(one.decide(report));
+        brief_.want(facts_.back().packets);
+    }
     tell_what_was_cut();
-    if (folded_ > 0 && plan_.detail != ladder_detail::none) {
+    if (plan_.detail == ladder_detail::brief) {
+        draw_brief(verdicts);
+    } else if (folded_ > 0 && plan_.detail != ladder_detail::none) {
         say(ladder_.gap(folded_));
     }
     say("\n" + summary_text(report), summary_indent);
@@ -236,6 +296,11 @@ std::vector<verdict> show::finish(const run_report& report) {
         print("\n");
         print_verdicts(verdicts);
     }
+    write_end(report, verdicts);
+    return verdicts;
+}
+
+void show::write_end(const run_report& report, const std::vector<verdict>& verdicts) {
     if (has_json()) {
         for (const auto& one : report.socket_samples) {
             write_json(sample_json(one));
@@ -246,6 +311,10 @@ std::vector<verdict> show::finish(const run_report& report) {
         for (const auto& one : verdicts) {
             write_json(fmt::format(R"({{"event":"verdict","holds":{},"expected":{},"evidence":{}}})",
                                    one.holds, json_string(one.text), json_string(one.evidence)));
+        }
+        for (const auto& one : facts_) {
+            write_json(fmt::format(R"({{"event":"fact","known":{},"right":{},"value":{:.0f},"evidence":{}}})",
+                                   one.known, json_string(one.right), one.value, json_string(one.evidence)));
         }
         write_json(summary_json(report));
         if (json_file_.is_open() && !json_file_.flush()) {
@@ -261,7 +330,6 @@ std::vector<verdict> show::finish(const run_report& report) {
     if (!out_.finish() && plan_.json_path == "-") {
         throw std::system_error(EIO, std::system_category(), plan_.json_path);
     }
-    return verdicts;
 }
 
 std::string settings_text(const std::vector<host_setting>& settings,

@@ -2,7 +2,8 @@
 // view/: what is seen of a run, on the terminal and in files.
 //
 //     show                 one run while it goes on: hands each packet to whoever draws or writes it
-//     ladder               arrows between the hosts;  narrator  the words beside them
+//     ladder               arrows between the hosts;  narrator  the words beside them;  short_ladder, which
+//                          packets say most
 //     summary              what a run showed, as text and JSON; of several runs, as JUnit XML
 //     json_lines           one packet as a JSON object
 //     sockets              the hosts' sockets: where a run was stopped, and the samples
@@ -15,6 +16,7 @@
 #include "lab/view/capture_file.hpp"
 #include "lab/view/ladder.hpp"
 #include "lab/view/page.hpp"
+#include "lab/view/short_ladder.hpp"
 
 #include <fstream>
 #include <optional>
@@ -27,6 +29,7 @@ namespace aperto::lab {
 /// Which packets the terminal shows.
 enum class ladder_detail {
     automatic,  ///< the first ones, then what is out of the ordinary
+    brief,      ///< about twenty, once the run is over
     all,
     none
 };
@@ -40,6 +43,7 @@ struct show_plan {
     capture_view view = capture_view::sent;
     std::string page_path;
     std::string title;
+    bool folds_checks = false;  ///< what was expected and was seen takes one line together
 };
 
 /// Standard output that holds up nobody while a run goes on: what its reader does not take, such as a pager
@@ -65,13 +69,17 @@ private:
 class show {
 public:
     /// Throws std::system_error when a file cannot be made.
-    show(show_plan plan, const run_plan& run, std::vector<expectation> expected);
+    show(show_plan plan, const run_plan& run, std::vector<expectation> expected,
+         const std::vector<question>& asked = {});
 
     run_watcher watcher();
     /// On standard output, where JSON does not stand; as it is.
     void print(const std::string& text);
     /// Writes the rest of the files and prints the summary. Returns the verdicts.
     std::vector<verdict> finish(const run_report& report);
+
+    /// What the run says to each question; after `finish`.
+    const std::vector<fact>& facts() const noexcept { return facts_; }
 
     /// Whether single packets are wanted, and their bytes.
     static bool wants_events(const show_plan& plan, const std::vector<expectation>& expected);
@@ -87,12 +95,19 @@ private:
     void write_json(const std::string& object);
     bool has_json() const { return !plan_.json_path.empty(); }
     void print_verdicts(const std::vector<verdict>& verdicts);
+    void print_sentences(const std::vector<verdict>& verdicts);
+    void draw_brief(const std::vector<verdict>& verdicts);
+    void write_end(const run_report& report, const std::vector<verdict>& verdicts);
     void begin(const std::vector<std::string>& missing);
 
     show_plan plan_;
     const run_plan& run_;
     ladder ladder_;
     std::vector<judge> judges_;
+    std::vector<examiner> examiners_;
+    std::vector<fact> facts_;
+    short_ladder brief_;
+    std::string output_kept_;  ///< what programs printed, to follow the brief ladder
     std::optional<capture_file> capture_;
     std::ofstream json_file_;
     standard_output out_;

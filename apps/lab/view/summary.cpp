@@ -5,6 +5,7 @@
 #include "core/log_safe.hpp"
 #include "core/sentence.hpp"
 #include "lab/analysis/quantity.hpp"
+#include "lab/scenario/lesson.hpp"
 #include "lab/scenario/report.hpp"
 #include "lab/view/json_lines.hpp"
 #include "lab/view/narrator.hpp"
@@ -21,7 +22,7 @@ namespace {
 constexpr std::size_t flows_shown_max = 5;
 
 std::string row(const char* name, const std::string& text) {
-    const std::string head = name;
+    const std::string head = sentence("  {}", name);
     const auto columns = display_width(head);
     return head + std::string(columns < summary_indent ? summary_indent - columns : 1, ' ') + text + "\n";
 }
@@ -48,6 +49,10 @@ std::string handshake_row(const flow& one) {
     if (client.mss && server.mss) {
         parts.push_back(sentence(_("MSS {} B to the server, {} B to the client"), number_text(*server.mss),
                                  number_text(*client.mss)));
+    }
+    if (client.mss && server.mss) {
+        parts.push_back(sentence(_("room for {} B at the server, {} B at the client (windows)"),
+                                 number_text(server.syn_window), number_text(client.syn_window)));
     }
     if (client.sack_permitted && server.sack_permitted) {
         parts.emplace_back("SACK");
@@ -170,8 +175,11 @@ std::string flow_text(const flow& one, bool several) {
                         one.opener_port, one.listener_address.text(), one.listener_port) +
                "\n";
     }
-    return out + handshake_row(one) + order_row(one) + complete_row(one) + resent_row(one) + time_row(one) +
-           goodput_row(one) + window_row(one);
+    const auto under = [](topic word, const std::string& rows) { return topic_text(word) + "\n" + rows; };
+    return out + under(topic::establishment, handshake_row(one) + time_row(one)) +
+           under(topic::flow_control, window_row(one) + goodput_row(one)) +
+           under(topic::sequence_control, order_row(one)) +
+           under(topic::error_control, complete_row(one) + resent_row(one));
 }
 
 std::string losses_row(const run_report& report) {
@@ -228,9 +236,9 @@ std::string wire_row(const run_report& report) {
                            : sentence(_("beyond the delay it was told, the wire added {} (p50) {} (p99)"),
                                       duration_text(report.added_median), duration_text(report.added_p99));
     if (!report.wire_failed()) {
-        return added + " · " + _("no packet was lost at the TUN devices") + "\n";
+        return "  " + added + " · " + _("no packet was lost at the TUN devices") + "\n";
     }
-    return added + "\n" +
+    return "  " + added + "\n" +
            counted("THE RUN DOES NOT COUNT: at the TUN devices the kernel dropped {} packet and refused {}",
                    "THE RUN DOES NOT COUNT: at the TUN devices the kernel dropped {} packets and refused {}",
                    report.dropped_at_tun[0] + report.dropped_at_tun[1], number_text(report.refused)) +
@@ -254,7 +262,7 @@ std::string summary_text(const run_report& report) {
     if (report.flows.empty()) {
         out += std::string(_("no TCP packet crossed the wire")) + "\n";
     }
-    return out + counts_row(report) + losses_row(report) + wire_row(report);
+    return out + counts_row(report) + _("the wire") + "\n" + losses_row(report) + wire_row(report);
 }
 
 namespace {

@@ -9,11 +9,12 @@
 
 namespace aperto::lab {
 
-/// What a run showed, for a person, several lines. Only what was measured.
+/// What a run showed, for a person, several lines, each connection under the lecture's four words. Only what was
+/// measured.
 std::string summary_text(const run_report& report);
 
 /// The column at which the text of each of its rows begins.
-inline constexpr std::size_t summary_indent = 15;
+inline constexpr std::size_t summary_indent = 18;
 
 /// The same as one JSON object on one line, `"event":"summary"`.
 std::string summary_json(const run_report& report);
