@@ -6,6 +6,7 @@
 
 #include "aperto/aside.hpp"
 #include "aperto/background.hpp"
+#include "aperto/batcher.hpp"
 #include "aperto/broadcast.hpp"
 #include "aperto/cancel.hpp"
 #include "aperto/choice.hpp"

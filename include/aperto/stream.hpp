@@ -214,6 +214,9 @@ public:
     /// Takes the first `count` bytes of what `peek` gave; what it gave stays good until the next read. Throws
     /// `errc::misuse` where less has arrived.
     void consume(std::size_t count);
+    /// Bytes that have arrived and that no read has taken: what a peer sent behind its request without waiting for the
+    /// answer. 0 says nothing of what is on its way.
+    std::size_t unread() const noexcept;
     /// A line without its end, LF or CR LF. The last line may lack its end.
     detail::read_awaiter read_line(line_end end = line_end::any) {
         return {*connection_, end == line_end::any ? detail::want::line : detail::want::crlf_line};

@@ -124,6 +124,7 @@ public:
         return why == read_failure_.code() || why == write_failure_.code();
     }
     bool has_unread() const noexcept { return !unread().empty(); }
+    std::size_t unread_size() const noexcept { return unread().size(); }
     /// A message has begun: there are bytes of it, or a part of a record of the transport's.
     bool in_message() const noexcept { return has_unread() || is_in_record(); }
     receive_operation* reader = nullptr;  ///< waits for bytes

@@ -328,6 +328,8 @@ void stream::consume(std::size_t count) {
     if (!connection_->consume(count)) detail::raise(errc::misuse, "consume what has come from", *connection_);
 }
 
+std::size_t stream::unread() const noexcept { return connection_->unread_size(); }
+
 cork::cork(stream& on) noexcept : on_(*on.connection_) {
     on_.hold();
     on_.cork();

@@ -62,6 +62,22 @@ TEST_P(ReadingForms, LookedAtIsNotTaken) {
     play(story());
 }
 
+TEST_P(ReadingForms, WhatStandsBehindARequestIsTold) {
+    const auto story = []() -> task<> {
+        task<pair> meeting = meet();
+        pair both = co_await meeting;
+        EXPECT_EQ(both.ours.unread(), 0U);
+        both.peer.send("request\nand more");
+        const auto line = co_await both.ours.read_line();
+        EXPECT_EQ(line, "request");
+        EXPECT_EQ(both.ours.unread(), 8U);
+        const auto more = co_await both.ours.read_some();
+        EXPECT_EQ(more, "and more");
+        EXPECT_EQ(both.ours.unread(), 0U);
+    };
+    play(story());
+}
+
 task<> peek(stream& from, std::size_t count) { co_await from.peek(count); }
 
 TEST_P(ReadingForms, LookingKeepsTheLimitsOfReading) {
