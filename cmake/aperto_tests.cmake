@@ -93,11 +93,15 @@ function(aperto_attacker)
     endif()
 endfunction()
 
-# aperto_acknowledge_first(): the server that the journal's tests must catch, <build>/tests/acknowledge_first.
+# aperto_acknowledge_first(): the servers that the tests of the journal and of the mail must catch, <build>/tests/acknowledge_first
+# and <build>/tests/mail_acknowledge_first.
 function(aperto_acknowledge_first)
     add_executable(acknowledge_first "${PROJECT_SOURCE_DIR}/tests/journal/acknowledge_first.cpp")
     target_link_libraries(acknowledge_first PRIVATE aperto_journal aperto_flags)
-    add_dependencies(tests acknowledge_first)
+    add_executable(mail_acknowledge_first "${PROJECT_SOURCE_DIR}/tests/mail/acknowledge_first.cpp")
+    target_include_directories(mail_acknowledge_first PRIVATE "${PROJECT_SOURCE_DIR}/examples")
+    target_link_libraries(mail_acknowledge_first PRIVATE aperto aperto_flags)
+    add_dependencies(tests acknowledge_first mail_acknowledge_first)
 endfunction()
 
 # aperto_python_tests(): tests/<folder>/*_test.py, each run by unittest with what it needs in its environment.

@@ -44,6 +44,7 @@ class Clients(unittest.TestCase):
             each.unlink()
 
     def swaks(self, mail, *more):
+        self.path.write_bytes(BODY + b".\n")  # it takes that for the end, and a file without it for one that lacks it
         told = self.runs("swaks", "--server", f"127.0.0.1:{mail.port}", "--from", "a@a.example", "--to", "b@b.example,c@b.example",
                          "--helo", "a.example", "--data", f"@{self.path}", *more)
         self.check(mail, [BODY])
