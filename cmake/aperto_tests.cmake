@@ -37,7 +37,7 @@ set(python_tests_alone "deploy/rolling_test")
 # In a room's folder, and programs of their own.
 set(programs_of_tests "acknowledge_first")
 # A leak is not looked for in a process that is traced, nor in one that is killed; the room's own tests run under them.
-list(APPEND folders_without_sanitizers journal)
+list(APPEND folders_without_sanitizers journal mail)
 set(test_timeout_seconds 60)
 set(python_test_timeout_seconds 300)
 

@@ -48,6 +48,7 @@ class Mail:
             [*prefix, program, "--host", "127.0.0.1", "--port", str(self.port), "--name", "here.example", "--workers", "2",
              *options, self.folder], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
         self.ended = False
+        self.stopped = False
         test.addCleanup(self.end)
         while True:
             try:
@@ -61,11 +62,16 @@ class Mail:
     def connect(self):
         return socket.create_connection(("127.0.0.1", self.port), timeout=LIMIT_S)
 
+    def stop(self):
+        if not self.stopped:
+            self.process.terminate()  # a second one would not be waited with
+        self.stopped = True
+
     def end(self):
         if self.ended:
             return
         self.ended = True
-        self.process.terminate()
+        self.stop()
         told = self.process.communicate(timeout=LIMIT_S)[1]
         self.test.assertEqual(self.process.returncode, 0, told)
 
