@@ -17,6 +17,8 @@ complete -c aperto -n '__fish_seen_subcommand_from serve' -l workers -x -d 'thre
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l engine -x -a 'auto uring epoll' -d 'how to talk to the kernel: io_uring where it is allowed, or epoll'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l messages -x -a 'auto all none' -d 'which messages to show; auto: a summary a second when they come too fast to read'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l log -x -a 'text json' -d 'sentences for people, or one JSON object a line for programs'
+complete -c aperto -n '__fish_seen_subcommand_from serve' -l log-level -x -a 'error warning notice info debug' -d 'how much a line has to matter to be told; notice: the server'\''s own life; info: its clients too'
+complete -c aperto -n '__fish_seen_subcommand_from serve' -l log-file -x -d 'write the log there; opened again on SIGUSR1, for who moves it away'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l user -x -d 'become this user, or NAME:GROUP, before it serves; takes root'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l sandbox -x -a 'on required off' -d 'once bound, give up files, programs, connections to elsewhere and most system calls; on: as far as this kernel can'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l admin -x -d 'answer /metrics, /livez and /readyz there, by HTTP: HOST:PORT or unix:PATH'

@@ -80,6 +80,8 @@ void add_server(metrics_text& to, const metrics_sources& from) {
                "How often configuration or certificates were read again, by what came of it.");
     to.sample("aperto_reloads_total", "result", "taken", from.told.reloads_taken());
     to.sample("aperto_reloads_total", "result", "refused", from.told.reloads_refused());
+    to.one_counter("aperto_log_lines_lost_total", "Lines of the log that could not be written.",
+                   from.told.lines_lost());
     to.one_gauge("aperto_workers", "Threads that serve, each with a loop.", from.watched.workers());
     to.one_gauge("aperto_connections", "Connections open now.", from.watched.connections());
     const server_counters counted = from.watched.counters();

@@ -210,6 +210,23 @@ option_description log_option(log_format& target) {
             }};
 }
 
+option_description level_option(log_level& target) {
+    return {.name = "--log-level",
+            .value = "error|warning|notice|info|debug",
+            .help = _(
+                "how much a line has to matter to be told; notice: the server's own life; info: its clients "
+                "too"),
+            .fallback = "info",
+            .renewable = true,
+            .set = [&target](const std::string& text) {
+                target = text == "error"     ? log_level::error
+                         : text == "warning" ? log_level::warning
+                         : text == "notice"  ? log_level::notice
+                         : text == "debug"   ? log_level::debug
+                                             : log_level::info;
+            }};
+}
+
 option_description sandbox_option(confinement_mode& target) {
     return {.name = "--sandbox",
             .value = "on|required|off",
@@ -277,6 +294,10 @@ command_description describe_serve(serve_request& request) {
         engine_option(options.engine),
         messages_option(request.messages),
         log_option(request.log),
+        level_option(request.level),
+        text_option("--log-file", "FILE",
+                    _("write the log there; opened again on SIGUSR1, for who moves it away"),
+                    _("standard output"), request.log_file),
         text_option("--user", "NAME", _("become this user, or NAME:GROUP, before it serves; takes root"), "",
                     request.user),
         sandbox_option(request.sandbox),

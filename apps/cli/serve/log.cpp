@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "cli/serve/log.hpp"
 
-#include "core/log_safe.hpp"
-#include "core/utf8.hpp"
-
-#include <fmt/format.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,8 +11,6 @@
 #include <chrono>
 #include <climits>
 #include <condition_variable>
-#include <ctime>
-#include <iterator>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -25,132 +19,10 @@ namespace aperto::cli {
 
 namespace {
 
-void append_utf16_escape(std::string& out, char32_t code_point) {
-    if (code_point < 0x10000) {
-        fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(code_point));
-        return;
-    }
-    const char32_t above = code_point - 0x10000;
-    fmt::format_to(std::back_inserter(out), "\\u{:04x}\\u{:04x}",
-                   static_cast<unsigned>(0xD800 + (above >> 10)),
-                   static_cast<unsigned>(0xDC00 + (above & 0x3FF)));
-}
-
-void append_ascii(std::string& out, char c) {
-    switch (c) {
-    case '"':
-        out += "\\\"";
-        return;
-    case '\\':
-        out += "\\\\";
-        return;
-    case '\n':
-        out += "\\n";
-        return;
-    case '\r':
-        out += "\\r";
-        return;
-    case '\t':
-        out += "\\t";
-        return;
-    default:
-        if (c < 0x20 || c == 0x7F)
-            append_utf16_escape(out, static_cast<char32_t>(c));
-        else
-            out += c;
-    }
-}
-
-void append_string(std::string& out, std::string_view text) {
-    out += '"';
-    const char* at = text.data();
-    const char* const end = at + text.size();
-    while (at != end) {
-        const utf8::step step = utf8::decode(at, end);
-        const std::string_view bytes(at, step.size);
-        at += step.size;
-        if (step.kind != utf8::kind::character)
-            out += "\\ufffd";
-        else if (step.size == 1)
-            append_ascii(out, bytes.front());
-        else if (log_safe(bytes) == bytes)
-            out += bytes;
-        else
-            append_utf16_escape(out, step.code_point);
-    }
-    out += '"';
-}
-
-/// RFC 3339, UTC, milliseconds.
-void append_time(std::string& out) {
-    const auto since = std::chrono::system_clock::now().time_since_epoch();
-    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
-    const auto seconds = static_cast<std::time_t>(ms / 1000);
-    std::tm utc{};
-    ::gmtime_r(&seconds, &utc);
-    fmt::format_to(std::back_inserter(out), "\"{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z\"",
-                   utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
-                   ms % 1000);
-}
-
-}  // namespace
-
-json_line::json_line(std::string_view event) {
-    text_.reserve(256);
-    text_ += "{\"event\":";
-    append_string(text_, event);
-    begin_member("time");
-    append_time(text_);
-}
-
-json_line& json_line::add(std::string_view key, std::string_view text) {
-    begin_member(key);
-    append_string(text_, text);
-    return *this;
-}
-
-json_line& json_line::add(std::string_view key, const std::vector<std::string_view>& texts) {
-    begin_member(key);
-    text_ += '[';
-    for (const std::string_view each : texts) {
-        if (text_.back() != '[') text_ += ',';
-        append_string(text_, each);
-    }
-    text_ += ']';
-    return *this;
-}
-
-json_line& json_line::add(std::string_view key, double number) {
-    return add_raw(key, fmt::format("{:.3f}", number));
-}
-
-json_line& json_line::add_cut(std::string_view key, std::string_view text, std::size_t size_max) {
-    if (text.size() <= size_max) return add(key, text);
-    return add(key, text.substr(0, utf8::complete_prefix(text.substr(0, size_max))));
-}
-
-const std::string& json_line::finish() {
-    text_ += "}\n";
-    return text_;
-}
-
-json_line& json_line::add_raw(std::string_view key, std::string_view value) {
-    begin_member(key);
-    text_ += value;
-    return *this;
-}
-
-void json_line::begin_member(std::string_view key) {
-    text_ += ",\"";
-    text_ += key;
-    text_ += "\":";
-}
-
-namespace {
-
 /// How soon a writer that waits for a blocked reader notices that it was given up.
 constexpr int blocked_poll_ms = 50;
 constexpr auto tick_interval = std::chrono::seconds(1);
+constexpr auto failure_pause = std::chrono::minutes(1);
 
 std::uint64_t count_lines(std::string_view text) {
     return static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n'));
@@ -166,13 +38,9 @@ std::size_t piece_of(std::string_view bytes) {
 }  // namespace
 
 struct log_writer::state {
-    explicit state(options from) : settings(std::move(from)) {
-        struct stat about{};
-        is_file = ::fstat(settings.descriptor, &about) == 0 && S_ISREG(about.st_mode);
-    }
+    explicit state(options from) : settings(std::move(from)) { write_to(settings.descriptor); }
 
     const options settings;
-    bool is_file = false;
 
     std::mutex mutex;
     std::condition_variable changed;
@@ -181,6 +49,7 @@ struct log_writer::state {
     bool closing = false;                    // guarded
     bool ended = false;                      // guarded
     std::uint64_t in_hand = 0;               // guarded: lines taken from the queue and not written yet
+    descriptor next_file;                    // guarded: to be written to from now on
     std::thread thread;
 
     std::atomic<bool> given_up = false;
@@ -188,9 +57,15 @@ struct log_writer::state {
     std::atomic<int> last_error = 0;
 
     // The thread's own.
+    int to = -1;
+    bool is_file = false;
+    descriptor file;  // `to`, where it is owned
     std::uint64_t told_dropped = 0;
     bool within_line = false;
+    bool has_failed = false;
+    time_point told_failing = time_point::min();
 
+    void write_to(int number);
     void run();
     bool next_batch(std::string& batch);
     void put(std::string_view batch);
@@ -198,6 +73,7 @@ struct log_writer::state {
     void written(std::string_view bytes);
     void end_part(std::string_view last_bytes);
     bool take_back(std::size_t part) const;
+    void fail(int code);
     void tell_dropped();
     void drop_in_hand();
     void drop_rest();
@@ -230,6 +106,10 @@ bool log_writer::state::next_batch(std::string& batch) {
             settings.tick();
             lock.lock();
         }
+        if (next_file) {
+            file = std::move(next_file);
+            write_to(file.get());
+        }
         if (!queue.empty()) break;
         if (closing) return false;
         if (tick_at == time_point::max())
@@ -240,6 +120,13 @@ bool log_writer::state::next_batch(std::string& batch) {
     batch.swap(queue);
     in_hand = count_lines(batch);
     return true;
+}
+
+void log_writer::state::write_to(int number) {
+    struct stat about{};
+    to = number;
+    is_file = ::fstat(to, &about) == 0 && S_ISREG(about.st_mode);
+    within_line = false;
 }
 
 /// Writes all of `batch`, or what there is room for.
@@ -281,19 +168,19 @@ void log_writer::state::end_part(std::string_view last_bytes) {
 /// written to it since.
 bool log_writer::state::take_back(std::size_t part) const {
     if (!is_file) return false;
-    const off_t end = ::lseek(settings.descriptor, 0, SEEK_CUR);
+    const off_t end = ::lseek(to, 0, SEEK_CUR);
     struct stat about{};
-    if (end < 0 || ::fstat(settings.descriptor, &about) < 0 || about.st_size != end) return false;
+    if (end < 0 || ::fstat(to, &about) < 0 || about.st_size != end) return false;
     const off_t begin = end - static_cast<off_t>(part);
-    if (::ftruncate(settings.descriptor, begin) < 0) return false;
-    return ::lseek(settings.descriptor, begin, SEEK_SET) == begin;
+    if (::ftruncate(to, begin) < 0) return false;
+    return ::lseek(to, begin, SEEK_SET) == begin;
 }
 
 /// How many bytes the system took; 0 where it refuses or the wait was given up.
 std::size_t log_writer::state::put_some(std::string_view bytes) {
     while (true) {
         if (!is_file) {
-            pollfd room{settings.descriptor, POLLOUT, 0};
+            pollfd room{to, POLLOUT, 0};
             if (::poll(&room, 1, blocked_poll_ms) == 0) {
                 if (given_up) return 0;
                 continue;
@@ -301,15 +188,27 @@ std::size_t log_writer::state::put_some(std::string_view bytes) {
         }
         // A pipe that has room has room for PIPE_BUF bytes (pipe(7)), so the write does not block.
         const std::size_t size = is_file ? bytes.size() : piece_of(bytes);
-        const ssize_t written = ::write(settings.descriptor, bytes.data(), size);
-        if (written > 0) return static_cast<std::size_t>(written);
+        const ssize_t written = ::write(to, bytes.data(), size);
+        if (written > 0) {
+            has_failed = false;
+            return static_cast<std::size_t>(written);
+        }
         if (written < 0 && (errno == EINTR || errno == EAGAIN)) {
             if (given_up) return 0;
             continue;
         }
-        last_error = written < 0 ? errno : EIO;
+        fail(written < 0 ? errno : EIO);
         return 0;
     }
+}
+
+void log_writer::state::fail(int code) {
+    last_error = code;
+    const time_point now = clock::now();
+    if (std::exchange(has_failed, true) || !settings.failing || given_up) return;
+    if (told_failing != time_point::min() && now - told_failing < failure_pause) return;
+    told_failing = now;
+    settings.failing(code);
 }
 
 void log_writer::state::tell_dropped() {
@@ -348,6 +247,12 @@ bool log_writer::write(std::string_view lines) {
     }
     state_->dropped += count_lines(lines);
     return false;
+}
+
+void log_writer::use(descriptor file) {
+    const std::lock_guard lock(state_->mutex);
+    state_->next_file = std::move(file);
+    state_->changed.notify_all();
 }
 
 void log_writer::tick_later() {

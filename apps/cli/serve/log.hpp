@@ -2,6 +2,7 @@
 #pragma once
 
 #include "aperto/time.hpp"
+#include "core/descriptor.hpp"
 
 #include <concepts>
 #include <cstddef>
@@ -72,10 +73,13 @@ private:
 class log_writer {
 public:
     struct options {
-        int descriptor = 1;  ///< not owned
+        int descriptor = 1;  ///< not owned; -1: none until `use`
         std::size_t queue_max = std::size_t{1024} * 1024;
         /// The line that tells of lines dropped, given how many. None where empty.
         std::function<std::string(std::uint64_t)> dropped_line = {};
+        /// Called on the writer's thread, with the errno, where writing begins to fail; not again for a minute, nor before
+        /// something could be written.
+        std::function<void(int)> failing = {};
         /// Called on the writer's thread before anything else.
         std::function<void()> first = {};
         /// Called on the writer's thread a second after `tick_later`.
@@ -91,6 +95,8 @@ public:
 
     /// Queues `lines`, whole lines each with its line feed. False where they were dropped.
     bool write(std::string_view lines);
+    /// Writes there from now on, once what it has in hand is written, and closes it when another one follows or at the end.
+    void use(descriptor file);
     /// Asks for one `tick`, a second from now; while one is asked for, asking again changes nothing.
     void tick_later();
     /// Writes what is queued, for at most `limit`, then ends the thread. A reader that stays blocked costs

@@ -7,9 +7,13 @@
 #include "core/display.hpp"
 #include "core/sentence.hpp"
 
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -52,17 +56,67 @@ tcp_facts facts_of(const connection_view& who) {
     }
 }
 
-report::report(const options& settings) : messages_(settings.messages), descriptor_(settings.descriptor) {
+namespace {
+
+/// For a file that others move and cut short: each line goes to its end. Never waits, should it be a pipe.
+descriptor open_log(const std::string& path) {
+    descriptor file(
+        ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0640));
+    if (!file) throw error::from_result(-errno, "open the log " + path);
+    return file;
+}
+
+}  // namespace
+
+report::report(const options& settings)
+    : messages_(settings.messages),
+      file_(settings.file),
+      descriptor_(settings.file.empty() ? settings.descriptor : -1),
+      for_journal_(settings.for_journal && settings.file.empty()),
+      level_(settings.level) {
+    descriptor file;
+    if (!file_.empty()) file = open_log(file_);
     writer_ = std::make_unique<log_writer>(log_writer::options{
-        .descriptor = settings.descriptor,
-        .dropped_line = [this](std::uint64_t lines) { return dropped_line(lines); },
+        .descriptor = descriptor_,
+        .dropped_line =
+            [this](std::uint64_t lines) { return (for_journal_ ? "<4>" : "") + dropped_line(lines); },
+        .failing = [this](int code) { tell_failing(code); },
         .first = settings.first,
         .tick = [this] { tick_due(); },
     });
+    if (file) writer_->use(std::move(file));
 }
 
-std::string report::fitted(const std::string& line, std::size_t indent) const {
-    return wrap(line, terminal_columns(descriptor_), indent);
+void report::write(log_level level, std::string_view line) {
+    if (!tells(level)) return;
+    if (!for_journal_) {
+        writer_->write(line);
+        return;
+    }
+    // sd-daemon(3).
+    writer_->write(fmt::format("<{}>{}", static_cast<int>(level), line));
+}
+
+void report::plain(log_level level, const std::string& line, std::size_t indent) {
+    write(level, wrap(line, terminal_columns(descriptor_), indent) + "\n");
+}
+
+void report::reopen() {
+    try {
+        writer_->use(open_log(file_));
+        tell_reopened({});
+    } catch (const error& failed) {
+        tell_reopened(failed.code());
+    }
+}
+
+/// Where the log cannot say it: once, and only where nobody has to be waited for.
+void report::tell_failing(int code) const {
+    pollfd room{STDERR_FILENO, POLLOUT, 0};
+    if (code == EPIPE || ::poll(&room, 1, 0) != 1) return;
+    const std::string text =
+        sentence(_("warning: the log cannot be written, serving goes on: {}"), std::strerror(code));
+    std::fprintf(stderr, "%s\n", text.c_str());
 }
 
 void report::started(const server& which) {
@@ -115,6 +169,10 @@ void report::close() {
     std::string text = counted("warning: {} log line was lost", "warning: {} log lines were lost", lost);
     if (const int code = writer_->last_error()) text += std::string(": ") + std::strerror(code);
     std::fprintf(stderr, "%s\n", text.c_str());
+}
+
+log_level level_of(const closing& how) noexcept {
+    return how.reason == close_reason::failure ? log_level::warning : log_level::info;
 }
 
 long days_until(std::chrono::system_clock::time_point when) {

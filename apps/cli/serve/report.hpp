@@ -55,6 +55,14 @@ private:
 };
 
 enum class log_format : std::uint8_t { text, json };
+/// How much a line matters, in the order and by the numbers of syslog(3).
+enum class log_level : std::uint8_t {
+    error = 3,
+    warning = 4,  ///< a limit struck, lines were lost
+    notice = 5,   ///< the server's own life
+    info = 6,     ///< its clients, and what they say
+    debug = 7,
+};
 /// Which messages are shown: `automatic` gives way to a summary a second when they come too fast to read.
 enum class message_detail : std::uint8_t { automatic, all, none };
 
@@ -88,13 +96,18 @@ public:
     struct options {
         log_format format = log_format::text;
         message_detail messages = message_detail::automatic;
+        log_level level = log_level::info;
         int descriptor = 1;
+        std::string file = {};  ///< in place of the descriptor, where it is not empty
+        bool for_journal =
+            false;  ///< systemd's journal reads it: it is told how much a line matters, and has its own clock
         /// Text only: what each line begins with, and whether the time of day follows it.
         std::string prefix = {};
         bool times = true;
         /// Called on the thread that writes the lines, before anything else.
         std::function<void()> first = {};
     };
+    /// Throws `error` where its file cannot be opened.
     static std::unique_ptr<report> create(const options& settings);
 
     /// Called by the program, around the server's own events.
@@ -119,7 +132,16 @@ public:
     std::uint64_t reloads_taken() const noexcept { return reloads_taken_; }
     std::uint64_t reloads_refused() const noexcept { return reloads_refused_; }
     /// Changes what is shown. Any thread.
-    void show(message_detail messages) noexcept { messages_ = messages; }
+    void show(message_detail messages, log_level level) noexcept {
+        messages_ = messages;
+        level_ = level;
+    }
+    bool has_file() const noexcept { return !file_.empty(); }
+    /// Opens its file again, which somebody has moved; where that fails, the one that is open stays. It says so. Any
+    /// thread.
+    void reopen();
+    /// Lines that were lost so far. Any thread.
+    std::uint64_t lines_lost() const noexcept { return writer_->dropped(); }
     /// Once a second at most for messages refused; each conversation that they ended has its own line too.
     virtual void journal(const journal_news& news) = 0;
     /// The admin endpoint listens there.
@@ -131,7 +153,7 @@ public:
     /// Counts a connection that somebody else tells of.
     void count_accepted() { connections_.fetch_add(1, std::memory_order_relaxed); }
     /// A line of the program's own; on a terminal too narrow for it, the rest stands behind `indent` blanks.
-    void plain(const std::string& line, std::size_t indent = 0) { write(fitted(line, indent) + "\n"); }
+    void plain(const std::string& line, std::size_t indent = 0) { plain(log_level::notice, line, indent); }
 
     /// Writes what is left. Lines that could not be written are told of on standard error. Once; later calls
     /// do nothing. Before the report goes: the writer's thread calls it.
@@ -154,6 +176,7 @@ public:
 protected:
     explicit report(const options& settings);
 
+    bool tells(log_level level) const noexcept { return level <= level_.load(std::memory_order_relaxed); }
     /// True where a line on one connection or message is to be shown now; the line is counted otherwise by
     /// adding to `held`, and `summary` tells of it.
     bool admit();
@@ -163,11 +186,15 @@ protected:
     void hold(std::atomic<std::uint64_t>& counter, std::uint64_t by = 1);
     virtual void tell_started(const server& which) = 0;
     virtual void tell_stopping() = 0;
+    virtual void tell_reopened(const std::error_code& failed) = 0;
     virtual void summary(const tally& held_back, bool calm) = 0;
     virtual std::string dropped_line(std::uint64_t lines) const = 0;
-    void write(std::string_view line) { writer_->write(line); }
+    /// Whole lines; nothing where they matter less than what is shown.
+    void write(log_level level, std::string_view line);
     /// Broken between words for a terminal; as it is for a file or a pipe.
-    std::string fitted(const std::string& line, std::size_t indent) const;
+    void plain(log_level level, const std::string& line, std::size_t indent);
+    /// -1 where it is a file.
+    int output() const noexcept { return descriptor_; }
 
     message_detail messages() const noexcept { return messages_.load(std::memory_order_relaxed); }
 
@@ -186,7 +213,11 @@ private:
     std::atomic<std::uint64_t> reloads_taken_ = 0;
     std::atomic<std::uint64_t> reloads_refused_ = 0;
     void tick_due();
+    void tell_failing(int code) const;
+    const std::string file_;
     const int descriptor_;
+    const bool for_journal_;
+    std::atomic<log_level> level_;
     pace pace_;
     pace program_pace_{pace::per_second_of_program, pace::burst_of_program};
     std::atomic<bool> summary_due_ = false;
@@ -195,6 +226,10 @@ private:
     std::unique_ptr<log_writer> writer_;
 };
 
+/// How much it matters how a conversation ended.
+log_level level_of(const closing& how) noexcept;
+/// A month to renew a certificate in.
+inline constexpr long days_to_warn = 30;
 /// How many whole days are left until then.
 long days_until(std::chrono::system_clock::time_point when);
 /// "2026-11-27T05:30:00Z".

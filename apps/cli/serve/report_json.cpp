@@ -57,7 +57,7 @@ public:
             line.add("engine", engine_name(which)).add("workers", which.workers());
             line.add("engines", engine_names(which));
             if (!left_open_.empty()) line.add("unconfined", left_open_);
-            write(line.finish());
+            write(log_level::notice, line.finish());
         }
     }
 
@@ -68,11 +68,11 @@ public:
         line.add("local", who.local().to_string());
         if (const proxy_facts* const told = who.proxied()) add_proxy(line, *told);
         add_handshake(line, facts_of(who));
-        write(line.finish());
+        write(log_level::info, line.finish());
     }
 
     void message(const connection_view& who, std::string_view message, std::uint64_t offset) override {
-        if (messages() == message_detail::none) return;
+        if (messages() == message_detail::none || !tells(log_level::info)) return;
         if (messages() == message_detail::automatic && !admit()) {
             held_message_bytes_.fetch_add(message.size(), std::memory_order_relaxed);
             hold(held_messages_);
@@ -81,11 +81,12 @@ public:
         json_line line = about("message", who.id(), who.remote());
         line.add("offset", offset).add("bytes", message.size()).add_cut("text", message, log_safe_size_max);
         if (message.size() > log_safe_size_max) line.add("cut", true);
-        write(line.finish());
+        write(log_level::info, line.finish());
     }
 
     void closed(const connection_view& who, const closing& how) override {
-        if (!shown(held_closed_)) return;
+        const log_level level = level_of(how);
+        if (!shown(held_closed_, level)) return;
         json_line line = about("closed", who.id(), who.remote());
         line.add("reason", to_string(how.reason))
             .add("bytes_in", who.bytes_received())
@@ -100,10 +101,11 @@ public:
         if (how.error) line.add("error", how.error.message());
         if (!how.tried.empty()) line.add("tried", how.tried);
         if (!how.thrown.empty()) line.add("thrown", how.thrown);
-        write(line.finish());
+        write(level, line.finish());
     }
 
     void limit(std::string_view name, const endpoint& who, const std::error_code& why) override {
+        if (!tells(log_level::warning)) return;
         if (!admit()) {
             hold(held_limits_);
             return;
@@ -112,32 +114,39 @@ public:
         line.add("name", name);
         if (who) line.add("peer", who.to_string());
         if (why) line.add("error", why.message());
-        write(line.finish());
+        write(log_level::warning, line.finish());
     }
 
     void invalid_utf8(const connection_view& who, std::uint64_t offset) override {
         if (!shown(held_invalid_)) return;
         json_line line = about("invalid_utf8", who.id(), who.remote());
         line.add("offset", offset);
-        write(line.finish());
+        write(log_level::info, line.finish());
     }
 
     void tell_stopping() override {
         json_line line("stopping");
-        write(line.finish());
+        write(log_level::notice, line.finish());
+    }
+
+    void tell_reopened(const std::error_code& failed) override {
+        json_line line(failed ? "reopen_refused" : "reopened");
+        if (failed) line.add("error", failed.message());
+        write(failed ? log_level::error : log_level::notice, line.finish());
     }
 
     void certificate_read(std::chrono::system_clock::time_point expires) override {
+        const log_level level = days_until(expires) < days_to_warn ? log_level::warning : log_level::notice;
         json_line line("certificate");
         line.add("expires", utc_text(expires))
             .add("days_left", static_cast<std::int64_t>(days_until(expires)));
-        write(line.finish());
+        write(level, line.finish());
     }
 
     void certificate_refused(const error& why) override {
         json_line line("certificate_refused");
         line.add("error", why.what()).add("advice", why.advice());
-        write(line.finish());
+        write(log_level::error, line.finish());
     }
 
     void reloaded(const said::differences& found) override {
@@ -146,36 +155,39 @@ public:
         };
         json_line line("reloaded");
         line.add("changed", views(found.taken)).add("left", views(found.left));
-        write(line.finish());
+        write(log_level::notice, line.finish());
     }
 
     void reload_refused(const std::string& why) override {
         json_line line("reload_refused");
         line.add("error", why);
-        write(line.finish());
+        write(log_level::error, line.finish());
     }
 
     void journal(const journal_news& news) override {
         json_line line("journal");
+        log_level level = log_level::notice;
         switch (news.what) {
         case journal_news::kind::refused:
+            level = log_level::error;
             line.add("what", "refused").add("messages", news.messages);
             break;
         case journal_news::kind::put_aside:
             line.add("what", "put_aside").add("file", news.file);
             break;
         case journal_news::kind::not_put_aside:
+            level = log_level::warning;
             line.add("what", "not_put_aside");
             break;
         }
         if (news.why) line.add("error", news.why.message());
-        write(line.finish());
+        write(level, line.finish());
     }
 
     void watched_at(const endpoint& where) override {
         json_line line("admin");
         line.add("address", where.address()).add("port", where.port());
-        write(line.finish());
+        write(log_level::notice, line.finish());
     }
 
     void handover(const handover_news& news) override {
@@ -190,13 +202,13 @@ public:
     void noted(int signal) override {
         json_line line("signal");
         line.add("name", signal_name(signal)).add("effect", "none");
-        write(line.finish());
+        write(log_level::notice, line.finish());
     }
 
     void stopped() override {
         json_line line("stopped");
         line.add("connections", connections_.load()).add("invalid_utf8_bytes", invalid_bytes_.load());
-        write(line.finish());
+        write(log_level::notice, line.finish());
     }
 
 protected:
@@ -204,18 +216,18 @@ protected:
         if (held_back.messages != 0) {
             json_line line("messages");
             line.add("count", held_back.messages).add("bytes", held_back.message_bytes);
-            write(line.finish());
+            write(log_level::info, line.finish());
         }
         if (held_back.of_clients() != 0) {
             json_line line("clients");
             line.add("accepted", held_back.accepted).add("closed", held_back.closed);
             line.add("invalid_utf8", held_back.invalid);
-            write(line.finish());
+            write(log_level::info, line.finish());
         }
         if (held_back.limits != 0) {
             json_line line("limits");
             line.add("count", held_back.limits);
-            write(line.finish());
+            write(log_level::warning, line.finish());
         }
     }
 
@@ -232,7 +244,8 @@ private:
         return line;
     }
 
-    bool shown(std::atomic<std::uint64_t>& counter) {
+    bool shown(std::atomic<std::uint64_t>& counter, log_level level = log_level::info) {
+        if (!tells(level)) return false;
         if (admit_for_program()) return true;
         hold(counter);
         return false;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/server.hpp"
+#include "cli/failure.hpp"
 #include "cli/options/quantity.hpp"
 #include "cli/serve/report.hpp"
 #include "cli/terminal_text.hpp"
@@ -78,9 +79,6 @@ std::string time_of_day() {
     return fmt::format("{:02}:{:02}:{:02}.{:03}  ", local.tm_hour, local.tm_min, local.tm_sec, ms % 1000);
 }
 
-/// A month to renew a certificate in.
-constexpr long days_to_warn = 30;
-
 /// Sentences for a person who watches. Everything about single connections and messages gives way to a
 /// summary a second when it comes too fast to read.
 class text_report final : public report {
@@ -88,8 +86,7 @@ public:
     explicit text_report(const options& settings)
         : report(settings),
           prefix_(settings.prefix),
-          times_(settings.times),
-          descriptor_(settings.descriptor) {}
+          times_(settings.times && !(settings.for_journal && settings.file.empty())) {}
 
     void tell_started(const server& which) override {
         for (const endpoint& where : which.endpoints()) {
@@ -100,7 +97,7 @@ public:
             std::string text = sentence(_("listening on {} · {} · {}"), place, why_text(which.why()),
                                         counted("{} worker", "{} workers", which.workers()));
             if (!left_open_.empty()) text += " · " + sentence(_("not confined: {}"), left_open_);
-            line(text);
+            line(log_level::notice, text);
         }
     }
 
@@ -109,12 +106,12 @@ public:
         if (!shown(held_accepted_)) return;
         const std::string summary = handshake_summary(facts_of(who));
         const std::string name = name_of(who.remote());
-        line(summary.empty() ? sentence(_("{} connected"), name)
-                             : sentence(_("{} connected · {}"), name, summary));
+        line(log_level::info, summary.empty() ? sentence(_("{} connected"), name)
+                                              : sentence(_("{} connected · {}"), name, summary));
     }
 
     void message(const connection_view& who, std::string_view message, std::uint64_t /*offset*/) override {
-        if (messages() == message_detail::none) return;
+        if (messages() == message_detail::none || !tells(log_level::info)) return;
         if (messages() == message_detail::automatic && !admit()) {
             held_message_bytes_.fetch_add(message.size(), std::memory_order_relaxed);
             hold(held_messages_);
@@ -127,21 +124,23 @@ public:
         const std::size_t place = columns == 0 ? size_column : std::min(size_column, columns - size_width);
         text.append(width < place ? place - width : 2, ' ');
         text += fmt::format("{:>{}}", size_text(message.size()), size_width);
-        put(text);
+        put(log_level::info, text);
     }
 
     void closed(const connection_view& who, const closing& how) override {
-        if (!shown(held_closed_)) return;
+        const log_level level = level_of(how);
+        if (!shown(held_closed_, level)) return;
         std::string text = fmt::format("{} {}", name_of(who.remote()), ending_phrase(how.reason));
         if (const std::string why = why_ended(how); !why.empty()) text += fmt::format(" ({})", log_safe(why));
         text +=
             sentence(_(" · {} in · {} out"), size_text(who.bytes_received()), size_text(who.bytes_sent()));
         if (const std::string again = retransmissions_text(facts_of(who)); !again.empty())
             text += " · " + again;
-        line(text);
+        line(level, text);
     }
 
     void limit(std::string_view name, const endpoint& who, const std::error_code& why) override {
+        if (!tells(log_level::warning)) return;
         if (!admit()) {
             hold(held_limits_);
             return;
@@ -149,22 +148,32 @@ public:
         std::string text = sentence(_("limit reached: {}"), name);
         if (who) text += " · " + who.to_string();
         if (why) text += " · " + why.message();
-        line(text);
+        line(log_level::warning, text);
     }
 
     void invalid_utf8(const connection_view& who, std::uint64_t offset) override {
         if (!shown(held_invalid_)) return;
-        line(sentence(_("{} sends bytes that are not UTF-8, the first at offset {}: passed on unchanged"),
+        line(log_level::info,
+             sentence(_("{} sends bytes that are not UTF-8, the first at offset {}: passed on unchanged"),
                       name_of(who.remote()), grouped(offset)));
     }
 
-    void tell_stopping() override { line(_("stopping: conversations in progress may end")); }
+    void tell_stopping() override {
+        line(log_level::notice, _("stopping: conversations in progress may end"));
+    }
+
+    void tell_reopened(const std::error_code& failed) override {
+        if (!failed) return line(log_level::notice, _("the log was opened again"));
+        line(log_level::error,
+             sentence(_("the log could not be opened again, what is open stays: {}"), system_reason(failed)));
+    }
 
     void certificate_read(std::chrono::system_clock::time_point expires) override {
         const long days = days_until(expires);
         const std::string when = utc_text(expires);
         const auto left = static_cast<std::uint64_t>(std::max(days, 0L));
-        line(days < days_to_warn
+        line(days < days_to_warn ? log_level::warning : log_level::notice,
+             days < days_to_warn
                  ? counted("TLS · the certificate expires in {} day, on {}: renew it, then send SIGHUP",
                            "TLS · the certificate expires in {} days, on {}: renew it, then send SIGHUP",
                            left, when)
@@ -172,8 +181,8 @@ public:
     }
 
     void certificate_refused(const error& why) override {
-        line(sentence(_("TLS · the new certificate was not taken, the old one stays: {}"),
-                      log_safe(std::string(why.what()) + ". " + why.advice())));
+        line(log_level::error, sentence(_("TLS · the new certificate was not taken, the old one stays: {}"),
+                                        log_safe(std::string(why.what()) + ". " + why.advice())));
     }
 
     void reloaded(const said::differences& found) override {
@@ -184,28 +193,31 @@ public:
         if (!found.left.empty())
             text +=
                 sentence(_(" · left until a restart: {}"), fmt::format("{}", fmt::join(found.left, ", ")));
-        line(text);
+        line(log_level::notice, text);
     }
 
     void reload_refused(const std::string& why) override {
-        line(sentence(_("the configuration was not taken, what holds stays: {}"), log_safe(why)));
+        line(log_level::error,
+             sentence(_("the configuration was not taken, what holds stays: {}"), log_safe(why)));
     }
 
     void journal(const journal_news& news) override {
         switch (news.what) {
         case journal_news::kind::refused:
-            return line(counted("the journal refused {} message: {}", "the journal refused {} messages: {}",
+            return line(log_level::error,
+                        counted("the journal refused {} message: {}", "the journal refused {} messages: {}",
                                 news.messages, news.why.message()));
         case journal_news::kind::put_aside:
-            return line(sentence(_("the journal so far is {} now; a new file goes on"), log_safe(news.file)));
+            return line(log_level::notice,
+                        sentence(_("the journal so far is {} now; a new file goes on"), log_safe(news.file)));
         case journal_news::kind::not_put_aside:
-            return line(
-                sentence(_("the journal could not be put aside, and goes on: {}"), news.why.message()));
+            return line(log_level::warning, sentence(_("the journal could not be put aside, and goes on: {}"),
+                                                     news.why.message()));
         }
     }
 
     void watched_at(const endpoint& where) override {
-        line(sentence(_("metrics and health at {}"), where.to_string()));
+        line(log_level::notice, sentence(_("metrics and health at {}"), where.to_string()));
     }
 
     void handover(const handover_news& news) override {
@@ -217,7 +229,7 @@ public:
     }
 
     void noted(int signal) override {
-        line(sentence(_("{} came: it does nothing yet"), signal_name(signal)));
+        line(log_level::notice, sentence(_("{} came: it does nothing yet"), signal_name(signal)));
     }
 
     void stopped() override {
@@ -226,7 +238,7 @@ public:
             counted("stopped · served {} connection", "stopped · served {} connections", served);
         if (const std::uint64_t bytes = invalid_bytes_)
             text += counted(" · {} byte was not UTF-8", " · {} bytes were not UTF-8", bytes);
-        line(text);
+        line(log_level::notice, text);
     }
 
 protected:
@@ -244,7 +256,7 @@ protected:
             explained_ = true;
             text += _("   (too fast to read one by one; --messages all shows each)");
         }
-        line("… " + text);
+        line(held_back.limits != 0 ? log_level::warning : log_level::info, "… " + text);
     }
 
     std::string dropped_line(std::uint64_t lines) const override {
@@ -254,7 +266,8 @@ protected:
 
 private:
     /// A line on a connection: thinned with the messages, all shown where all messages are.
-    bool shown(std::atomic<std::uint64_t>& counter) {
+    bool shown(std::atomic<std::uint64_t>& counter, log_level level = log_level::info) {
+        if (!tells(level)) return false;
         if (messages() == message_detail::all || admit()) return true;
         hold(counter);
         return false;
@@ -262,8 +275,8 @@ private:
 
     /// How wide a terminal's row is; 0 for a file or a pipe.
     std::size_t row_columns() const {
-        if (::isatty(descriptor_) != 1) return 0;
-        const std::size_t known = terminal_columns(descriptor_);
+        if (::isatty(output()) != 1) return 0;
+        const std::size_t known = terminal_columns(output());
         return known != 0 ? std::max(known, size_width + text_least) : columns_unknown;
     }
 
@@ -275,12 +288,13 @@ private:
     }
 
     std::string beginning() const { return times_ ? prefix_ + time_of_day() : prefix_; }
-    void line(std::string_view text) { put(fmt::format("{}{}", beginning(), text)); }
-    void put(const std::string& text) { plain(text, display_width(prefix_) + (times_ ? time_columns : 2)); }
+    void line(log_level level, std::string_view text) { put(level, fmt::format("{}{}", beginning(), text)); }
+    void put(log_level level, const std::string& text) {
+        plain(level, text, display_width(prefix_) + (times_ ? time_columns : 2));
+    }
 
     const std::string prefix_;
     const bool times_;
-    const int descriptor_;
     bool explained_ = false;  // the writer's thread alone
 };
 

@@ -139,7 +139,10 @@ public:
           confined_(request.sandbox, needed_by(request)),
           told_(report::create({.format = request.log,
                                 .messages = request.messages,
+                                .level = request.level,
                                 .descriptor = STDOUT_FILENO,
+                                .file = request.log_file,
+                                .for_journal = service_manager::keeps_log(STDOUT_FILENO),
                                 .first = [this] { confined_.enter_quietly(); }})),
           at_last_(*told_) {}
 
@@ -262,7 +265,7 @@ private:
         try {
             const serve_request again = request_.read_again();
             serving_->renew(again.options);
-            told_->show(again.messages);
+            told_->show(again.messages, again.level);
             const said::differences found = words_.to(again.words);
             words_.take(again.words);
             told_->reloaded(found);
@@ -275,6 +278,7 @@ private:
 
     void on_signal(int signal) {
         if (signal == SIGHUP && (sealed_ || !request_.config.empty())) return reload();
+        if (signal == SIGUSR1 && told_->has_file()) return told_->reopen();
         if (signal != SIGINT && signal != SIGTERM) return told_->noted(signal);
         upgrade_.close();
         if (!upgrade_.is_followed()) manager_.tell("STOPPING=1");
@@ -327,6 +331,7 @@ confinement needed_by(const serve_request& request) {
         const std::string behind_links = std::filesystem::canonical(each, is_not_there).string();
         if (!is_not_there) needed.readable.push_back(folder_of(behind_links));
     }
+    if (!request.log_file.empty()) needed.writable.push_back(folder_of(request.log_file));
     if (!request.journal.file.empty()) needed.writable.push_back(folder_of(request.journal.file));
     return needed;
 }

@@ -47,6 +47,8 @@ struct serve_request {
     aperto::options options;
     message_detail messages = message_detail::automatic;
     log_format log = log_format::text;
+    log_level level = log_level::info;
+    std::string log_file;  ///< empty: standard output
     tls_of_server tls;
     std::vector<std::string> inherited;  ///< sockets that listen already, by number or name
     std::string admin;                   ///< where it is watched from; empty: nowhere

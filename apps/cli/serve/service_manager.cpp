@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -125,6 +126,13 @@ std::vector<int> service_manager::listening(const std::vector<std::string>& aske
                         each);
     }
     return found;
+}
+
+bool service_manager::keeps_log(int descriptor) {
+    const char* const named = std::getenv("JOURNAL_STREAM");
+    struct stat about{};
+    if (!named || ::fstat(descriptor, &about) != 0) return false;
+    return std::to_string(about.st_dev) + ":" + std::to_string(about.st_ino) == named;
 }
 
 void service_manager::tell(std::string_view state) const noexcept {

@@ -25,6 +25,8 @@ public:
     /// The sockets of those numbers or names; where none is asked for, all that were handed over. Throws `error` for a
     /// name that was not.
     std::vector<int> listening(const std::vector<std::string>& asked_for) const;
+    /// Its journal reads what is written there (systemd.exec(5), JOURNAL_STREAM).
+    static bool keeps_log(int descriptor);
     /// "READY=1". Any thread. Whoever does not read it is not waited for.
     void tell(std::string_view state) const noexcept;
     /// "RELOADING=1", with the time that it asks for (sd_notify(3)); "READY=1" is to follow. Any thread.
