@@ -76,6 +76,10 @@ struct handover_news {
     kind what = kind::follows;
     int process = 0;
 };
+/// That one did not come is for somebody to look at.
+inline log_level level_of(const handover_news& news) noexcept {
+    return news.what == handover_news::kind::not_followed ? log_level::warning : log_level::notice;
+}
 
 /// What happened since the last summary.
 struct tally {

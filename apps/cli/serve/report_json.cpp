@@ -196,7 +196,7 @@ public:
                          : news.what == handover_news::kind::followed ? "followed"
                                                                       : "not_followed");
         line.add("process", news.process);
-        write(line.finish());
+        write(level_of(news), line.finish());
     }
 
     void noted(int signal) override {

@@ -225,7 +225,7 @@ public:
                                  : news.what == handover_news::kind::followed
                                      ? _("process {} has taken over")
                                      : _("process {} asked to take over, and did not");
-        line(sentence(text, std::to_string(news.process)));
+        line(level_of(news), sentence(text, std::to_string(news.process)));
     }
 
     void noted(int signal) override {
