@@ -62,6 +62,8 @@ public:
     /// Completes an operation that is not in flight, with result 0, when everything else that is ready has
     /// had its turn: for who has more to do than its share. A cancel does not hasten it.
     void defer(operation& more) noexcept;
+    /// How often that was done.
+    std::uint64_t put_behind() const noexcept { return put_behind_; }
 
     /// Asks that an operation in flight end early. It still completes, later, once: with -ECANCELED, or with
     /// its result where that came first.
@@ -216,6 +218,7 @@ private:
     const time_point epoch_;
     time_point now_;
     std::uint64_t turn_ = 0;
+    std::uint64_t put_behind_ = 0;
     std::unique_ptr<timer_wheel> timers_;
     list<operation, queue_hook> ready_;
     list<operation, queue_hook> deferred_;

@@ -87,6 +87,12 @@ public:
                          std::uint64_t /*offset*/) {}
     /// The answer to a message, before it is sent.
     virtual void replied(const connection_view& /*who*/, std::string_view /*reply*/) {}
+    /// Whether `answered` is wanted. Asked once, as a worker starts; it costs each turn with answers a look at the clock.
+    virtual bool times_answers() const noexcept { return false; }
+    /// So many messages were answered, in so long: from the turn of the worker's loop that found them whole to the one
+    /// that has offered the answers to the kernel. Once a turn, for all messages that were answered in it; for a handler
+    /// that is a coroutine, once a message. None for messages without an answer.
+    virtual void answered(duration /*took*/, std::size_t /*messages*/) {}
     /// The last event of a connection, after its last byte; `facts` can still be had unless it was reset from
     /// here.
     virtual void closed(const connection_view& /*who*/, const closing& /*how*/) {}

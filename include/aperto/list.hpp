@@ -70,6 +70,12 @@ public:
         return first;
     }
 
+    /// The element behind one of this list's; null behind the last.
+    T* after(T& item) noexcept {
+        list_hook* const next = as_hook(item).next_;
+        return next == &head_ ? nullptr : &as_item(*next);
+    }
+
     /// Moves every element of `other` behind the elements of this list. O(1).
     void splice_back(list& other) noexcept {
         if (other.empty()) return;

@@ -6,6 +6,7 @@
 #include "aperto/error.hpp"
 #include "aperto/events.hpp"
 #include "aperto/limits.hpp"
+#include "aperto/open_connections.hpp"
 #include "aperto/stream.hpp"
 
 #include <concepts>
@@ -367,6 +368,22 @@ public:
     std::size_t connections() const noexcept;
     /// Any thread.
     server_counters counters() const noexcept;
+    /// The open connections behind `mark`, which moves on: some at a time. All workers are asked at once, each tells on its
+    /// own loop of few in one turn of it, so that ten thousand are looked through while it serves. Empty: there are no
+    /// more. Who comes meanwhile is told of, who goes is not; nobody is told of twice. A worker that does not answer within
+    /// a second, because a handler blocks its loop, is passed over from then on, which `mark` says.
+    ///
+    ///     for (aperto::connections_mark mark;;) {
+    ///         const auto some = co_await serving.next_connections(mark);
+    ///         if (some.empty()) break;
+    ///         …
+    ///     }
+    ///
+    /// On any loop, the server's own too. Any number of looks at once. `mark` must live until it ends. Throws
+    /// std::bad_alloc, `cancellation`.
+    task<std::vector<open_connection>> next_connections(connections_mark& mark) const;
+    /// What each worker is busy with, likewise; of those that do not answer, only that.
+    task<std::vector<worker_load>> loads() const;
 
 private:
     struct state;

@@ -145,6 +145,7 @@ void backend::complete_later(operation& done, int result) noexcept {
 
 void backend::defer(operation& more) noexcept {
     assert(!more.in_flight());
+    ++put_behind_;
     more.result = 0;
     more.state_ = operation::state::ready;
     deferred_.push_back(more);

@@ -194,6 +194,13 @@ public:
     void shed() noexcept;
     bool was_shed() const noexcept { return shed_; }
 
+    // ---- for who looks on
+
+    /// Messages handed out so far, of whatever framing: pieces of text or bytes where there is none.
+    std::uint64_t messages() const noexcept { return messages_; }
+    bool is_closing() const noexcept { return closing_; }
+    bool is_answering() const noexcept { return answers_ == answers::in_hand; }
+
     // ---- ending
 
     /// There is nothing to wait for: all that was written is sent and the peer's end has come, or the kernel
@@ -293,6 +300,7 @@ private:
     std::uint64_t received_ = 0;
     std::uint64_t sent_ = 0;
     std::uint64_t message_offset_ = 0;
+    std::uint64_t messages_ = 0;
     /// When the message in hand was first waited for, `not_waited_for` until then; before the first byte:
     /// when there was a connection.
     time_point message_began_{};

@@ -193,6 +193,7 @@ bool connection::consume(std::size_t count) noexcept {
 
 void connection::mark_taken(std::size_t count) noexcept {
     taken_ += count;
+    ++messages_;
     scanned_ = 0;
     message_began_ = not_waited_for;  // of the rest, if there is one
     progressed_ = short_time(loop_->now());

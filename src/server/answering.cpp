@@ -12,7 +12,8 @@ namespace aperto {
 /// A message and the answer to it. Charged to the worker's memory while it waits beside the connection.
 struct answering::job {
     job(answering& of, std::string_view text)
-        : offset(of.connection_.message_offset()),
+        : whole(of.connection_.on().now()),
+          offset(of.connection_.message_offset()),
           carriage_return(of.connection_.line_had_carriage_return()),
           account(of.peer_.options().account.get()),
           on(of.connection_.on()),
@@ -32,6 +33,7 @@ struct answering::job {
         if (account) account->change(std::exchange(charged, holds), holds, on);
     }
 
+    time_point whole;
     std::uint64_t offset;
     bool carriage_return;
     memory_account* account;
@@ -131,6 +133,8 @@ task<> answering::write() {
             worker_.shared().events.replied(who_, std::string_view(next.out).substr(next.payload));
             end_frame(connection_.written_framing(), next.begin, next.out, next.carriage_return);
             co_await peer_.write(next.out);
+            if (worker_.times_answers())
+                worker_.shared().events.answered(worker_.on().read_now() - next.whole, 1);
         }
         jobs_.pop_front();
         connection_.set_answering(!jobs_.empty());

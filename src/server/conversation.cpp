@@ -84,7 +84,7 @@ void conversation::begin() noexcept {
     }
 }
 
-void conversation::leave() noexcept { worker_.ended(); }
+void conversation::leave() noexcept { worker_.ended(*this); }
 
 double conversation::weight() const noexcept {
     // Of those who move all the time the one that holds most.

@@ -25,6 +25,8 @@ public:
     double weight() const noexcept;
     /// Ends it for the memory it holds; gives how many bytes that will free.
     std::size_t shed() noexcept;
+    /// For who looks on.
+    open_connection tell() const;
 
 protected:
     enum class handling : std::uint8_t { messages, session };

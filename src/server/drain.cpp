@@ -109,15 +109,14 @@ task<> worker::end_idle(time_point deadline) {
     const duration spread = std::min(terms_->options.drain_spread, terms_->options.drain_deadline);
     const auto steps = static_cast<std::size_t>(std::max<duration::rep>(1, spread / step_interval));
     const std::size_t step = std::max(step_min, conversation_count_ / steps + 1);
-    // Each goes once through the list's end; who leaves meanwhile only makes that a few too many.
-    std::size_t left = conversation_count_;
-    while (left > 0) {
-        for (std::size_t count = 0; count < step && left > 0 && !conversations_.empty(); ++count, --left) {
-            conversation& next = conversations_.pop_front();
-            conversations_.push_back(next);
-            next.end_when_idle();
+    walk ending(*this);  // who comes while the server stops is told so as he comes
+    while (ending.next) {
+        for (std::size_t count = 0; count < step && ending.next; ++count) {
+            conversation& each = *ending.next;
+            ending.next = conversations_.after(each);
+            each.end_when_idle();
         }
-        if (left == 0 || conversations_.empty() || loop_.now() >= deadline) break;
+        if (!ending.next || loop_.now() >= deadline) break;
         event::waiter pause = empty_.wait(step_interval);
         co_await pause;
     }

@@ -57,6 +57,7 @@ message_conversation::step message_conversation::serve() noexcept {
         fail();
     }
     mine_.commit();
+    if (worker_.times_answers()) worker_.note_answers();
     if (next == step::blocked) mine_.settle();  // a lent buffer is not held for as long as the client likes
     if (next == step::aside) mine_.step_aside(*this);
     if (next != step::waiting) owner().disarm(*this);
@@ -124,6 +125,7 @@ bool message_conversation::answer(std::string_view message) {
         } else {
             shared.events.replied(who, std::string_view(out).substr(payload));
             end_frame(mine_.written_framing(), begin, out, mine_.line_had_carriage_return());
+            if (worker_.times_answers()) worker_.note_answer();
         }
     } catch (...) {
         out.resize(begin);  // half an answer is none

@@ -3,6 +3,7 @@
 
 #include "server/check_options.hpp"
 #include "server/engines.hpp"
+#include "server/looking.hpp"
 #include "server/worker.hpp"
 
 #include <exception>
@@ -215,5 +216,13 @@ unsigned server::workers() const noexcept {
 }
 
 server_counters server::counters() const noexcept { return state_->shared.counters(); }
+
+task<std::vector<open_connection>> server::next_connections(connections_mark& mark) const {
+    return look_at_connections(std::shared_ptr<server_shared>(state_, &state_->shared), mark);
+}
+
+task<std::vector<worker_load>> server::loads() const {
+    return look_at_workers(std::shared_ptr<server_shared>(state_, &state_->shared));
+}
 
 }  // namespace aperto

@@ -80,6 +80,38 @@ void server_shared::ask_each_worker(void (worker::*request)() noexcept) {
         (each->*request)();
 }
 
+std::vector<unsigned> server_shared::worker_indices() {
+    const std::lock_guard lock(workers_mutex_);
+    std::vector<unsigned> all;
+    for (const worker* each : workers_)
+        all.push_back(each->index());
+    std::sort(all.begin(), all.end());
+    return all;
+}
+
+void server_shared::post_to(unsigned index, const std::function<void(worker*)>& work) {
+    {
+        const std::lock_guard lock(workers_mutex_);
+        if (worker* const there = of_index(index)) {
+            there->on().post([this, index, work] {
+                // It goes on this thread alone: one that is found stays for as long as this runs.
+                std::unique_lock looking(workers_mutex_);
+                worker* const here = of_index(index);
+                looking.unlock();
+                work(here);
+            });
+            return;
+        }
+    }
+    work(nullptr);
+}
+
+worker* server_shared::of_index(unsigned index) noexcept {
+    const auto found =
+        std::find_if(workers_.begin(), workers_.end(), [&](worker* each) { return each->index() == index; });
+    return found == workers_.end() ? nullptr : *found;
+}
+
 void server_shared::enrol(worker& one) {
     const std::lock_guard lock(workers_mutex_);
     workers_.push_back(&one);

@@ -5,6 +5,7 @@
 #include "io/socket_calls.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <new>
 
 namespace aperto {
@@ -64,6 +65,8 @@ worker::worker(loop& on, server_shared& shared)
       streams_(stream_options_of(terms_->options, memory_)),
       plain_(without_transport(streams_)),
       background_(shared.workers_made.fetch_add(1)),
+      timing_(*this),
+      times_answers_(shared.events.times_answers()),
       stop_request_(*this, &worker::on_stop),
       room_request_(*this, &worker::on_room),
       terms_request_(*this, &worker::on_terms) {
@@ -334,6 +337,11 @@ void worker::shed() noexcept {
     }
 }
 
+void worker::answer_timing::tell() noexcept {
+    const std::size_t answered = std::exchange(messages, 0);
+    if (answered > 0) of.shared_.events.answered(of.loop_.read_now() - since, answered);
+}
+
 void worker::began(proxy_greeting& one) noexcept {
     greetings_.push_back(one);
     ++greeting_count_;
@@ -348,6 +356,8 @@ void worker::greeting_ended() noexcept {
 }
 
 void worker::began(conversation& one) noexcept {
+    // Who looks through them finds his place again by that.
+    assert(conversations_.empty() || conversations_.back().id_ < one.id_);
     conversations_.push_back(one);
     ++conversation_count_;
     shared_.connections.fetch_add(1);
@@ -360,7 +370,10 @@ void worker::leave_place() noexcept {
         shared_.ask_each_worker(&worker::tell_of_room);
 }
 
-void worker::ended() noexcept {
+void worker::ended(conversation& one) noexcept {
+    walks_.for_each([&](walk& each) {
+        if (each.next == &one) each.next = conversations_.after(one);
+    });
     leave_place();
     if (--conversation_count_ == 0) empty_.notify_all();
 }

@@ -4,6 +4,7 @@
 #include "aperto/event.hpp"
 #include "aperto/group.hpp"
 #include "aperto/listener.hpp"
+#include "aperto/open_connections.hpp"
 #include "aperto/server.hpp"
 #include "io/mailbox.hpp"
 #include "io/memory_account.hpp"
@@ -18,6 +19,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -44,6 +46,11 @@ struct server_shared {
 
     /// Makes a request (`ask_to_stop`, `tell_of_room`) of every worker. Any thread.
     void ask_each_worker(void (worker::*request)() noexcept);
+    /// The workers that there are, by their numbers, the least first. Any thread. Throws std::bad_alloc.
+    std::vector<unsigned> worker_indices();
+    /// Has `work` run with that worker, on its loop; with null where it has gone, there or at once. Not at all where its loop
+    /// ends first. Any thread. `work` keeps this alive, and throws nothing. Throws std::bad_alloc.
+    void post_to(unsigned index, const std::function<void(worker*)>& work);
     void enrol(worker& one);
     void leave(worker& one) noexcept;
 
@@ -71,6 +78,8 @@ struct server_shared {
     std::atomic<unsigned> workers_made = 0;
 
 private:
+    /// Under the mutex.
+    worker* of_index(unsigned index) noexcept;
     std::array<std::atomic<std::uint64_t>, limit_count> strikes_{};
     std::optional<surroundings> around_;
     mutable std::mutex terms_mutex_;
@@ -104,7 +113,8 @@ public:
     void tell_of_terms() noexcept { loop_.post(terms_request_); }
 
     void began(conversation& one) noexcept;
-    void ended() noexcept;
+    /// While it is still in the list.
+    void ended(conversation& one) noexcept;
     void began(proxy_greeting& one) noexcept;
     void greeting_ended() noexcept;
     /// The client behind a proxy, or the proxy itself where it told of none. Takes the socket over. Throws
@@ -113,6 +123,18 @@ public:
     /// The connection of a proxy that did not say whose it is.
     void refuse_greeted(socket_id client, const endpoint& proxy, limit why);
 
+    /// Messages were answered on a connection whose answers wait for the end of the turn. Only where somebody wants to know.
+    void note_answers() noexcept {
+        if (timing_.messages == 0) return;
+        timing_.unlink();
+        loop_.at_turn_end(timing_);
+    }
+    /// How many that are, so far in this turn.
+    void note_answer() noexcept {
+        if (timing_.messages++ == 0) timing_.since = loop_.now();
+    }
+    bool times_answers() const noexcept { return times_answers_; }
+
     bool is_stopping() const noexcept { return stopping_; }
     loop& on() const noexcept { return loop_; }
     server_shared& shared() const noexcept { return shared_; }
@@ -120,6 +142,13 @@ public:
     cancel_scope& serving() noexcept { return serving_; }
     /// On what it serves now.
     const server_terms& terms() const noexcept { return *terms_; }
+    /// Which of the server's workers it is, from 0.
+    unsigned index() const noexcept { return background_.index(); }
+    /// Appends the connections behind `mark`, at most `connections_at_once`, and moves it on; false where there are no more.
+    /// Throws std::bad_alloc.
+    bool tell_connections(std::uint64_t& mark, std::vector<open_connection>& to);
+    /// Adds those behind `mark` to what `load` counts, at most `counted_at_once`; false where there are no more.
+    bool count_connections(std::uint64_t& mark, worker_load& load);
     /// What its new connections share.
     const std::shared_ptr<const stream_options>& streams() const noexcept { return streams_; }
 
@@ -154,6 +183,34 @@ private:
     private:
         worker& of_;
         void (worker::*what_)() noexcept;
+    };
+
+    /// A place in the list of conversations, which are in the order of their numbers: it stays good while they come and go.
+    struct walk : list_hook {
+        explicit walk(worker& of) noexcept;
+        conversation* next;  ///< null at the end
+    };
+    /// The walk of somebody who looks on a few at a time.
+    struct look {
+        explicit look(worker& of) noexcept : at(of) {}
+        walk at;
+        std::uint64_t behind = 0;  ///< the number of the last conversation that it has passed
+    };
+    /// The look that stands behind the conversation of a number: one that came to there, or one that is found from the
+    /// beginning, in the place of the oldest. Two that stand in one place are the same to both who look.
+    std::optional<look>& look_behind(std::uint64_t mark) noexcept;
+    /// Goes on from `mark` with `visit`, so many times at most; false where there are no more.
+    template <class Visit>
+    bool visit_behind(std::uint64_t& mark, std::size_t count, Visit&& visit);
+
+    /// Runs behind the sends of the connections that it counted: whoever counts puts it last again.
+    struct answer_timing : turn_hook {
+        explicit answer_timing(worker& at) noexcept
+            : turn_hook([](turn_hook& end) { static_cast<answer_timing&>(end).tell(); }), of(at) {}
+        void tell() noexcept;
+        worker& of;
+        time_point since{};
+        std::size_t messages = 0;
     };
 
     void on_stop() noexcept { stop_.notify_all(); }
@@ -210,10 +267,16 @@ private:
     std::exception_ptr background_failure_;
     bool background_runs_ = false;
     list<conversation> conversations_;
+    list<walk> walks_;
+    std::array<std::optional<look>, 4>
+        looks_;  ///< of so many at once that nobody has to search for his place
+    std::size_t oldest_look_ = 0;
     std::size_t conversation_count_ = 0;
     list<proxy_greeting, greeting_hook> greetings_;
     std::size_t greeting_count_ = 0;
     std::size_t refusals_ = 0;  ///< connections being refused
+    answer_timing timing_;
+    const bool times_answers_;
     event stop_;
     event empty_;
     request stop_request_;
