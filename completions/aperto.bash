@@ -12,7 +12,7 @@ _aperto() {
     serve:--host) mapfile -t COMPREPLY < <(compgen -A hostname -- "$word"); return ;;
     serve:--framing) words='stream line length raw' ;;
     serve:--engine) words='auto uring epoll' ;;
-    serve:--messages) words='auto all none' ;;
+    serve:--messages) words='auto some all none' ;;
     serve:--log) words='text json' ;;
     serve:--log-level) words='error warning notice info debug' ;;
     serve:--sandbox) words='on required off' ;;

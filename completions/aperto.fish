@@ -15,7 +15,7 @@ complete -c aperto -n '__fish_seen_subcommand_from serve' -l framing -x -a 'stre
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l once -d 'one client at a time, one reply each, then close and accept again'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l workers -x -d 'threads, each with a loop of its own'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l engine -x -a 'auto uring epoll' -d 'how to talk to the kernel: io_uring where it is allowed, or epoll'
-complete -c aperto -n '__fish_seen_subcommand_from serve' -l messages -x -a 'auto all none' -d 'which messages to show; auto: a summary a second when they come too fast to read'
+complete -c aperto -n '__fish_seen_subcommand_from serve' -l messages -x -a 'auto some all none' -d 'which messages to show, with what they say; some: a summary a second when they come too fast to read; auto: so on a terminal, none in a log'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l log -x -a 'text json' -d 'sentences for people, or one JSON object a line for programs'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l log-level -x -a 'error warning notice info debug' -d 'how much a line has to matter to be told; notice: the server'\''s own life; info: its clients too'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l log-file -x -d 'write the log there; opened again on SIGUSR1, for who moves it away'

@@ -40,6 +40,7 @@ public:
         }
         // The client tells of the handshake, both sides of it.
         told_.count_accepted();
+        static_cast<void>(who.note());
         const std::lock_guard lock(mutex_);
         facts_ = facts_of(who);
         changed_.notify_all();
@@ -157,7 +158,8 @@ int run_demo() {
     ignore_signals_of_writes();
     // It ends with its terminal (SIGHUP); a second signal, also while it still talks, ends it at once.
     signal_set signals({.ending = {SIGINT, SIGTERM, SIGHUP}, .exit_code = exit_interrupted});
-    const auto told = report::create({.messages = message_detail::automatic,
+    const auto told = report::create({.messages = message_detail::some,
+                                      .level = log_level::debug,
                                       .descriptor = STDOUT_FILENO,
                                       .prefix = _("server   "),
                                       .times = false});

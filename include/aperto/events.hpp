@@ -38,6 +38,8 @@ public:
     std::uint64_t bytes_received() const noexcept;
     /// Bytes that the kernel has taken; with a transport, what was sealed in them.
     std::uint64_t bytes_sent() const noexcept;
+    /// True the first time that it is asked of this connection: for who tells of one only once there is something to tell.
+    bool note() const noexcept;
 
 private:
     std::uint64_t id_;

@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 namespace aperto {
 
@@ -65,6 +66,8 @@ public:
     const endpoint& remote() const noexcept { return remote_; }
     /// What the proxy in front told of the peer; null where there is none.
     std::unique_ptr<const proxy_facts> proxied;
+    /// See connection_view::note.
+    bool note() const noexcept { return !std::exchange(noted_, true); }
     std::string whom() const { return remote_ ? remote_.to_string() : "the peer"; }
     /// See stream::facts.
     tcp_facts facts() const;
@@ -321,6 +324,7 @@ private:
     bool draining_ = false;
     bool carriage_return_ = false;
     bool write_shut_ = false;
+    mutable bool noted_ = false;
     bool closing_ = false;
     std::uint16_t corks_ = 0;
     enum class answers : std::uint8_t { at_once, in_hand, given } answers_ = answers::at_once;

@@ -15,6 +15,7 @@ std::optional<transport_facts> connection_view::transport() const { return of_->
 
 std::uint64_t connection_view::bytes_received() const noexcept { return of_->received(); }
 std::uint64_t connection_view::bytes_sent() const noexcept { return of_->sent(); }
+bool connection_view::note() const noexcept { return of_->note(); }
 
 std::string_view to_string(close_reason reason) noexcept {
     switch (reason) {

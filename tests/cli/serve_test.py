@@ -135,7 +135,8 @@ class Serve(unittest.TestCase):
         self.assertNotIn("Stop that program", done.stderr)
 
     def test_text_for_people(self):
-        server = subprocess.Popen([PROGRAM, "serve", "--port", "0", "--host", "127.0.0.1"], stdout=subprocess.PIPE, text=True)
+        server = subprocess.Popen([PROGRAM, "serve", "--port", "0", "--host", "127.0.0.1", "--messages", "some"],
+                                  stdout=subprocess.PIPE, text=True)
         self.addCleanup(server.stdout.close)
         listening = server.stdout.readline()
         self.assertRegex(listening, r"^\d\d:\d\d:\d\d\.\d{3}  listening on 127\.0\.0\.1, port \d+ · ")

@@ -50,7 +50,7 @@ class Server:
         self.log = tempfile.NamedTemporaryFile(mode="r", suffix=".jsonl")
         self.errors = tempfile.NamedTemporaryFile(mode="r", suffix=".txt")
         command = [program, "serve", service, "--host", "127.0.0.1", "--port", str(port), "--log", "json",
-                   "--engine", engine, *arguments]
+                   "--engine", engine, "--messages", "some", "--log-level", "debug", *arguments]
         with open(self.log.name, "w") as log, open(self.errors.name, "w") as errors:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log if output is None else output,
                                             stderr=errors, preexec_fn=prepare,

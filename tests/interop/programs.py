@@ -48,7 +48,7 @@ class Server:
         self._changed = threading.Condition()
         self._process = subprocess.Popen(
             [PROGRAM, "serve", service, "--port", "0", "--log", "json", "--engine", engine, "--framing", framing,
-             "--workers", "2", *options],
+             "--workers", "2", "--messages", "some", "--log-level", "debug", *options],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

@@ -189,12 +189,15 @@ option_description fd_option(serve_request& request) {
 
 option_description messages_option(message_detail& target) {
     return {.name = "--messages",
-            .value = "auto|all|none",
-            .help = _("which messages to show; auto: a summary a second when they come too fast to read"),
+            .value = "auto|some|all|none",
+            .help = _("which messages to show, with what they say; some: a summary a second when they come "
+                      "too fast to read; "
+                      "auto: so on a terminal, none in a log"),
             .fallback = "auto",
             .renewable = true,
             .set = [&target](const std::string& text) {
                 target = text == "all"    ? message_detail::all
+                         : text == "some" ? message_detail::some
                          : text == "none" ? message_detail::none
                                           : message_detail::automatic;
             }};

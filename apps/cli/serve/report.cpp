@@ -69,11 +69,12 @@ descriptor open_log(const std::string& path) {
 }  // namespace
 
 report::report(const options& settings)
-    : messages_(settings.messages),
-      file_(settings.file),
+    : file_(settings.file),
       descriptor_(settings.file.empty() ? settings.descriptor : -1),
+      is_terminal_(::isatty(descriptor_) == 1),
       for_journal_(settings.for_journal && settings.file.empty()),
-      level_(settings.level) {
+      level_(settings.level),
+      messages_(resolved(settings.messages)) {
     descriptor file;
     if (!file_.empty()) file = open_log(file_);
     writer_ = std::make_unique<log_writer>(log_writer::options{
@@ -85,6 +86,29 @@ report::report(const options& settings)
         .tick = [this] { tick_due(); },
     });
     if (file) writer_->use(std::move(file));
+}
+
+message_detail report::resolved(message_detail asked_for) const noexcept {
+    if (asked_for != message_detail::automatic) return asked_for;
+    return is_terminal_ ? message_detail::some : message_detail::none;
+}
+
+void report::accepted(const connection_view& who) {
+    count_accepted();
+    if (tells_of_silent() && who.note()) tell_accepted(who);
+}
+
+void report::message(const connection_view& who, std::string_view message, std::uint64_t offset) {
+    if (who.note()) tell_accepted(who);
+    if (messages() != message_detail::none && tells(log_level::info)) tell_message(who, message, offset);
+}
+
+void report::closed(const connection_view& who, const closing& how) {
+    const bool went_by_itself = how.reason == close_reason::client || how.reason == close_reason::reset;
+    const bool said_nothing = who.bytes_received() == 0 && who.bytes_sent() == 0;
+    if (went_by_itself && said_nothing && !tells_of_silent()) return;
+    if (who.note()) tell_accepted(who);
+    tell_closed(who, how);
 }
 
 void report::write(log_level level, std::string_view line) {
@@ -169,6 +193,22 @@ void report::close() {
     std::string text = counted("warning: {} log line was lost", "warning: {} log lines were lost", lost);
     if (const int code = writer_->last_error()) text += std::string(": ") + std::strerror(code);
     std::fprintf(stderr, "%s\n", text.c_str());
+}
+
+std::string_view to_string(log_level level) noexcept {
+    switch (level) {
+    case log_level::error:
+        return "error";
+    case log_level::warning:
+        return "warning";
+    case log_level::notice:
+        return "notice";
+    case log_level::info:
+        return "info";
+    case log_level::debug:
+        break;
+    }
+    return "debug";
 }
 
 log_level level_of(const closing& how) noexcept {

@@ -63,8 +63,9 @@ enum class log_level : std::uint8_t {
     info = 6,     ///< its clients, and what they say
     debug = 7,
 };
-/// Which messages are shown: `automatic` gives way to a summary a second when they come too fast to read.
-enum class message_detail : std::uint8_t { automatic, all, none };
+/// Which messages are shown, with what they say: `some` gives way to a summary a second when they come too fast to read;
+/// `automatic` is that on a terminal and none elsewhere, since a log is kept and read by others.
+enum class message_detail : std::uint8_t { automatic, some, all, none };
 
 /// A server follows another on its sockets.
 struct handover_news {
@@ -116,6 +117,11 @@ public:
 
     /// Called by the program, around the server's own events.
     void started(const server& which);
+    /// Who says nothing and goes again, as a health check does, is told of at level debug and on a terminal only: so a
+    /// connection is told of once there are bytes of it, or once it ends otherwise.
+    void accepted(const connection_view& who) final;
+    void message(const connection_view& who, std::string_view message, std::uint64_t offset) final;
+    void closed(const connection_view& who, const closing& how) final;
     /// Before `started`, whose lines say it: what the server may still do though it was to be confined.
     void leaves_open(std::string what) { left_open_ = std::move(what); }
     virtual void invalid_utf8(const connection_view& who, std::uint64_t offset) = 0;
@@ -137,7 +143,7 @@ public:
     std::uint64_t reloads_refused() const noexcept { return reloads_refused_; }
     /// Changes what is shown. Any thread.
     void show(message_detail messages, log_level level) noexcept {
-        messages_ = messages;
+        messages_ = resolved(messages);
         level_ = level;
     }
     bool has_file() const noexcept { return !file_.empty(); }
@@ -189,6 +195,9 @@ protected:
     bool admit_for_program();
     void hold(std::atomic<std::uint64_t>& counter, std::uint64_t by = 1);
     virtual void tell_started(const server& which) = 0;
+    virtual void tell_accepted(const connection_view& who) = 0;
+    virtual void tell_message(const connection_view& who, std::string_view message, std::uint64_t offset) = 0;
+    virtual void tell_closed(const connection_view& who, const closing& how) = 0;
     virtual void tell_stopping() = 0;
     virtual void tell_reopened(const std::error_code& failed) = 0;
     virtual void summary(const tally& held_back, bool calm) = 0;
@@ -201,6 +210,7 @@ protected:
     int output() const noexcept { return descriptor_; }
 
     message_detail messages() const noexcept { return messages_.load(std::memory_order_relaxed); }
+    log_level level() const noexcept { return level_.load(std::memory_order_relaxed); }
 
     std::string left_open_;
     std::atomic<std::uint64_t> held_messages_ = 0;
@@ -213,15 +223,18 @@ protected:
     std::atomic<std::uint64_t> invalid_bytes_ = 0;
 
 private:
-    std::atomic<message_detail> messages_;
     std::atomic<std::uint64_t> reloads_taken_ = 0;
     std::atomic<std::uint64_t> reloads_refused_ = 0;
     void tick_due();
+    message_detail resolved(message_detail asked_for) const noexcept;
+    bool tells_of_silent() const noexcept { return is_terminal_ || tells(log_level::debug); }
     void tell_failing(int code) const;
     const std::string file_;
     const int descriptor_;
+    const bool is_terminal_;
     const bool for_journal_;
     std::atomic<log_level> level_;
+    std::atomic<message_detail> messages_;
     pace pace_;
     pace program_pace_{pace::per_second_of_program, pace::burst_of_program};
     std::atomic<bool> summary_due_ = false;
@@ -230,6 +243,8 @@ private:
     std::unique_ptr<log_writer> writer_;
 };
 
+/// "debug".
+std::string_view to_string(log_level level) noexcept;
 /// How much it matters how a conversation ended.
 log_level level_of(const closing& how) noexcept;
 /// A month to renew a certificate in.

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/server.hpp"
+#include "aperto/version.hpp"
 #include "cli/serve/log.hpp"
 #include "cli/serve/report.hpp"
 #include "core/log_safe.hpp"
+
+#include <unistd.h>
 
 #include <algorithm>
 #include <vector>
@@ -57,12 +60,12 @@ public:
             line.add("engine", engine_name(which)).add("workers", which.workers());
             line.add("engines", engine_names(which));
             if (!left_open_.empty()) line.add("unconfined", left_open_);
+            line.add("version", version).add("level", to_string(level())).add("pid", ::getpid());
             write(log_level::notice, line.finish());
         }
     }
 
-    void accepted(const connection_view& who) override {
-        count_accepted();
+    void tell_accepted(const connection_view& who) override {
         if (!shown(held_accepted_)) return;
         json_line line = about("accepted", who.id(), who.remote());
         line.add("local", who.local().to_string());
@@ -71,9 +74,8 @@ public:
         write(log_level::info, line.finish());
     }
 
-    void message(const connection_view& who, std::string_view message, std::uint64_t offset) override {
-        if (messages() == message_detail::none || !tells(log_level::info)) return;
-        if (messages() == message_detail::automatic && !admit()) {
+    void tell_message(const connection_view& who, std::string_view message, std::uint64_t offset) override {
+        if (messages() == message_detail::some && !admit()) {
             held_message_bytes_.fetch_add(message.size(), std::memory_order_relaxed);
             hold(held_messages_);
             return;
@@ -84,7 +86,7 @@ public:
         write(log_level::info, line.finish());
     }
 
-    void closed(const connection_view& who, const closing& how) override {
+    void tell_closed(const connection_view& who, const closing& how) override {
         const log_level level = level_of(how);
         if (!shown(held_closed_, level)) return;
         json_line line = about("closed", who.id(), who.remote());

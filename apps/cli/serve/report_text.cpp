@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/server.hpp"
+#include "aperto/version.hpp"
 #include "cli/failure.hpp"
 #include "cli/options/quantity.hpp"
 #include "cli/serve/report.hpp"
@@ -97,12 +98,14 @@ public:
             std::string text = sentence(_("listening on {} · {} · {}"), place, why_text(which.why()),
                                         counted("{} worker", "{} workers", which.workers()));
             if (!left_open_.empty()) text += " · " + sentence(_("not confined: {}"), left_open_);
+            if (prefix_.empty())
+                text += " · " + sentence(_("aperto {}, log level {}, process {}"), version,
+                                         to_string(level()), std::to_string(::getpid()));
             line(log_level::notice, text);
         }
     }
 
-    void accepted(const connection_view& who) override {
-        count_accepted();
+    void tell_accepted(const connection_view& who) override {
         if (!shown(held_accepted_)) return;
         const std::string summary = handshake_summary(facts_of(who));
         const std::string name = name_of(who.remote());
@@ -110,9 +113,9 @@ public:
                                               : sentence(_("{} connected · {}"), name, summary));
     }
 
-    void message(const connection_view& who, std::string_view message, std::uint64_t /*offset*/) override {
-        if (messages() == message_detail::none || !tells(log_level::info)) return;
-        if (messages() == message_detail::automatic && !admit()) {
+    void tell_message(const connection_view& who, std::string_view message,
+                      std::uint64_t /*offset*/) override {
+        if (messages() == message_detail::some && !admit()) {
             held_message_bytes_.fetch_add(message.size(), std::memory_order_relaxed);
             hold(held_messages_);
             return;
@@ -127,7 +130,7 @@ public:
         put(log_level::info, text);
     }
 
-    void closed(const connection_view& who, const closing& how) override {
+    void tell_closed(const connection_view& who, const closing& how) override {
         const log_level level = level_of(how);
         if (!shown(held_closed_, level)) return;
         std::string text = fmt::format("{} {}", name_of(who.remote()), ending_phrase(how.reason));
