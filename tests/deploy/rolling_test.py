@@ -28,6 +28,8 @@ HAPROXY = "/usr/sbin/haproxy"
 ROLLS = int(os.environ.get("APERTO_ROLLS", "1"))
 CLIENTS = 200
 PERIOD_S = 0.4  # each client's, from one message to the next
+KILLS = 6 * ROLLS
+CONTROL = Path(os.environ.get("APERTO_BUILD_DIR", "build/release")) / "tests" / "acknowledge_first"
 COUNTERS = ("econ", "eresp", "wretr", "wredis", "srv_abrt")
 P99_FLOOR_S = 0.02  # below that a p99 is this machine's scheduling
 
@@ -65,6 +67,10 @@ class Instance:
                 raise AssertionError("a server did not become ready")
             time.sleep(0.02)
 
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
     def ready(self):
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}/readyz", timeout=LIMIT_S) as answer:
@@ -85,6 +91,14 @@ class Instance:
             return set()
         with sqlite3.connect(f"file:{self.book}?mode=ro", uri=True) as book:
             return {bytes(row[0]) for row in book.execute("SELECT message FROM messages")}
+
+
+class PromisingInstance(Instance):
+    """One that acknowledges first and records afterwards (tests/journal/acknowledge_first.cpp)."""
+
+    def __init__(self, number, folder, drain_delay):
+        super().__init__(number, folder, drain_delay)
+        self.command = [CONTROL, self.book, str(self.port), str(self.admin)]
 
 
 class Balancer:
@@ -216,10 +230,10 @@ class Load:
 class Scene:
     """Runs `story`, which blocks, beside the clients."""
 
-    def __init__(self, drain_delay):
+    def __init__(self, drain_delay, kind=Instance):
         self._folder = tempfile.TemporaryDirectory()
         folder = Path(self._folder.name)
-        self.instances = [Instance(number, folder, drain_delay) for number in range(4)]
+        self.instances = [kind(number, folder, drain_delay) for number in range(4)]
         self.balancer = Balancer(folder, self.instances[:3])
         self.workers = {}
         self.load = Load(self.balancer.port)
@@ -264,6 +278,19 @@ class Scene:
         finally:
             self.end()
 
+    def kill_at_random(self, least, most):
+        """A server and another, without a warning, at moments that nobody chose: `least` times, and on until something
+        seems to be lost, `most` times at the most. Gives how often."""
+        chance = random.Random(least)
+        for number in range(most):
+            if number >= least and self.lost():
+                return number
+            time.sleep(chance.uniform(0.05, 0.3))
+            self.instances[number % 3].kill()
+            self.instances[number % 3].start()
+            self.balancer.wait_for(3)
+        return most
+
     def end(self):
         self.balancer.end()
         for each in self.instances:
@@ -280,8 +307,8 @@ class Scene:
 
 @unittest.skipUnless(Path(HAPROXY).exists(), "NOT RUN HERE: HAProxy is not installed")
 class Rolling(unittest.TestCase):
-    def scene(self, drain_delay):
-        made = Scene(drain_delay)
+    def scene(self, drain_delay, kind=Instance):
+        made = Scene(drain_delay, kind)
         self.addCleanup(made.close)
         return made
 
@@ -331,6 +358,19 @@ class Rolling(unittest.TestCase):
         scene.play(story)
         print(f"    {json.dumps(scene.counted)}, clients saw {scene.load.troubles}", flush=True)
         self.assertGreater(sum(scene.counted.values()) + sum(scene.load.troubles.values()), 0)
+
+    def kill(self, kind, most=KILLS):
+        scene = self.scene("0s", kind)
+        kills = scene.play(lambda: scene.kill_at_random(KILLS, most))
+        lost = scene.lost()
+        print(f"    {kills} killed: {len(lost)} of {len(scene.load.told)} acknowledged messages lost", flush=True)
+        return lost
+
+    def test_what_was_acknowledged_is_on_record_though_servers_are_killed(self):
+        self.assertEqual(self.kill(Instance), set())
+
+    def test_servers_that_acknowledge_first_are_caught(self):
+        self.assertNotEqual(self.kill(PromisingInstance, 60), set(), "the test cannot tell a journal from a promise")
 
 
 if __name__ == "__main__":
