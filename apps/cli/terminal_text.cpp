@@ -143,6 +143,8 @@ std::vector<string> lines_of(const tcp_facts& client, const string& asked, const
 }  // namespace
 
 string handshake_summary(const tcp_facts& server) {
+    if (const auto& who = server.process)
+        return sentence(_("process {} of user {}"), std::to_string(who->process), std::to_string(who->user));
     const bool saved = server.client_syn.has_value();
     return join(
         {saved ? mss_phrase(server.client_syn->mss) : segments_phrase(server),

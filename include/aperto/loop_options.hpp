@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace aperto {
@@ -59,6 +60,10 @@ struct listen_options {
     duration user_timeout = std::chrono::seconds(60);  ///< TCP_USER_TIMEOUT, RFC 5482; zero: the kernel's
     /// Bytes, TCP_NOTSENT_LOWAT, tcp(7); zero: as many as its send buffer grows to, 4 MiB mostly.
     std::uint32_t unsent_max = unsent_max_default;
+    /// Who may connect to a Unix socket with a path: the mode of its file, 0600 to 0777 (unix(7): who may write); 0: as
+    /// the process's umask leaves it. Set before anybody can connect.
+    std::uint32_t unix_mode = 0;
+    std::string unix_group{};  ///< the group of that file, a name; empty: the process's
 };
 
 /// Socket options of a connection that is made; each as in `listen_options`.

@@ -23,6 +23,34 @@ namespace aperto {
 /// For the limits that are a number: none.
 inline constexpr std::size_t no_limit = static_cast<std::size_t>(-1);
 
+/// An address that a server listens on beside its first, and what is different there; what is left out here is as
+/// `options` has it.
+///
+///     aperto::listen_place inside("127.0.0.1:9998");
+///     inside.transport = nullptr;  // no TLS there
+///     aperto::serve({.transport = sealed, .also_listen = {"[::1]:9999", inside}}, session);
+struct listen_place {
+    // No aggregate: GCC 12 destroys the members of a temporary aggregate twice in a co_await expression.
+    listen_place() = default;
+    listen_place(std::string address) : where(std::move(address)) {}
+    listen_place(const char* address) : where(address) {}
+
+    /// As `host_port` reads it: "192.0.2.7:9998", "[::1]:9999", "unix:/run/chat.sock"; without a port, `options::port`.
+    std::string where{};
+    /// Null: the kernel's bytes themselves, where the others stand on something.
+    std::optional<std::shared_ptr<const aperto::transport>> transport{};
+    std::optional<std::size_t> max_message{};      ///< bytes, at least 1
+    std::optional<duration> idle_timeout{};        ///< see stream_options
+    std::optional<duration> message_deadline{};    ///< see stream_options
+    std::optional<duration> write_deadline{};      ///< see stream_options
+    std::optional<duration> handshake_deadline{};  ///< from being accepted to the first byte
+    /// Connections at once that came to this address, over all workers, 1 to 10 million: of those that
+    /// `options::max_connections` allows in all. Further clients wait in the kernel's queue until one has ended.
+    std::optional<std::size_t> max_connections{};
+    std::optional<std::vector<cidr>>
+        proxy_from{};  ///< whose connections begin with the PROXY protocol; empty: nobody's
+};
+
 /// Everything a server can be told; each value is a safe default. Used with designated initialisers:
 ///
 ///     aperto::serve({.port = 9999, .idle_timeout = 30s, .max_connections = 10'000}, session);
@@ -43,9 +71,9 @@ struct options {
     /// where `host`, `port` (0: any) or `also_listen` names its address; an address without one is opened. Nobody is served,
     /// and nothing of theirs changed, before `server::take_over`. As `listen_fds` they stay yours. Not in a simulation.
     std::vector<int> handed_over{};
-    /// More addresses to listen on, each as `host_port` reads it: "192.0.2.7:9998", "[::1]:9999", "unix:/run/chat.sock";
-    /// without a port, `port`. All have the same limits, which count over all of them.
-    std::vector<std::string> also_listen{};
+    /// More addresses to listen on: "192.0.2.7:9998", or a `listen_place` with limits of its own. Whatever one does not say
+    /// is as here, and counts over all of them.
+    std::vector<listen_place> also_listen{};
     /// Loops, a thread each, sharing the port (SO_REUSEPORT), 1 to 1024; 0: one for each core that this
     /// process may use (sched_setaffinity(2), and the quota of its control group, rounded up).
     unsigned workers = 0;

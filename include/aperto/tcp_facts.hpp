@@ -19,6 +19,13 @@ struct syn_facts {
     bool timestamps = false;                   ///< it offers the option (RFC 7323)
 };
 
+/// Who is at the other end of a Unix socket, as it connected: SO_PEERCRED, unix(7). Of a client's, who listens.
+struct peer_process {
+    std::int32_t process = 0;  ///< 0 where it is of another PID namespace
+    std::uint32_t user = 0;
+    std::uint32_t group = 0;
+};
+
 /// What the kernel knows of a connection at one moment: TCP_INFO and the saved SYN (tcp(7), linux/tcp.h).
 ///
 /// Each figure is empty where this kernel, or this side of the connection, does not tell it; none is made up.
@@ -69,9 +76,10 @@ struct tcp_facts {
     std::optional<microseconds> busy_time;     ///< time with data to send, tcpi_busy_time
     std::optional<microseconds> limited_by_receive_window;  ///< tcpi_rwnd_limited
     std::optional<microseconds> limited_by_send_buffer;     ///< tcpi_sndbuf_limited
+    std::optional<peer_process> process;  ///< of a Unix socket, of which nothing else is known
 };
 
-/// The facts of a connected TCP socket. Throws `error` when the kernel refuses; a figure it does not know is
+/// The facts of a connected socket. Throws `error` when the kernel refuses; a figure it does not know is
 /// empty.
 tcp_facts read_tcp_facts(int descriptor);
 

@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: MIT
 #include "io/socket_calls.hpp"
 
+#include "aperto/error.hpp"
 #include "core/descriptor.hpp"
+#include "core/log_safe.hpp"
 #include "io/bound_path.hpp"
+#include "io/host_text.hpp"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <limits>
 #include <new>
@@ -84,13 +90,40 @@ std::string_view remedy_of_unix(int code) noexcept {
         return "You may not make files in that folder.";
     case ENOENT:
         return "There is no such folder.";
+    case EPERM:
+        return "A file is given only to a group that its owner is in.";
     default:
         return remedy(code);
     }
 }
 
+constexpr gid_t own_group = static_cast<gid_t>(-1);
+
+gid_t group_of(const std::string& name) {
+    if (name.empty()) return own_group;
+    std::array<char, 16 * 1024> room{};
+    group entry{};
+    group* found = nullptr;
+    if (::getgrnam_r(name.c_str(), &entry, room.data(), room.size(), &found) != 0 || !found)
+        throw error(errc::malformed, "find the group", log_safe(name), "Is its name spelt right?");
+    return found->gr_gid;
+}
+
+/// Of a bound Unix socket that does not listen yet, so that nobody was let in before. 0 or a negative errno, and its file
+/// is gone then.
+int set_owner(const endpoint& where, const listen_options& options, gid_t group) noexcept {
+    const std::string path = where.address().substr(unix_scheme.size());
+    if (path.starts_with('@')) return 0;
+    const bool is_set = (options.unix_mode == 0 || ::chmod(path.c_str(), options.unix_mode) == 0) &&
+                        (group == own_group || ::chown(path.c_str(), static_cast<uid_t>(-1), group) == 0);
+    if (is_set) return 0;
+    const int refused = -errno;
+    ::unlink(path.c_str());
+    return refused;
+}
+
 /// A listening socket, or a negative errno.
-int try_to_listen(const endpoint& where, const listen_options& options) noexcept {
+int try_to_listen(const endpoint& where, const listen_options& options, gid_t group) noexcept {
     descriptor socket(::socket(where.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (socket.get() < 0) return -errno;
     const bool is_unix = where.family() == AF_UNIX;
@@ -112,6 +145,7 @@ int try_to_listen(const endpoint& where, const listen_options& options) noexcept
     if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), length) < 0) return -errno;
     // Bound without the option, so that a port somebody has is refused, even if that somebody would share it.
     if (options.sharing == port_sharing::first && !let_others_join()) return -errno;
+    if (const int refused = is_unix ? set_owner(where, options, group) : 0; refused < 0) return refused;
     if (::listen(socket.get(), options.backlog) < 0) return -errno;
     return socket.release();
 }
@@ -119,11 +153,12 @@ int try_to_listen(const endpoint& where, const listen_options& options) noexcept
 }  // namespace
 
 int open_listener(const endpoint& where, const listen_options& options) {
-    int result = try_to_listen(where, options);
+    const gid_t group = where.family() == AF_UNIX ? group_of(options.unix_group) : own_group;
+    int result = try_to_listen(where, options, group);
     // A machine without IPv6 has no [::]; "every address" is then every IPv4 address.
     const bool ipv6_is_missing = result == -EAFNOSUPPORT || result == -EADDRNOTAVAIL;
     if (ipv6_is_missing && options.dual_stack && where.family() == AF_INET6 && where.is_any())
-        result = try_to_listen(endpoint::any(where.port(), false), options);
+        result = try_to_listen(endpoint::any(where.port(), false), options, group);
     if (result < 0) {
         const bool is_unix = where.family() == AF_UNIX;
         throw error::from_result(result, "listen on", where.to_string(),

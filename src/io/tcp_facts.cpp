@@ -162,11 +162,24 @@ std::optional<syn_facts> read_saved_syn(int descriptor) {
     return decode_syn(packet.data(), length);
 }
 
+std::optional<peer_process> read_peer_process(int descriptor) {
+    int family = 0;
+    socklen_t length = sizeof family;
+    if (getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &family, &length) < 0 || family != AF_UNIX)
+        return std::nullopt;
+    ucred who{};
+    length = sizeof who;
+    if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &who, &length) < 0) return std::nullopt;
+    return peer_process{who.pid, who.uid, who.gid};
+}
+
 }  // namespace
 
 tcp_facts read_tcp_facts(int descriptor) {
-    const kernel_facts kernel(descriptor);
     tcp_facts facts;
+    facts.process = read_peer_process(descriptor);
+    if (facts.process) return facts;
+    const kernel_facts kernel(descriptor);
     read_agreement(kernel, facts);
     read_pace(kernel, facts);
     read_counts(kernel, facts);

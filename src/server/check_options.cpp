@@ -38,6 +38,27 @@ void check_backlog(int given) {
                   takes_number("socket.backlog", ranges::backlog_least, ranges::backlog_most, text));
 }
 
+void check_transport(const transport* chosen) {
+    if (chosen && chosen->side() == transport_side::client)
+        throw error(errc::misuse, "serve on", "transport", "It is a client's: tls::server makes a server's.");
+}
+
+void check_place(const listen_place& chosen) {
+    check_address(chosen.where);
+    if (chosen.max_message)
+        check_size("also_listen.max_message", *chosen.max_message, ranges::max_message_least);
+    if (chosen.max_connections)
+        check_number("also_listen.max_connections", *chosen.max_connections, 1, ranges::connections_most);
+    const auto check_own_time = [](const char* name, const std::optional<duration>& time) {
+        if (time) check_time(name, *time, false);
+    };
+    check_own_time("also_listen.idle_timeout", chosen.idle_timeout);
+    check_own_time("also_listen.message_deadline", chosen.message_deadline);
+    check_own_time("also_listen.write_deadline", chosen.write_deadline);
+    check_own_time("also_listen.handshake_deadline", chosen.handshake_deadline);
+    if (chosen.transport) check_transport(chosen.transport->get());
+}
+
 void check_times(const options& chosen) {
     check_time("idle_timeout", chosen.idle_timeout, false);
     check_time("message_deadline", chosen.message_deadline, false);
@@ -56,8 +77,8 @@ void check_times(const options& chosen) {
 void check_options(const options& chosen) {
     if (chosen.host.find('\0') != std::string::npos)
         refuse_option("host", chosen.host, takes_no_nul("host", chosen.host));
-    for (const std::string& each : chosen.also_listen)
-        check_address(each);
+    for (const listen_place& each : chosen.also_listen)
+        check_place(each);
     check_number("workers", chosen.workers, 0, ranges::workers_most);
     check_size("max_message", chosen.max_message, ranges::max_message_least);
     check_size("high_water", chosen.high_water, ranges::high_water_least);
@@ -69,8 +90,7 @@ void check_options(const options& chosen) {
     check_rate(chosen.accept_rate);
     check_backlog(chosen.socket.backlog);
     check_times(chosen);
-    if (chosen.transport && chosen.transport->side() == transport_side::client)
-        throw error(errc::misuse, "serve on", "transport", "It is a client's: tls::server makes a server's.");
+    check_transport(chosen.transport.get());
 }
 
 }  // namespace aperto

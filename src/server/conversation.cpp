@@ -68,12 +68,13 @@ std::error_code code_of(const std::exception_ptr& thrown) noexcept {
 
 }  // namespace
 
-conversation::conversation(worker& at, connection& peer, handling how)
+conversation::conversation(worker& at, connection& peer, handling how, unsigned place)
     : worker_(at),
       peer_(peer),
       id_(at.shared().next_id.fetch_add(1, std::memory_order_relaxed)),
       began_(at.on().now()),
-      handling_(how) {}
+      handling_(how),
+      place_(static_cast<std::uint16_t>(place)) {}
 
 void conversation::begin() noexcept {
     worker_.began(*this);

@@ -31,7 +31,8 @@ public:
 protected:
     enum class handling : std::uint8_t { messages, session };
 
-    conversation(worker& at, connection& peer, handling how);
+    /// `place`: where the client came (place_to_open).
+    conversation(worker& at, connection& peer, handling how, unsigned place);
     ~conversation() = default;
 
     /// Enters the worker's list, and tells of the client.
@@ -63,6 +64,7 @@ private:
     std::optional<close_reason> failed_;
     std::optional<limit> struck_;
     const handling handling_;
+    const std::uint16_t place_;
 
 protected:
     bool ended_by_us_ = false;

@@ -15,24 +15,21 @@
 namespace aperto {
 namespace {
 
-void append(std::vector<endpoint>& to, const std::vector<endpoint>& more) {
-    to.insert(to.end(), more.begin(), more.end());
+std::vector<endpoint> look_up_place(loop& on, const host_port& where) {
+    return where.host.empty() ? std::vector{endpoint::any(where.port)} : on.look_up(where.host, where.port);
 }
 
 /// Those that are not open already, but for Unix sockets.
-std::vector<endpoint> addresses(loop& on, const options& chosen) {
-    std::vector<endpoint> all;
-    if (chosen.listen_fds.empty() && !io::names_unix_socket(chosen.host)) {
-        if (chosen.host.empty())
-            all.push_back(endpoint::any(chosen.port));
-        else
-            append(all, on.look_up(chosen.host, chosen.port));
-    }
-    for (const std::string& name : chosen.also_listen) {
-        if (io::names_unix_socket(name)) continue;
-        const host_port where = host_port::parse(name, chosen.port);
-        append(all, where.host.empty() ? std::vector{endpoint::any(where.port)}
-                                       : on.look_up(where.host, where.port));
+std::vector<place_to_open> addresses(loop& on, const options& chosen) {
+    std::vector<place_to_open> all;
+    const auto add = [&](const host_port& where, unsigned place) {
+        for (const endpoint& each : look_up_place(on, where))
+            all.push_back({each, place});
+    };
+    if (chosen.listen_fds.empty() && !io::names_unix_socket(chosen.host)) add({chosen.host, chosen.port}, 0);
+    for (unsigned at = 0; at < chosen.also_listen.size(); ++at) {
+        const std::string& name = chosen.also_listen[at].where;
+        if (!io::names_unix_socket(name)) add(host_port::parse(name, chosen.port), at + 1);
     }
     return all;
 }
@@ -68,7 +65,7 @@ std::vector<open_sockets> by_address(const std::vector<int>& sockets) {
         const auto same = std::find_if(
             all.begin(), all.end(), [&](const open_sockets& each) { return where && each.where == where; });
         if (same == all.end())
-            all.push_back({where, {socket}});
+            all.push_back({where, {socket}, 0});
         else
             same->descriptors.push_back(socket);
     }
@@ -78,18 +75,17 @@ std::vector<open_sockets> by_address(const std::vector<int>& sockets) {
 }  // namespace
 
 unix_doors open_unix_doors(const options& chosen, const succession& whose) {
-    std::vector<std::string> names = chosen.also_listen;
-    if (chosen.listen_fds.empty()) names.insert(names.begin(), chosen.host);
     std::vector<open_sockets> handed_over = by_address(chosen.handed_over);
     unix_doors doors;
-    for (const std::string& name : names) {
+    for (unsigned place = chosen.listen_fds.empty() ? 0 : 1; place <= chosen.also_listen.size(); ++place) {
+        const std::string& name = place == 0 ? chosen.host : chosen.also_listen[place - 1].where;
         if (!io::names_unix_socket(name)) continue;
         const endpoint where = endpoint::parse(name);
         const open_sockets there = take(handed_over, where);
         const bool is_new = there.descriptors.empty();
         descriptor socket = is_new ? descriptor(io::open_listener(where, chosen.socket))
                                    : duplicate(there.descriptors.front());
-        doors.push_back(std::make_unique<unix_door>(std::move(socket), where, whose, !is_new));
+        doors.push_back(std::make_unique<unix_door>(std::move(socket), where, place, whose, !is_new));
     }
     return doors;
 }
@@ -97,12 +93,13 @@ unix_doors open_unix_doors(const options& chosen, const succession& whose) {
 doors_to_be find_doors(loop& on, const options& chosen, const unix_doors& named) {
     doors_to_be found;
     for (const int inherited : chosen.listen_fds)
-        found.open.push_back({io::local_of(inherited), {inherited}});
+        found.open.push_back({io::local_of(inherited), {inherited}, 0});
     for (const auto& each : named)
-        found.open.push_back({each->where(), {each->socket.get()}});
+        found.open.push_back({each->where(), {each->socket.get()}, each->place()});
     std::vector<open_sockets> handed_over = by_address(chosen.handed_over);
-    for (const endpoint& wanted : addresses(on, chosen)) {
-        open_sockets there = take(handed_over, wanted);
+    for (const place_to_open& wanted : addresses(on, chosen)) {
+        open_sockets there = take(handed_over, wanted.where);
+        there.place = wanted.place;
         if (there.descriptors.empty())
             found.own.push_back(wanted);
         else
@@ -147,9 +144,9 @@ void worker::add_open(const open_sockets& from) {
     for (std::size_t at = 0; at < from.descriptors.size(); ++at) {
         if (!from.is_for(index, shared_.workers, at)) continue;
         descriptor mine = duplicate(from.descriptors[at]);
-        listener open = listener::from_fd(loop_, mine.get(), streams_);
+        listener open = listener::from_fd(loop_, mine.get(), places_[from.place].streams);
         static_cast<void>(mine.release());
-        doors_.push_back(std::make_unique<door>(std::move(open)));
+        doors_.push_back(std::make_unique<door>(std::move(open), from.place));
         if (open_sockets::is_first(index, shared_.workers, at)) make_known(*doors_.back());
     }
 }
@@ -161,18 +158,18 @@ void worker::make_known(door& one) {
     one.known_to = &shared_.listening;
 }
 
-std::vector<endpoint> worker::listen(port_sharing sharing) {
+std::vector<place_to_open> worker::listen(port_sharing sharing) {
     for (const open_sockets& each : shared_.doors.open)
         add_open(each);
     listen_options socket = shared_.options.socket;
     socket.sharing = sharing;
-    std::vector<endpoint> own;
-    for (endpoint each : shared_.doors.own) {
+    std::vector<place_to_open> own;
+    for (auto [where, place] : shared_.doors.own) {
         // Where any port will do, every address gets the same.
-        if (each.port() == 0 && !doors_.empty()) each.set_port(doors_.front()->socket.local().port());
-        doors_.push_back(std::make_unique<door>(loop_, each, socket, streams_));
+        if (where.port() == 0 && !doors_.empty()) where.set_port(doors_.front()->socket.local().port());
+        doors_.push_back(std::make_unique<door>(loop_, where, socket, places_[place].streams, place));
         make_known(*doors_.back());
-        own.push_back(doors_.back()->socket.local());
+        own.push_back({doors_.back()->socket.local(), place});
     }
     return own;
 }

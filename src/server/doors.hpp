@@ -21,6 +21,7 @@ namespace aperto {
 struct open_sockets {
     endpoint where;
     std::vector<int> descriptors;
+    unsigned place = 0;  ///< see place_to_open
 
     /// Whether worker `index` of `workers` takes clients from the socket at `at`. Each worker has one at least, and each
     /// socket one at least.
@@ -46,8 +47,14 @@ struct succession {
 /// another server's.
 class unix_door {
 public:
-    unix_door(descriptor open, const endpoint& where, const succession& whose, bool handed_over)
-        : socket(std::move(open)), where_(where), path_(where), whose_(whose), handed_over_(handed_over) {}
+    unix_door(descriptor open, const endpoint& where, unsigned place, const succession& whose,
+              bool handed_over)
+        : socket(std::move(open)),
+          where_(where),
+          place_(place),
+          path_(where),
+          whose_(whose),
+          handed_over_(handed_over) {}
     ~unix_door() {
         if (whose_.followed || (handed_over_ && whose_.waits)) path_.leave();
     }
@@ -55,10 +62,12 @@ public:
     unix_door& operator=(const unix_door&) = delete;
 
     const endpoint& where() const noexcept { return where_; }
+    unsigned place() const noexcept { return place_; }
     descriptor socket;
 
 private:
     endpoint where_;
+    unsigned place_;
     io::bound_path path_;
     const succession& whose_;
     const bool handed_over_;
@@ -68,10 +77,16 @@ using unix_doors = std::vector<std::unique_ptr<unix_door>>;
 /// Those that the options name, opened, or from `handed_over`. `whose` outlives them. Throws `error`.
 unix_doors open_unix_doors(const options& chosen, const succession& whose);
 
+/// An address to listen on, and which of the options' it is: 0 the first one's, then those of `options::also_listen`.
+struct place_to_open {
+    endpoint where;
+    unsigned place = 0;
+};
+
 /// What is still to be listened on, and what listens already.
 struct doors_to_be {
     std::vector<open_sockets> open;
-    std::vector<endpoint> own;  ///< each worker opens one for itself
+    std::vector<place_to_open> own;  ///< each worker opens one for itself
 };
 
 /// What the options name: what was inherited, `named`, what `handed_over` has, and what is to be opened. Looks names up.

@@ -9,12 +9,12 @@
 namespace aperto {
 
 message_conversation::message_conversation(worker& at, socket_id client, const endpoint& remote,
-                                           admission::place counted)
-    : conversation(at, mine_, handling::messages),
+                                           unsigned place, admission::place counted)
+    : conversation(at, mine_, handling::messages, place),
       receive_operation(at.on()),
       deadline(&message_conversation::on_deadline),
       counted_(std::move(counted)),
-      mine_(at.on(), client, remote, at.streams()) {
+      mine_(at.on(), client, remote, at.streams(place)) {
     on_complete = &message_conversation::on_bytes;
 }
 
@@ -25,9 +25,9 @@ message_conversation::~message_conversation() {
     leave();
 }
 
-void message_conversation::start(worker& at, socket_id client, const endpoint& remote,
+void message_conversation::start(worker& at, socket_id client, const endpoint& remote, unsigned place,
                                  admission::place counted, first_bytes* first) {
-    auto* const one = new message_conversation(at, client, remote, std::move(counted));
+    auto* const one = new message_conversation(at, client, remote, place, std::move(counted));
     if (first) first->hand_to(one->mine_);
     one->begin();
     one->go_on(one->serve());

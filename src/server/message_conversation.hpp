@@ -22,8 +22,8 @@ public:
     /// Serves the client at a socket, which is its own from then on. Throws std::bad_alloc, and has then
     /// taken nothing. `counted` is held until the end.
     /// `first`: where it came through a proxy.
-    static void start(worker& at, socket_id client, const endpoint& remote, admission::place counted,
-                      first_bytes* first);
+    static void start(worker& at, socket_id client, const endpoint& remote, unsigned place,
+                      admission::place counted, first_bytes* first);
     ~message_conversation();
 
 private:
@@ -35,7 +35,8 @@ private:
         over,
     };
 
-    message_conversation(worker& at, socket_id client, const endpoint& remote, admission::place counted);
+    message_conversation(worker& at, socket_id client, const endpoint& remote, unsigned place,
+                         admission::place counted);
     static void on_bytes(operation& done);
     static void on_deadline(timer& passed);
 

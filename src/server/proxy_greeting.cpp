@@ -17,12 +17,13 @@ void first_bytes::hand_to(connection& of) noexcept {
     std::exchange(received, nullptr)->bytes = {};
 }
 
-proxy_greeting::proxy_greeting(worker& at, socket_id client, const endpoint& proxy)
+proxy_greeting::proxy_greeting(worker& at, socket_id client, const endpoint& proxy, unsigned place)
     : receive_operation(at.on()),
       deadline(&proxy_greeting::on_deadline),
       worker_(at),
       socket_(client),
-      proxy_(proxy) {
+      proxy_(proxy),
+      place_(place) {
     on_complete = &proxy_greeting::on_bytes;
     worker_.began(*this);
 }
@@ -32,12 +33,12 @@ proxy_greeting::~proxy_greeting() {
     drop_received();
     if (socket_) worker_.on().close(socket_, false);
     greeting_hook::unlink();
-    worker_.greeting_ended();
+    worker_.greeting_ended(place_);
 }
 
-void proxy_greeting::start(worker& at, socket_id client, const endpoint& proxy) {
-    auto* const one = new proxy_greeting(at, client, proxy);
-    const duration limit = at.terms().options.handshake_deadline;
+void proxy_greeting::start(worker& at, socket_id client, const endpoint& proxy, unsigned place) {
+    auto* const one = new proxy_greeting(at, client, proxy, place);
+    const duration limit = at.terms_at(place).options.handshake_deadline;
     if (limit != forever) static_cast<deadline&>(*one).set(at.on(), at.on().now() + limit);
     one->go_on(step::receiving);
 }
@@ -113,12 +114,12 @@ void proxy_greeting::admit(proxy_facts told, std::size_t skip) {
     first.told = std::make_unique<const proxy_facts>(std::move(told));
     first.skip = skip;
     if (skip < bytes.size) first.received = this;
-    worker_.admit_greeted(std::exchange(socket_, {}), who, first);
+    worker_.admit_greeted(std::exchange(socket_, {}), who, place_, first);
 }
 
 proxy_greeting::step proxy_greeting::end(limit why) {
     drop_received();
-    worker_.refuse_greeted(std::exchange(socket_, {}), proxy_, why);
+    worker_.refuse_greeted(std::exchange(socket_, {}), proxy_, place_, why);
     return step::over;
 }
 

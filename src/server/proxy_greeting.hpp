@@ -30,11 +30,13 @@ struct greeting_hook : list_hook {};
 class proxy_greeting final : public greeting_hook, private receive_operation, private deadline {
 public:
     /// Takes the socket over. Throws std::bad_alloc, and has then taken nothing.
-    static void start(worker& at, socket_id client, const endpoint& proxy);
+    static void start(worker& at, socket_id client, const endpoint& proxy, unsigned place);
     ~proxy_greeting();
+    /// Where it came (place_to_open).
+    unsigned place() const noexcept { return place_; }
 
 private:
-    proxy_greeting(worker& at, socket_id client, const endpoint& proxy);
+    proxy_greeting(worker& at, socket_id client, const endpoint& proxy, unsigned place);
     static void on_bytes(operation& done);
     static void on_deadline(timer& passed);
     enum class step : std::uint8_t { receiving, over };
@@ -49,6 +51,7 @@ private:
     worker& worker_;
     socket_id socket_;
     endpoint proxy_;
+    const unsigned place_;
     std::string begun_;  ///< of a header that comes in pieces
     bool late_ = false;
 };

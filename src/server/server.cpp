@@ -64,7 +64,7 @@ void server::state::work(port_sharing sharing, std::promise<std::vector<endpoint
         auto one = std::make_unique<worker>(*mine, shared);
         const bool is_first = sharing != port_sharing::join;
         if (is_first) shared.doors = find_doors(*mine, shared.options, doors);
-        std::vector<endpoint> own = one->listen(sharing);
+        std::vector<place_to_open> own = one->listen(sharing);
         if (is_first) shared.doors.own = std::move(own);  // the ports that the others take too
         engines.push_back({mine->which(), mine->why()});
         std::vector<endpoint> taken = one->endpoints();

@@ -31,6 +31,7 @@ void server_shared::settle(const surroundings& where, unsigned workers_to_be) {
     around_ = where;
     terms_ = std::make_shared<const server_terms>(options, where, workers);
     connections_max = terms_->connections_max;
+    connections_at = std::vector<std::atomic<std::size_t>>(terms_->places.size());
     door.emplace(where.seed);
     door->set_rate(options.accept_rate);
 }

@@ -7,8 +7,8 @@
 
 namespace aperto {
 
-session::session(worker& at, connection& peer)
-    : conversation(at, peer, handling::session), scope_(&at.serving()) {
+session::session(worker& at, connection& peer, unsigned place)
+    : conversation(at, peer, handling::session, place), scope_(&at.serving()) {
     peer.hold();  // for the last event, though the handler may end its stream before
     begin();
 }
@@ -45,8 +45,8 @@ task<> session::handle(stream peer) {
     return peer_.is_open_for_writing() ? what.on_session()(std::move(peer)) : converse(std::move(peer));
 }
 
-task<> session::run(worker& at, stream peer, [[maybe_unused]] admission::place counted) {
-    session self(at, *peer.connection_);
+task<> session::run(worker& at, stream peer, unsigned place, [[maybe_unused]] admission::place counted) {
+    session self(at, *peer.connection_, place);
     try {
         task<> handling = self.handle(std::move(peer));
         handling.in(self.scope_);

@@ -9,7 +9,7 @@ namespace aperto {
 /// A conversation that a handler's coroutine owns. Lives in the frame of `run`.
 class session final : public conversation {
 public:
-    session(worker& at, connection& peer);
+    session(worker& at, connection& peer, unsigned place);
     ~session();
 
     /// Ends whatever its handler waits for.
@@ -17,7 +17,7 @@ public:
 
     /// Serves `peer` to the end and reports it. Throws nothing that a peer or a handler can cause. `counted`
     /// is held until the end.
-    static task<> run(worker& at, stream peer, admission::place counted);
+    static task<> run(worker& at, stream peer, unsigned place, admission::place counted);
 
 private:
     /// The handler's part.

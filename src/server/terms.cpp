@@ -22,6 +22,30 @@ std::size_t per_address_max_of(const options& chosen, std::size_t connections_ma
     return std::max<std::size_t>(1, connections_max / 2);
 }
 
+options options_at(const options& all, const listen_place& here) {
+    options own = all;
+    own.also_listen.clear();
+    if (here.transport) own.transport = *here.transport;
+    own.max_message = here.max_message.value_or(all.max_message);
+    own.idle_timeout = here.idle_timeout.value_or(all.idle_timeout);
+    own.message_deadline = here.message_deadline.value_or(all.message_deadline);
+    own.write_deadline = here.write_deadline.value_or(all.write_deadline);
+    own.handshake_deadline = here.handshake_deadline.value_or(all.handshake_deadline);
+    own.proxy_from = here.proxy_from.value_or(all.proxy_from);
+    return own;
+}
+
+std::vector<place_terms> places_of(const options& all) {
+    std::vector<place_terms> places;
+    places.push_back({all, no_limit, cidr_set(all.proxy_from)});
+    for (const listen_place& each : all.also_listen) {
+        options own = options_at(all, each);
+        cidr_set proxies(own.proxy_from);
+        places.push_back({std::move(own), each.max_connections.value_or(no_limit), std::move(proxies)});
+    }
+    return places;
+}
+
 }  // namespace
 
 server_terms::server_terms(aperto::options chosen, const surroundings& where, unsigned workers)
@@ -33,7 +57,7 @@ server_terms::server_terms(aperto::options chosen, const surroundings& where, un
       deny(options.deny),
       allow(options.allow),
       exempt(options.exempt),
-      proxies(options.proxy_from) {}
+      places(places_of(options)) {}
 
 options renewed(const options& now, const options& wanted) {
     options next = now;

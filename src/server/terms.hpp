@@ -6,8 +6,16 @@
 #include "server/surroundings.hpp"
 
 #include <cstddef>
+#include <vector>
 
 namespace aperto {
+
+/// What holds at one of the addresses of a server.
+struct place_terms {
+    aperto::options options;  ///< the server's, with what is different there
+    std::size_t connections_max;
+    cidr_set proxies;
+};
 
 /// On what a server serves: its options, with what they leave open settled, and ready to be asked. What may be changed
 /// while it serves (`server::renew`) is read from here alone; each worker has its own hold of the present ones, and
@@ -24,7 +32,8 @@ struct server_terms {
     const cidr_set deny;
     const cidr_set allow;
     const cidr_set exempt;
-    const cidr_set proxies;
+    /// Of the first address, then of each of `options::also_listen`.
+    const std::vector<place_terms> places;
 };
 
 /// `now`, with those options of `wanted` that may be changed while a server serves.

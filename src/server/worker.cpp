@@ -62,8 +62,7 @@ worker::worker(loop& on, server_shared& shared)
       shared_(shared),
       terms_(shared.terms()),
       memory_(std::make_shared<ledger>(terms_->memory_budget, *this)),
-      streams_(stream_options_of(terms_->options, memory_)),
-      plain_(without_transport(streams_)),
+      places_(streams_of(*terms_, memory_)),
       background_(shared.workers_made.fetch_add(1)),
       timing_(*this),
       times_answers_(shared.events.times_answers()),
@@ -158,12 +157,21 @@ void worker::on_terms() noexcept {
 
 void worker::take_terms() {
     std::shared_ptr<const server_terms> next = shared_.terms();
-    auto streams = stream_options_of(next->options, memory_);
-    auto plain = without_transport(streams);
+    auto places = streams_of(*next, memory_);
     memory_->set_budget(next->memory_budget);
     terms_ = std::move(next);
-    streams_ = std::move(streams);
-    plain_ = std::move(plain);
+    places_ = std::move(places);
+}
+
+std::vector<worker::place_streams> worker::streams_of(const server_terms& terms,
+                                                      const std::shared_ptr<ledger>& memory) {
+    std::vector<place_streams> all;
+    for (const place_terms& each : terms.places) {
+        auto streams = stream_options_of(each.options, memory);
+        auto plain = without_transport(streams);
+        all.push_back({std::move(streams), std::move(plain)});
+    }
+    return all;
 }
 
 task<> worker::accept_from(door& from) {
@@ -195,7 +203,8 @@ task<> worker::accept_from(door& from) {
 
 /// A client that has no owner yet.
 struct worker::arrival {
-    arrival(loop& at, socket_id client, const endpoint& from) noexcept : on(at), socket(client), who(from) {}
+    arrival(loop& at, socket_id client, const endpoint& from, unsigned to) noexcept
+        : on(at), socket(client), who(from), place(to) {}
     arrival(const arrival&) = delete;
     arrival& operator=(const arrival&) = delete;
     ~arrival() {
@@ -210,6 +219,7 @@ struct worker::arrival {
     loop& on;
     socket_id socket;
     endpoint who;
+    unsigned place;
     first_bytes* first = nullptr;  ///< where it came through a proxy
 };
 
@@ -218,11 +228,11 @@ struct worker::arrival {
 void worker::accept_queued() noexcept {
     if (shared_.sockets.waits) return;  // they are another server's clients
     for (const auto& each : doors_) {
-        for (int left = shared_.options.socket.backlog; left > 0 && !is_full(); --left) {
+        for (int left = shared_.options.socket.backlog; left > 0 && !is_full(each->place); --left) {
             accept_operation next(loop_);
             if (!each->socket.accept_queued(next) || next.result < 0) break;
             try {
-                arrival client(loop_, next.accepted, next.peer);
+                arrival client(loop_, next.accepted, next.peer, each->place);
                 receive_client(client);
             } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
                 // No memory to serve it: its arrival has closed it.
@@ -234,24 +244,24 @@ void worker::accept_queued() noexcept {
 task<> worker::accept_one(door& from) {
     socket_awaiter next(from.socket);
     const socket_id socket = co_await next;
-    arrival client(loop_, socket, next.peer);
+    arrival client(loop_, socket, next.peer, from.place);
     receive_client(client);
 }
 
 void worker::receive_client(arrival& client) {
-    if (!terms_->proxies.contains(client.who)) return admit(client);
-    proxy_greeting::start(*this, client.socket, client.who);
+    if (!terms_at(client.place).proxies.contains(client.who)) return admit(client);
+    proxy_greeting::start(*this, client.socket, client.who, client.place);
     client.socket = {};
 }
 
-void worker::admit_greeted(socket_id client, const endpoint& who, first_bytes& first) {
-    arrival known(loop_, client, who);
+void worker::admit_greeted(socket_id client, const endpoint& who, unsigned place, first_bytes& first) {
+    arrival known(loop_, client, who, place);
     known.first = &first;
     admit(known);
 }
 
-void worker::refuse_greeted(socket_id client, const endpoint& proxy, limit why) {
-    arrival unknown(loop_, client, proxy);
+void worker::refuse_greeted(socket_id client, const endpoint& proxy, unsigned place, limit why) {
+    arrival unknown(loop_, client, proxy, place);
     refuse(unknown, why);
 }
 
@@ -265,10 +275,12 @@ void worker::admit(arrival& client) {
 
 void worker::serve(arrival& client, admission::place counted) {
     if (!shared_.what.on_message()) {
-        task<> conversation = session::run(*this, client.open(streams_), std::move(counted));
+        task<> conversation =
+            session::run(*this, client.open(streams(client.place)), client.place, std::move(counted));
         loop_.spawn(std::move(conversation), &serving_);
     } else {
-        message_conversation::start(*this, client.socket, client.who, std::move(counted), client.first);
+        message_conversation::start(*this, client.socket, client.who, client.place, std::move(counted),
+                                    client.first);
         client.socket = {};
     }
 }
@@ -276,7 +288,7 @@ void worker::serve(arrival& client, admission::place counted) {
 void worker::refuse(arrival& client, limit why) {
     shared_.strike(why, client.who, errc::refused_by_policy);
     if (refusals_ >= refusals_max) return loop_.close(std::exchange(client.socket, {}));
-    task<> ending = turn_away(client.open(plain_));
+    task<> ending = turn_away(client.open(places_[client.place].plain));
     loop_.spawn(std::move(ending), &serving_);
 }
 
@@ -297,9 +309,9 @@ task<> worker::wait_for_room(door& at) {
         event::waiter taken_over = at.room.wait();  // announced then too
         co_await taken_over;
     }
-    if (!is_full()) co_return;
+    if (!is_full(at.place)) co_return;
     if (!shared_.options.once) shared_.strike(limit::max_connections, {}, errc::refused_by_policy);
-    while (is_full()) {
+    while (is_full(at.place)) {
         event::waiter freed = at.room.wait();
         co_await freed;
     }
@@ -345,13 +357,13 @@ void worker::answer_timing::tell() noexcept {
 void worker::began(proxy_greeting& one) noexcept {
     greetings_.push_back(one);
     ++greeting_count_;
-    shared_.connections.fetch_add(1);
+    take_place(one.place());
     shared_.greetings.fetch_add(1);
 }
 
-void worker::greeting_ended() noexcept {
+void worker::greeting_ended(unsigned place) noexcept {
     shared_.greetings.fetch_sub(1);
-    leave_place();
+    leave_place(place);
     if (--greeting_count_ == 0) empty_.notify_all();
 }
 
@@ -360,21 +372,28 @@ void worker::began(conversation& one) noexcept {
     assert(conversations_.empty() || conversations_.back().id_ < one.id_);
     conversations_.push_back(one);
     ++conversation_count_;
-    shared_.connections.fetch_add(1);
+    take_place(one.place_);
     shared_.accepted.fetch_add(1, std::memory_order_relaxed);
     if (stopping_) one.end_when_idle();
 }
 
-void worker::leave_place() noexcept {
-    if (shared_.connections.fetch_sub(1) == shared_.connections_max.load())
-        shared_.ask_each_worker(&worker::tell_of_room);
+void worker::take_place(unsigned place) noexcept {
+    shared_.connections.fetch_add(1);
+    shared_.connections_at[place].fetch_add(1);
+}
+
+void worker::leave_place(unsigned place) noexcept {
+    const bool were_most = shared_.connections.fetch_sub(1) == shared_.connections_max.load();
+    const bool were_most_there =
+        shared_.connections_at[place].fetch_sub(1) == terms_at(place).connections_max;
+    if (were_most || were_most_there) shared_.ask_each_worker(&worker::tell_of_room);
 }
 
 void worker::ended(conversation& one) noexcept {
     walks_.for_each([&](walk& each) {
         if (each.next == &one) each.next = conversations_.after(one);
     });
-    leave_place();
+    leave_place(one.place_);
     if (--conversation_count_ == 0) empty_.notify_all();
 }
 

@@ -71,6 +71,8 @@ struct server_shared {
     std::optional<admission> door;
     server_events& events;
     std::atomic<std::size_t> connections = 0;
+    std::vector<std::atomic<std::size_t>>
+        connections_at;                      ///< of those, by the place where they came (place_to_open)
     std::atomic<std::size_t> greetings = 0;  ///< of those, the proxies' whose header is not there yet
     std::atomic<std::uint64_t> accepted = 0;
     std::atomic<std::uint64_t> next_id = 1;
@@ -98,7 +100,7 @@ public:
 
     /// Listens on each of `server_shared::doors`. Gives where it opened a socket itself, with the actual ports. Throws
     /// `error`.
-    std::vector<endpoint> listen(port_sharing sharing);
+    std::vector<place_to_open> listen(port_sharing sharing);
     /// Where it listens, each address once.
     std::vector<endpoint> endpoints() const;
 
@@ -116,12 +118,12 @@ public:
     /// While it is still in the list.
     void ended(conversation& one) noexcept;
     void began(proxy_greeting& one) noexcept;
-    void greeting_ended() noexcept;
+    void greeting_ended(unsigned place) noexcept;
     /// The client behind a proxy, or the proxy itself where it told of none. Takes the socket over. Throws
     /// std::bad_alloc.
-    void admit_greeted(socket_id client, const endpoint& who, first_bytes& first);
+    void admit_greeted(socket_id client, const endpoint& who, unsigned place, first_bytes& first);
     /// The connection of a proxy that did not say whose it is.
-    void refuse_greeted(socket_id client, const endpoint& proxy, limit why);
+    void refuse_greeted(socket_id client, const endpoint& proxy, unsigned place, limit why);
 
     /// Messages were answered on a connection whose answers wait for the end of the turn. Only where somebody wants to know.
     void note_answers() noexcept {
@@ -149,15 +151,18 @@ public:
     bool tell_connections(std::uint64_t& mark, std::vector<open_connection>& to);
     /// Adds those behind `mark` to what `load` counts, at most `counted_at_once`; false where there are no more.
     bool count_connections(std::uint64_t& mark, worker_load& load);
-    /// What its new connections share.
-    const std::shared_ptr<const stream_options>& streams() const noexcept { return streams_; }
+    /// What holds at one of its addresses (place_to_open), and what the new connections that come there share.
+    const place_terms& terms_at(unsigned place) const noexcept { return terms_->places[place]; }
+    const std::shared_ptr<const stream_options>& streams(unsigned place) const noexcept {
+        return places_[place].streams;
+    }
 
 private:
     struct door {
         door(loop& on, const endpoint& where, const listen_options& options,
-             std::shared_ptr<const stream_options> streams)
-            : socket(on, where, options, std::move(streams)) {}
-        explicit door(listener open) noexcept : socket(std::move(open)) {}
+             std::shared_ptr<const stream_options> streams, unsigned of)
+            : socket(on, where, options, std::move(streams)), place(of) {}
+        door(listener open, unsigned of) noexcept : socket(std::move(open)), place(of) {}
         ~door() {
             if (known_to) known_to->remove(socket.native_handle());
         }
@@ -165,7 +170,8 @@ private:
         door& operator=(const door&) = delete;
         open_doors* known_to = nullptr;
         listener socket;
-        event room;  ///< announced when the server has room for a connection again
+        const unsigned place;  ///< see place_to_open
+        event room;            ///< announced when the server has room for a connection again
     };
     /// A worker's account, by which it is found when its budget is spent.
     struct ledger : memory_account {
@@ -228,7 +234,11 @@ private:
     task<> accept_one(door& from);
     void accept_queued() noexcept;
     bool is_full() const noexcept { return shared_.connections.load() >= shared_.connections_max.load(); }
-    void leave_place() noexcept;
+    bool is_full(unsigned place) const noexcept {
+        return is_full() || shared_.connections_at[place].load() >= terms_at(place).connections_max;
+    }
+    void take_place(unsigned place) noexcept;
+    void leave_place(unsigned place) noexcept;
     struct arrival;
     /// As its address allows, or as its proxy will tell.
     void receive_client(arrival& client);
@@ -259,8 +269,13 @@ private:
     std::vector<std::unique_ptr<door>> doors_;
     std::shared_ptr<const server_terms> terms_;
     std::shared_ptr<ledger> memory_;
-    std::shared_ptr<const stream_options> streams_;
-    std::shared_ptr<const stream_options> plain_;  ///< the same without a transport
+    struct place_streams {
+        std::shared_ptr<const stream_options> streams;
+        std::shared_ptr<const stream_options> plain;  ///< the same without a transport
+    };
+    static std::vector<place_streams> streams_of(const server_terms& terms,
+                                                 const std::shared_ptr<ledger>& memory);
+    std::vector<place_streams> places_;
     cancel_scope serving_;
     cancel_scope beside_;  ///< of the background task
     background background_;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "cli/options/command_line.hpp"
+#include "cli/options/describe_listen.hpp"
 #include "core/log_safe.hpp"
 #include "core/option_ranges.hpp"
 #include "core/sentence.hpp"
@@ -123,24 +124,6 @@ void add_journal(std::vector<option_description>& to, journal_options& journal) 
         each.group = _("Journal");
         to.push_back(std::move(each));
     }
-}
-
-option_description listen_option(aperto::options& options) {
-    const auto take = [&options](const std::string& text) {
-        try {
-            static_cast<void>(host_port::parse(text, 1));
-        } catch (const error& wrong) {
-            throw usage_error(sentence(_("--listen takes an address like 192.0.2.7:9998, [::1]:9999 or "
-                                         "unix:/run/chat.sock, not \"{}\". {}"),
-                                       log_safe(text), _(wrong.advice().c_str())));
-        }
-        options.also_listen.push_back(text);
-    };
-    return {.name = "--listen",
-            .value = "ADDRESS",
-            .help = _("listen there too, HOST:PORT or unix:PATH; may be given several times"),
-            .several = true,
-            .set = take};
 }
 
 option_description admin_option(std::string& target) {
@@ -310,6 +293,7 @@ command_description describe_serve(serve_request& request) {
                     request.config),
         text_option("--check", "FILE", _("say what is wrong in such a file, and end"), "", request.check),
     };
+    add_unix_file(command.options, options.socket);
     add_tls_options(command.options, request.tls);
     add_journal(command.options, request.journal);
     add_limits(command.options, options);

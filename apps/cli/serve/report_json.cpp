@@ -20,6 +20,12 @@ std::optional<std::int64_t> microseconds(const std::optional<std::chrono::micros
 
 /// The handshake: what each side announced and what the kernel measured of it.
 void add_handshake(json_line& line, const tcp_facts& facts) {
+    if (facts.process) {
+        line.add("pid", facts.process->process)
+            .add("uid", facts.process->user)
+            .add("gid", facts.process->group);
+        return;
+    }
     if (facts.client_syn) {
         line.add("client_mss", facts.client_syn->mss)
             .add("client_window", facts.client_syn->window)

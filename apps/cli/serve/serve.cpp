@@ -309,8 +309,9 @@ confinement needed_by(const serve_request& request) {
         const std::size_t slash = path.rfind('/');
         return slash == std::string::npos ? std::string(".") : path.substr(0, slash + 1);
     };
-    std::vector<std::string> places = request.options.also_listen;
-    places.push_back(request.options.host);
+    std::vector<std::string> places{request.options.host};
+    for (const listen_place& each : request.options.also_listen)
+        places.push_back(each.where);
     places.push_back(request.admin);
     if (!request.handover.empty()) places.push_back(std::string(io::unix_scheme) + request.handover);
     needed.relistens = !request.handover.empty();
