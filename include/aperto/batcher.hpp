@@ -33,7 +33,8 @@ struct batch_entry {
 class batch_thread {
 public:
     using batch = std::vector<std::shared_ptr<batch_entry>>;
-    explicit batch_thread(std::function<void(const batch& all)> work);
+    /// `first` is called on the thread before anything else.
+    explicit batch_thread(std::function<void(const batch& all)> work, std::function<void()> first = {});
     ~batch_thread();
     batch_thread(const batch_thread&) = delete;
     batch_thread& operator=(const batch_thread&) = delete;

@@ -77,10 +77,13 @@ struct batch_thread::state {
     std::thread thread;
 };
 
-batch_thread::batch_thread(std::function<void(const batch& all)> work)
+batch_thread::batch_thread(std::function<void(const batch& all)> work, std::function<void()> first)
     : state_(std::make_unique<state>(std::move(work))) {
     const signals_blocked quiet;
-    state_->thread = std::thread([of = state_.get()] { of->run(); });
+    state_->thread = std::thread([of = state_.get(), first = std::move(first)] {
+        if (first) first();
+        of->run();
+    });
 }
 
 batch_thread::~batch_thread() {

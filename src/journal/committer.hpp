@@ -7,20 +7,15 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
+#include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
-#include <vector>
 
 namespace aperto {
 
 /// The thread that commits. What is handed over while it works is its next transaction.
 class committer {
 public:
-    using batch = std::vector<std::shared_ptr<pending_entry>>;
-
     /// Opens the file, then starts the thread. Throws `error`.
     explicit committer(journal_options options);
     /// Commits what waits, and ends the thread.
@@ -36,22 +31,18 @@ public:
     const std::string& path() const noexcept { return options_.file; }
 
 private:
-    void run();
-    batch next();
+    using batch = detail::batch_thread::batch;
+    /// Opens the file; gives what the thread does.
+    std::function<void(const batch& all)> open();
     void commit(const batch& all) noexcept;
+    std::error_code write(const batch& all) noexcept;
     void rotate() noexcept;
-    void finish(const batch& all, const std::error_code& failed) noexcept;
-    static void wake(const batch& all);
     void tell_of_refusals(std::size_t more, const std::error_code& why) noexcept;
     void note(const journal_news& news) const noexcept;
 
     const journal_options options_;
     journal_file file_;
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    batch waiting_;
-    std::size_t waiting_bytes_ = 0;  ///< of what waits and of what is being committed
-    bool ending_ = false;
+    std::atomic<std::size_t> waiting_bytes_ = 0;  ///< of what waits and of what is being committed
     std::atomic<std::uint64_t> recorded_ = 0;
     std::atomic<std::uint64_t> refused_ = 0;
     std::atomic<std::uint64_t> commits_ = 0;
@@ -61,7 +52,7 @@ private:
     std::error_code untold_why_;
     std::chrono::steady_clock::time_point quiet_until_{};
 
-    std::thread thread_;
+    detail::batch_thread thread_;  ///< the last member: it ends before what it uses
 };
 
 }  // namespace aperto

@@ -30,7 +30,7 @@ void check(const journal_options& options) {
 task<> wait_until_recorded(std::shared_ptr<pending_entry> one, std::string file) {
     event::waiter recorded = one->done.wait();
     co_await recorded;
-    if (one->failed) refuse(one->failed, file);
+    if (one->refused) refuse(one->refused, file);
 }
 
 /// `what` lives as long as the handler that it is part of.

@@ -135,7 +135,7 @@ bool journal_file::is_in_place() const noexcept {
     return ::stat(path_.c_str(), &there) == 0 && there.st_ino == inode_;
 }
 
-void journal_file::write(std::span<const std::shared_ptr<pending_entry>> batch) {
+void journal_file::write(std::span<const pending_entry* const> batch) {
     if (file_ && !is_in_place()) close();
     if (!file_) open();
     try {
@@ -148,7 +148,7 @@ void journal_file::write(std::span<const std::shared_ptr<pending_entry>> batch) 
     }
 }
 
-void journal_file::write_all(std::span<const std::shared_ptr<pending_entry>> batch) {
+void journal_file::write_all(std::span<const pending_entry* const> batch) {
     std::int64_t sequence = next_sequence();
     for (const auto& each : batch) {
         insert_.bind(1, sequence++);

@@ -34,7 +34,7 @@ public:
     /// Throws `error`.
     void open();
     /// Records all, or throws `error` and has recorded none, as far as is known.
-    void write(std::span<const std::shared_ptr<pending_entry>> batch);
+    void write(std::span<const pending_entry* const> batch);
     /// Puts the file aside where it has become too large or too old. The name that it then has; none where it goes
     /// on. Throws `error` where it should be put aside and cannot be now.
     std::optional<std::string> rotate_if_due();
@@ -47,7 +47,7 @@ private:
     bool is_due() const;
     std::string name_aside(std::int64_t first) const;
     std::int64_t next_sequence();
-    void write_all(std::span<const std::shared_ptr<pending_entry>> batch);
+    void write_all(std::span<const pending_entry* const> batch);
     void give_up() noexcept;
     void close() noexcept;
 

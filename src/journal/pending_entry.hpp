@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "aperto/event.hpp"
-#include "aperto/loop.hpp"
-#include "aperto/loop_handle.hpp"
+#include "aperto/batcher.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -20,21 +18,16 @@ inline std::int64_t now_us() {
     return std::chrono::duration_cast<std::chrono::microseconds>(since).count();
 }
 
-/// A message on its way into the journal. Owned together by who waits for it and by the journal's thread; the result is
-/// written by that thread and read by the loop, after its post.
-struct pending_entry {
-    explicit pending_entry(loop& where) : home(where.handle()), home_id(&where) {}
+/// A message on its way into the journal.
+struct pending_entry final : detail::batch_entry {
+    using batch_entry::batch_entry;
     std::size_t size() const noexcept { return peer.size() + message.size() + (reply ? reply->size() : 0); }
 
     std::int64_t time_us = 0;  ///< as `now_us` gives it
     std::string peer;
     std::string message;
     std::optional<std::string> reply;
-
-    loop_handle home;
-    const loop* home_id;  ///< to group by; never looked into
-    event done;           ///< the loop's thread alone
-    std::error_code failed;
+    std::error_code refused;  ///< the thread's, until `done`
 };
 
 }  // namespace aperto
