@@ -137,7 +137,7 @@ class Process:
 class Load:
     """Open loop, in processes of their own: short connections at a rate, and a few that stay until they are ended in order."""
 
-    PROCESSES, SHORT, LONG = 2, 6, 4
+    PROCESSES, SHORT, LONG = 2, 24 if RATE > 1000 else 6, 4
 
     def __init__(self, rate=RATE, port=PORT):
         self._over = multiprocessing.Event()
@@ -280,7 +280,10 @@ class Upgrades(Case):
         watching.start()
         time.sleep(0.5)  # of load before the first
         for number in range(1, UPGRADES + 1):
-            following = self.serving(*shapes[number % len(shapes)], *options)
+            engine, workers = shapes[number % len(shapes)]
+            following = self.serving(engine, workers, *options)
+            listening = following.seen("listening")[0]
+            self.assertEqual((listening["engine"], listening["workers"]), (engine, workers))
             self.assertEqual(following.seen("handover")[0]["what"], "follows")
             self.assertEqual(following.seen("handover")[0]["process"], current.pid)
             code, said = current.end()
@@ -296,7 +299,7 @@ class Upgrades(Case):
         self.assertFalse(self.path.exists())
         lost = load.told - recorded(self.book)
         changed = {name: after[name] - before[name] for name in COUNTERS}
-        print(f"    {UPGRADES} upgrades in {load.seconds:.1f} s, {len(load.told)} acknowledged, "
+        print(f"    {UPGRADES} upgrades ({shapes}) in {load.seconds:.1f} s, {len(load.told)} acknowledged, "
               f"{len(load.told) / load.seconds:.0f} a second, {load.ends} orderly ends of those who stay, clients saw "
               f"{load.troubles}; {json.dumps(changed)}", flush=True)
         self.assertEqual(load.troubles, {})
