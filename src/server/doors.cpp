@@ -161,6 +161,22 @@ void worker::make_known(door& one) {
 std::vector<place_to_open> worker::listen(port_sharing sharing) {
     for (const open_sockets& each : shared_.doors.open)
         add_open(each);
+    const std::size_t open = doors_.size();
+    const auto takes_any_port = [](const place_to_open& each) { return each.where.port() == 0; };
+    const auto& own = shared_.doors.own;
+    const bool may_choose_again = open == 0 && std::all_of(own.begin(), own.end(), takes_any_port);
+    for (int tries_left = may_choose_again ? 8 : 1;;) {
+        try {
+            return open_own(sharing);
+        } catch (const error& failed) {
+            // The port that the first address got may be somebody's at another one.
+            if (--tries_left == 0 || failed.code() != std::errc::address_in_use) throw;
+            doors_.resize(open);
+        }
+    }
+}
+
+std::vector<place_to_open> worker::open_own(port_sharing sharing) {
     listen_options socket = shared_.options.socket;
     socket.sharing = sharing;
     std::vector<place_to_open> own;

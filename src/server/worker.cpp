@@ -245,6 +245,14 @@ task<> worker::accept_one(door& from) {
     socket_awaiter next(from.socket);
     const socket_id socket = co_await next;
     arrival client(loop_, socket, next.peer, from.place);
+    if (!is_full(from.place)) co_return receive_client(client);
+    // Another worker took the last place while this one waited for a client.
+    try {
+        task<> possible = wait_for_room(from);
+        co_await possible;
+    } catch (const cancellation&) {  // NOLINT(bugprone-empty-catch)
+        // The server stops: no more come, and this one is not to be reset.
+    }
     receive_client(client);
 }
 

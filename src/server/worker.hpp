@@ -225,6 +225,7 @@ private:
     void take_terms();
 
     void add_open(const open_sockets& from);
+    std::vector<place_to_open> open_own(port_sharing sharing);
     void make_known(door& one);
     task<> serve_until_drained(task_group& accepting);
     /// Ends everything at once and waits for it. What it waits for it gets as tasks, so that it needs no

@@ -29,12 +29,10 @@ TEST_P(worker_on, accepts_on_each_of_its_addresses) {
     server_shared shared({.workers = 1}, &echo);
     shared.settle(surroundings::of_machine(), 1);
     worker one(*on, shared);
-    std::vector<endpoint> where;
     for (int i = 1; i <= 40; ++i)
-        where.push_back(endpoint::parse("127.0.0." + std::to_string(i) + ":0"));
-    shared.doors.own = where;
+        shared.doors.own.push_back({endpoint::parse("127.0.0." + std::to_string(i) + ":0")});
     one.listen(port_sharing::exclusive);
-    where = one.endpoints();
+    const std::vector<endpoint> where = one.endpoints();
     std::vector<std::string> replies;
     std::thread visitor([&] {
         for (const endpoint& each : where) {
