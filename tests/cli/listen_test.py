@@ -46,7 +46,7 @@ class Listen(unittest.TestCase):
     def test_what_makes_no_sense_is_refused_with_words(self):
         for given, told in (("127.0.0.1:1,max-connections=0", "--max-connections takes"),
                             ("127.0.0.1:1,idle-timeout=soon", "--idle-timeout takes"),
-                            ("127.0.0.1:1,tls=on", "--tls takes"),
+                            ("127.0.0.1:1,tls=maybe", "--tls takes"),
                             ("127.0.0.1:1,colour=red", "There is no colour=red for one address"),
                             ("127.0.0.1:port", "--listen takes an address")):
             done = run("serve", "--listen", given)

@@ -28,7 +28,9 @@ public:
         add(number_option("--max-connections", {}, {}, 1, ranges::connections_most,
                           [this](std::uint64_t number) { of_.max_connections = number; }));
         add(ranges_option("--proxy-from", {}, {}, ranges_), [this] { of_.proxy_from = ranges_; });
-        add({.name = "--tls", .value = "off"}, [this] { of_.transport = nullptr; });
+        add({.name = "--tls", .value = "on|off", .set = [this](const std::string& text) {
+                 if (text == "off") of_.transport = nullptr;
+             }});
     }
     place_keys(const place_keys&) = delete;
     place_keys& operator=(const place_keys&) = delete;
