@@ -279,13 +279,14 @@ class Scene:
             self.end()
 
     def kill_at_random(self, least, most):
-        """A server and another, without a warning, at moments that nobody chose: `least` times, and on until something
-        seems to be lost, `most` times at the most. Gives how often."""
+        """A server and another, without a warning, at moments that nobody chose: `least` times, and on until something is
+        lost, `most` times at the most. Gives how often."""
         chance = random.Random(least)
         for number in range(most):
-            if number >= least and self.lost():
+            missing = self.lost() if number >= least else set()
+            time.sleep(chance.uniform(0.05, 0.3))  # in which what is only late comes
+            if missing & self.lost():
                 return number
-            time.sleep(chance.uniform(0.05, 0.3))
             self.instances[number % 3].kill()
             self.instances[number % 3].start()
             self.balancer.wait_for(3)
