@@ -55,6 +55,15 @@ class Confined(unittest.TestCase):
                 self.check(server)
             self.assertFalse(os.path.exists(path))
 
+    def test_so_is_the_thread_that_hands_over(self):
+        with tempfile.TemporaryDirectory() as folder:
+            with Server("upper", "epoll", "line") as server:
+                without = len(list(threads(server.pid)))
+            with Server("upper", "epoll", "line", "--handover", f"{folder}/next") as server:
+                self.check(server)
+                self.assertEqual(len(list(threads(server.pid))), without + 1)
+            self.assertEqual(os.listdir(folder), [])
+
     def test_a_certificate_behind_a_link_is_read_again(self):
         """As certbot keeps them: a folder of links to another one."""
         with tempfile.TemporaryDirectory() as folder:
