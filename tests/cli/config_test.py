@@ -51,6 +51,8 @@ class Config(unittest.TestCase):
             engine = "epoll"
             messages = "none"
             log = "json"
+            log-level = "notice"
+            log-file = "/var/log/aperto/aperto.log"
             max-connections = 100
             max-connections-per-address = 10
             accept-rate = 50
@@ -73,6 +75,12 @@ class Config(unittest.TestCase):
             drain-deadline = "5s"
             """)
         self.assertEqual((code, said), (0, "FILE: nothing is wrong\n"))
+
+    def test_what_makes_no_sense_together_is_wrong_too(self):
+        code, said = self.check('cert = "there.pem"\n')
+        self.assertEqual(code, 2)
+        self.assertIn("--cert is of no use without --tls", said)
+        self.assertEqual(self.check('tls = true\ncert = "there.pem"\n')[0], 0)
 
     def test_what_is_wrong_is_said_with_its_place_and_what_was_meant(self):
         code, said = self.check('port = 70000\nidel-timeout = "2m"\n\ndeny = ["203.0.113.0/24", "203.0.113.7/24"]\n'

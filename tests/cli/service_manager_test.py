@@ -12,7 +12,7 @@ from pathlib import Path
 
 from surroundings import LIMIT_S, PROGRAM, free_port, require
 
-SERVE = [PROGRAM, "serve", "echo", "--framing", "line", "--log", "json", "--workers", "2"]
+SERVE = [PROGRAM, "serve", "echo", "--framing", "line", "--log", "json", "--log-level", "debug", "--workers", "2"]
 
 
 def ask(client):

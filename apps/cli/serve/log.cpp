@@ -282,6 +282,11 @@ void log_writer::close(duration limit) {
         state_->thread.detach();
 }
 
+bool log_writer::has_room() const {
+    const std::lock_guard lock(state_->mutex);
+    return state_->queue.size() < state_->settings.queue_max / 2;
+}
+
 std::uint64_t log_writer::dropped() const noexcept { return state_->dropped; }
 int log_writer::last_error() const noexcept { return state_->last_error; }
 

@@ -104,6 +104,8 @@ public:
     /// first, at once.
     void close(duration limit = std::chrono::seconds(1));
 
+    /// Less than half of what may wait does.
+    bool has_room() const;
     /// Lines dropped so far.
     std::uint64_t dropped() const noexcept;
     /// The errno of the last write that failed, 0 while none has.

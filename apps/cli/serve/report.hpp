@@ -4,6 +4,8 @@
 #include "aperto/error.hpp"
 #include "aperto/events.hpp"
 #include "aperto/journal.hpp"
+#include "aperto/limits.hpp"
+#include "aperto/open_connections.hpp"
 #include "aperto/time.hpp"
 #include "cli/options/said.hpp"
 #include "cli/serve/log.hpp"
@@ -94,6 +96,8 @@ struct tally {
     std::uint64_t total() const noexcept { return messages + limits + of_clients(); }
 };
 
+class observer;
+
 /// Tells what a server does, line by line, through a `log_writer`, in one of two formats. Thread safe, never
 /// blocks.
 class report : public server_events {
@@ -157,6 +161,13 @@ public:
     /// The admin endpoint listens there.
     virtual void watched_at(const endpoint& where) = 0;
     virtual void handover(const handover_news& news) = 0;
+    /// What somebody asked for: all counters, by `seen` too where it is not null; each open connection; and that these were
+    /// all, or not.
+    virtual void counters(const server_counters& counted, std::size_t open, const observer* seen) = 0;
+    virtual void found(const open_connection& each) = 0;
+    virtual void found_all(std::size_t count, bool is_whole) = 0;
+    /// Lines are not written much slower than they come. Any thread.
+    bool has_room() const { return writer_->has_room(); }
     /// A signal has come that does nothing.
     virtual void noted(int signal) = 0;
     virtual void stopped() = 0;

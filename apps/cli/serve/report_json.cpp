@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/server.hpp"
 #include "aperto/version.hpp"
+#include "cli/admin/observer.hpp"
 #include "cli/serve/log.hpp"
 #include "cli/serve/report.hpp"
 #include "core/log_safe.hpp"
@@ -205,6 +206,50 @@ public:
                                                                       : "not_followed");
         line.add("process", news.process);
         write(level_of(news), line.finish());
+    }
+
+    void counters(const server_counters& counted, std::size_t open, const observer* seen) override {
+        json_line line("counters");
+        line.add("open", open).add("accepted", counted.accepted).add("closed", counted.closed);
+        for (std::size_t i = 0; i < limit_count; ++i) {
+            std::string key = "struck_" + std::string(to_string(static_cast<aperto::limit>(i)));
+            std::replace(key.begin(), key.end(), '-', '_');
+            line.add(key, counted.strikes[i]);
+        }
+        if (seen)
+            line.add("messages", seen->messages.load())
+                .add("message_bytes", seen->message_bytes.load())
+                .add("replies", seen->replies.load())
+                .add("reply_bytes", seen->reply_bytes.load());
+        line.add("reloads", reloads_taken()).add("reloads_refused", reloads_refused());
+        line.add("log_lines_lost", lines_lost());
+        write(log_level::notice, line.finish());
+    }
+
+    void found(const open_connection& each) override {
+        json_line line = about("connection", each.id, each.remote);
+        const tcp_facts facts = each.facts.value_or(tcp_facts{});
+        const auto ms = [](duration time) { return std::chrono::duration<double, std::milli>(time).count(); };
+        line.add("local", each.local.to_string())
+            .add("worker", each.worker)
+            .add("state", to_string(each.state))
+            .add("age_ms", ms(each.age))
+            .add("without_progress_ms", ms(each.without_progress))
+            .add("bytes_in", each.bytes_received)
+            .add("bytes_out", each.bytes_sent)
+            .add("messages", each.messages)
+            .add("rtt_us", microseconds(facts.rtt))
+            .add("congestion_window", facts.congestion_window)
+            .add("unacknowledged", facts.unacknowledged)
+            .add("retransmissions", facts.retransmissions);
+        if (each.transport) line.add("tls", each.transport->protocol).add("cipher", each.transport->cipher);
+        write(log_level::notice, line.finish());
+    }
+
+    void found_all(std::size_t count, bool is_whole) override {
+        json_line line("connections");
+        line.add("count", count).add("whole", is_whole);
+        write(is_whole ? log_level::notice : log_level::warning, line.finish());
     }
 
     void noted(int signal) override {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/server.hpp"
 #include "aperto/version.hpp"
+#include "cli/admin/observer.hpp"
 #include "cli/failure.hpp"
 #include "cli/options/quantity.hpp"
 #include "cli/serve/report.hpp"
@@ -63,6 +64,24 @@ std::string why_ended(const closing& how) {
     if (how.tried == "send") return sentence(_("could not send: {}"), how.error.message());
     if (!how.thrown.empty()) return std::string(how.thrown);
     return how.error ? how.error.message() : std::string();
+}
+
+std::string state_text(connection_state state) {
+    switch (state) {
+    case connection_state::opening:
+        return _("has said nothing yet");
+    case connection_state::idle:
+        return _("idle");
+    case connection_state::receiving:
+        return _("in the middle of a message");
+    case connection_state::answering:
+        return _("being answered");
+    case connection_state::sending:
+        return _("does not take its replies");
+    case connection_state::closing:
+        return _("ending");
+    }
+    return {};
 }
 
 /// Why that engine serves. Where workers differ, each with its reason, it stays in English.
@@ -229,6 +248,40 @@ public:
                                      ? _("process {} has taken over")
                                      : _("process {} asked to take over, and did not");
         line(level_of(news), sentence(text, std::to_string(news.process)));
+    }
+
+    void counters(const server_counters& counted, std::size_t open, const observer* seen) override {
+        std::string text = sentence(_("counters · {} open · {} accepted · {} closed"), grouped(open),
+                                    grouped(counted.accepted), grouped(counted.closed));
+        for (std::size_t i = 0; i < limit_count; ++i)
+            if (counted.strikes[i] != 0)
+                text += sentence(_(" · limit {} struck {} times"), to_string(static_cast<aperto::limit>(i)),
+                                 grouped(counted.strikes[i]));
+        if (seen)
+            text += sentence(_(" · {} messages, {} · {} replies, {}"), grouped(seen->messages),
+                             size_text(seen->message_bytes), grouped(seen->replies),
+                             size_text(seen->reply_bytes));
+        if (lines_lost() != 0) text += sentence(_(" · {} log lines lost"), grouped(lines_lost()));
+        line(log_level::notice, text);
+    }
+
+    void found(const open_connection& each) override {
+        std::string text = sentence(_("{} · {} · connected for {} · nothing done for {} · {} in · {} out"),
+                                    name_of(each.remote), state_text(each.state), duration_text(each.age),
+                                    duration_text(each.without_progress), size_text(each.bytes_received),
+                                    size_text(each.bytes_sent));
+        const tcp_facts facts = each.facts.value_or(tcp_facts{});
+        if (facts.rtt) text += sentence(_(" · RTT {}"), duration_text(*facts.rtt));
+        if (facts.congestion_window)
+            text += sentence(_(" · congestion window {} segments"), grouped(*facts.congestion_window));
+        if (const std::string again = retransmissions_text(facts); !again.empty()) text += " · " + again;
+        line(log_level::notice, text);
+    }
+
+    void found_all(std::size_t count, bool is_whole) override {
+        std::string text = counted("that was {} connection", "those were {} connections", count);
+        if (!is_whole) text += _(", and not all: a worker did not answer, or nobody reads the log");
+        line(is_whole ? log_level::notice : log_level::warning, text);
     }
 
     void noted(int signal) override {

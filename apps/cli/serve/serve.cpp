@@ -7,6 +7,7 @@
 #include "cli/failure.hpp"
 #include "cli/serve/report.hpp"
 #include "cli/serve/service_manager.hpp"
+#include "cli/serve/survey.hpp"
 #include "cli/serve/upgrade.hpp"
 #include "core/log_safe.hpp"
 #include "core/sentence.hpp"
@@ -220,7 +221,7 @@ private:
         options_.events = watched_ ? &watched_->events() : static_cast<server_events*>(told_.get());
         options_.framing =
             request_.framing.value_or(request_.what == service::upper ? framing::stream : framing::raw);
-        options_.background = confined_.on_workers(manager_.watchdog());
+        options_.background = survey_.from_workers(confined_.on_workers(manager_.watchdog()));
         try {
             serving_ = start_server(options_, service_);
             return {};
@@ -279,6 +280,7 @@ private:
     void on_signal(int signal) {
         if (signal == SIGHUP && (sealed_ || !request_.config.empty())) return reload();
         if (signal == SIGUSR1 && told_->has_file()) return told_->reopen();
+        if (signal == SIGUSR2) return survey_.begin(*serving_, watched_ ? &watched_->events() : nullptr);
         if (signal != SIGINT && signal != SIGTERM) return told_->noted(signal);
         upgrade_.close();
         if (!upgrade_.is_followed()) manager_.tell("STOPPING=1");
@@ -297,6 +299,7 @@ private:
     std::unique_ptr<journal> book_;
     handler service_ = make_service(request_.what, *told_);
     std::unique_ptr<admin> watched_ = request_.admin.empty() ? nullptr : std::make_unique<admin>(*told_);
+    survey survey_{*told_};
     std::unique_ptr<server> serving_;
     upgrade upgrade_{request_.handover};  ///< the last member: it asks the others
 };

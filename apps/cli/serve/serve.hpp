@@ -2,8 +2,8 @@
 //
 // serve/: what `aperto serve` does. serve has the command and what it answers; report, what it says of its
 // clients, in sentences or (report_json) for programs; confinement, what it gives up before it serves;
-// service_manager, what systemd hands over and is told; handover and upgrade, one process following another; log, how a
-// line is made, and how lines are written without holding anybody up.
+// service_manager, what systemd hands over and is told; handover and upgrade, one process following another; survey,
+// what it tells of itself when it is asked; log, how a line is made, and how lines are written without holding anybody up.
 #pragma once
 
 #include "aperto/journal.hpp"
