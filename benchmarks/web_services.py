@@ -8,6 +8,7 @@ import resource
 import shutil
 import subprocess
 
+import measure
 from peers import BUILT, SOURCES, Peer, aperto_program
 
 FOLDER = BUILT / "web"
@@ -58,10 +59,10 @@ def load(path, connections, run, cpu_ns):
         told = run(["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency",
                     f"http://127.0.0.1:{server.port}/{path}"], core, seconds)
         used = cpu_ns(server.process) - before
-        if "Non-2xx" in told:
-            raise RuntimeError(told)
-        value, unit = re.search(r"\b99%\s+([\d.]+)(us|ms|s)", told).groups()
         requests = int(re.search(r"(\d+) requests in", told)[1])
+        if requests == 0 or "Non-2xx" in told:
+            raise measure.Failed("nothing was answered" if requests == 0 else "it refused some")
+        value, unit = re.search(r"\b99%\s+([\d.]+)(us|ms|s)", told).groups()
         server_us, load_us = used / 1e3 / requests, (children_us() - load_before) / requests
         return {"cpu_us": server_us + (load_us if path == "file" else 0), "server_us": server_us, "load_us": load_us,
                 "requests_per_second": float(re.search(r"Requests/sec:\s*([\d.]+)", told)[1]), "p99_us": float(value) * UNITS_US[unit]}

@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <charconv>
 #include <ctime>
 #include <optional>
@@ -33,13 +32,14 @@ constexpr text html = "text/html; charset=utf-8";
 inline bool same(text one, text other) noexcept {
     return one.size() == other.size() && ::strncasecmp(one.data(), other.data(), one.size()) == 0;
 }
+inline bool is_digit(char each) noexcept { return each >= '0' && each <= '9'; }
 /// Whether every byte is a letter, a digit or one of `others`.
 inline bool all_of(text bytes, text others) noexcept {
-    return std::all_of(bytes.begin(), bytes.end(), [others](unsigned char each) {
-        return std::isalnum(each) || others.find(static_cast<char>(each)) != text::npos;
+    return std::all_of(bytes.begin(), bytes.end(), [others](char each) {
+        const auto small = static_cast<char>(each | 32);
+        return (small >= 'a' && small <= 'z') || is_digit(each) || others.find(each) != text::npos;
     });
 }
-inline bool is_digit(char each) noexcept { return each >= '0' && each <= '9'; }
 inline bool is_token(text bytes) noexcept { return !bytes.empty() && all_of(bytes, "!#$%&'*+-.^_`|~"); }
 inline text trim(text bytes) noexcept {
     const std::size_t first = bytes.find_first_not_of(" \t");
@@ -225,7 +225,8 @@ private:
 inline int reader::check_lines() noexcept {
     text rest = now.head;
     text version = cut(rest, "\r\n");
-    std::replace(now.head.begin() + (rest.data() - now.head.data()), now.head.end(), '\t', ' ');
+    if (rest.find('\t') != text::npos)
+        std::replace(now.head.begin() + (rest.data() - now.head.data()), now.head.end(), '\t', ' ');
     now.method = cut(version, " ");
     now.target = cut(version, " ");
     if (!is_token(now.method) || now.target.empty() || version.size() != 8 || !version.starts_with("HTTP/") ||
@@ -323,7 +324,6 @@ inline const std::string& date_now() {
 }
 
 constexpr text reasons = R"(
-101 Switching Protocols
 200 OK
 204 No Content
 206 Partial Content
@@ -353,7 +353,9 @@ struct answer {
     std::string more{};      ///< fields, each "Name: value\r\n"
 };
 inline std::string to_text(const answer& what, const request& to) {
-    std::string out = "HTTP/1.1 ";
+    std::string out;
+    out.reserve(512);
+    out.append("HTTP/1.1 ");
     out.append(std::to_string(what.status))
         .append(" ")
         .append(look_up(reasons, std::to_string(what.status)))
