@@ -122,4 +122,8 @@ struct made_files {
 /// (`std::errc::file_exists`) or cannot be written.
 made_files make_authority(const std::string& folder, const std::vector<std::string>& names, unsigned days);
 
+/// SHA-256 in hexadecimal of the first certificate in a file (PEM): what its peers find in
+/// `transport_facts::peer_fingerprint`, for who is known by it. Throws `error` (`errc::unusable_files`) where there is none.
+std::string fingerprint(const std::string& certificate);
+
 }  // namespace aperto::tls

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "tls/words.hpp"
 
+#include "aperto/tls.hpp"
 #include "aperto/tls_error.hpp"
 #include "core/log_safe.hpp"
 
 #include <fmt/format.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 
 #include <array>
@@ -145,6 +147,15 @@ std::string fingerprint_of(const X509* certificate) {
     for (unsigned i = 0; i < size; ++i)
         text += fmt::format("{:02x}", digest[i]);
     return text;
+}
+
+std::string fingerprint(const std::string& certificate) {
+    const bio_handle file(BIO_new_file(certificate.c_str(), "re"));
+    const certificate_handle first(file ? PEM_read_bio_X509(file.get(), nullptr, nullptr, nullptr) : nullptr);
+    if (!first)
+        throw error(errc::unusable_files, "read the certificate", log_safe(certificate),
+                    fmt::format("OpenSSL says: {}.", last_reason()));
+    return fingerprint_of(first.get());
 }
 
 std::string last_reason() {
