@@ -43,12 +43,14 @@ public:
     int into = -1;                     ///< get: the folder that the files come into
     aperto::duration patience = 2min;  ///< without anything moving, before it gives up
     std::size_t lanes = 8;             ///< connections at once
-    bool is_terminal = false;          ///< of what is said
+    bool is_terminal = false;          ///< where it is said
+    bool is_quiet = false;             ///< nothing is said
     std::vector<item> files{}, folders{};
     int failures = 0;
     std::uint64_t breaks = 0;  ///< connections that ended before their time
 
     void say(const std::string& line) const {
+        if (is_quiet) return;
         std::fprintf(stderr, "%s%s\n", is_terminal ? "\r\033[K" : "", line.c_str());
     }
     void add(entry what, int from, std::string source) {
@@ -128,7 +130,6 @@ public:
             std::string source = each.path;
             if (!text(source).starts_with(path)) throw refusal("the other side lists what was not asked for");
             each.path = target + source.substr(path.size());
-            each.path.erase(0, each.path.starts_with('/') ? 1 : 0);
             add(std::move(each), -1, std::move(source));
         }
     }
@@ -138,7 +139,7 @@ public:
         moved_ = began_ = now();
         aperto::event over;
         aperto::task_group beside;
-        beside.spawn(show(over));
+        if (!is_quiet) beside.spawn(show(over));
         std::size_t next = 0;
         aperto::task_group together;
         for (std::size_t i = 0; i < std::min(lanes, files.size()); ++i)
