@@ -114,6 +114,25 @@ class Serve(unittest.TestCase):
             self.assertRegex(said[0], r"says  \\x00\\x01.*…\s+[\d,]+ B$")
             self.assertLess(len(rows), 60)
 
+    def test_the_lectures_eight_steps_as_they_happen(self):
+        with Terminal("serve", "--once", "--host", "127.0.0.1", "--port", "0", columns=120) as screen:
+            screen.wait_for("4 accept     waits for a client")
+            self.assertNotIn("5 recv", screen.seen)
+            port = int(re.search(r"port (\d+)", screen.seen)[1])
+            code, reply, told = ask(port, "--steps", "texto")
+            self.assertEqual((code, reply), (0, b"TEXTO"))
+            screen.wait_for("8 back to 4")
+            screen.type("\x03")
+            self.assertEqual(screen.wait_end(), 0)
+            steps = [re.sub(r".*?(?=\d \w)", "", row, count=1) for row in re.findall(r"\d \w[\w ]{9} \S.*", screen.seen)]
+            self.assertEqual([step[:12].strip() for step in steps],
+                             ["1 socket", "2 bind", "3 listen", "4 accept", "4 accept", "5 recv", "6 print", "6 send",
+                              "7 close", "8 back to 4"])
+            self.assertTrue(steps[6].rstrip().endswith("texto") and steps[7].rstrip().endswith("TEXTO"), steps)
+            told = told.decode() if isinstance(told, bytes) else told
+            self.assertEqual(re.findall(r"^\d [\w, ]+?(?=  )", told, re.M),
+                             ["1 socket", "2 connect", "3 send", "4 recv", "5 print, close"], told)
+
     def test_a_port_in_time_wait_says_so_and_for_how_long(self):
         """A server that does not set SO_REUSEADDR, and closes first (RFC 9293, 3.6.1)."""
         with socket.socket() as door:

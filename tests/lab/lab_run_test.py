@@ -14,9 +14,9 @@ PEERS = ["--server", "peer serve --upper", "--client", "peer call --text 'texto 
 
 @unittest.skipUnless(works_here(), "the lab cannot work here (aperto lab doctor)")
 class Lessons(unittest.TestCase):
-    def test_all_ten_labs_pass(self):
+    def test_all_sixteen_labs_pass(self):
         names = sorted(one.stem for one in LABS.glob("*.toml"))
-        self.assertEqual(len(names), 10)
+        self.assertEqual(len(names), 16)
         for turn in range(50 if FULL else 1):
             for name in names:
                 with self.subTest(lab=name, turn=turn):

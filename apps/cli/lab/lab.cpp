@@ -2,6 +2,7 @@
 #include "cli/lab/lab.hpp"
 
 #include "cli/failure.hpp"
+#include "cli/lab/hand_in.hpp"
 #include "cli/lab/lesson.hpp"
 #include "core/display.hpp"
 #include "core/log_safe.hpp"
@@ -60,6 +61,10 @@ void write_junit(const std::string& path, const std::vector<lab::scenario_result
 
 /// What the request says about every run, put into one run's plan.
 void apply(const lab_request& request, lab::run_plan& plan, const std::vector<lab::expectation>& expected) {
+    for (const auto& [key, text] : request.link_changes) {
+        plan.wire.link.set(key, text);
+    }
+    lab::check_plan(plan);
     if (request.seed) {
         plan.wire.seed = *request.seed;
     }
@@ -67,7 +72,9 @@ void apply(const lab_request& request, lab::run_plan& plan, const std::vector<la
         plan.timeout = *request.timeout;
     }
     plan.until = request.until;
-    plan.samples_every = request.samples_every;
+    if (request.samples_every != lab::duration{}) {
+        plan.samples_every = request.samples_every;
+    }
     plan.in_virtual_time = lab::inside_virtual_linux();
     plan.wire.replay = request.replay;
     plan.wire.keep_decisions = !request.save_path.empty();
@@ -298,6 +305,9 @@ int dispatch(lab_request& request, std::vector<lab::scenario_result>& results) {
     request.show.style.ascii = request.show.style.ascii || request.ascii;
     request.replay = read_decisions(request.replay_path);
     request.show.folds_checks = request.show.detail == lab::ladder_detail::brief && !request.all_checks;
+    if (request.what == lab_request::verb::run && !lab::inside_virtual_linux()) {
+        prepare_hand_in(request);
+    }
     if (const auto code = run_virtually(request)) {
         return *code;
     }
@@ -308,6 +318,12 @@ int dispatch(lab_request& request, std::vector<lab::scenario_result>& results) {
         return list_labs(request);
     case lab_request::verb::show:
         return show_labs(request);
+    case lab_request::verb::copy:
+        return copy_labs(request);
+    case lab_request::verb::exercise:
+        return run_exercise(request);
+    case lab_request::verb::grade:
+        return grade_hand_ins(request);
     case lab_request::verb::verify:
         return verify_reports(request);
     case lab_request::verb::sweep:

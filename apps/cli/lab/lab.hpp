@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // lab/: what `aperto lab` does, with the lab of apps/lab. lab has the command; lab_files, the files that its
-// runs leave; lesson, what a student is asked and told; virtual_lab, its runs in the virtual Linux; sweep, one scenario there with many seeds.
+// runs leave; lesson, what a student is asked and told; hand_in,
+// what they hand in; grade, how it is marked; virtual_lab, its runs in the virtual Linux; sweep, one scenario there with many seeds.
 #pragma once
 
 #include "lab/scenario/scenario.hpp"
@@ -11,6 +12,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace aperto::cli {
@@ -26,7 +28,20 @@ struct sweep_plan {
 
 /// What `aperto lab` is asked to do.
 struct lab_request {
-    enum class verb { once, run, list, show, verify, sweep, doctor, peer, first_process };
+    enum class verb {
+        once,
+        run,
+        list,
+        show,
+        copy,
+        exercise,
+        grade,
+        verify,
+        sweep,
+        doctor,
+        peer,
+        first_process
+    };
     verb what = verb::once;
     std::vector<std::string> words;  ///< the arguments as they were given
     std::vector<std::string> names;  ///< of scenarios; of `verify`, reports; of `peer`, its arguments
@@ -36,6 +51,11 @@ struct lab_request {
     bool questions_alone = false;        ///< of `show`
     bool all_checks = false;             ///< those that hold are not folded
     std::optional<std::string> answers;  ///< to a lesson's questions, parted by semicolons
+    std::string hand_in;                 ///< the file to be handed in; empty: none
+    std::string student;                 ///< whose it is
+    std::string key_path;                ///< of an exercise: where its answers go; empty: nowhere
+    /// Of `run`: what is changed of each lab's wire, as options name and take it.
+    std::vector<std::pair<std::string, std::string>> link_changes;
     bool no_colour = false;
     bool ascii = false;
     std::optional<std::uint64_t> seed;

@@ -203,7 +203,8 @@ void ask_ahead(lab_request& request, const lab::scenario& one) {
     if (!can_be_asked(request) || !lesson || one.questions.empty()) {
         return;
     }
-    std::vector<std::string> told{"--answers", answers_text(ask_questions(request.show.style, one, *lesson))};
+    request.answers = answers_text(ask_questions(request.show.style, one, *lesson));
+    std::vector<std::string> told{"--answers", *request.answers};
     if (request.show.detail == lab::ladder_detail::automatic) {
         told.insert(told.end(), {"--show", "brief"});
     }

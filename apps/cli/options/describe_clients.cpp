@@ -62,6 +62,9 @@ command_description describe_send(send_request& request) {
                       [&request](std::uint64_t number) { request.retries = static_cast<unsigned>(number); }),
         flag_option("--facts", _("tell what the handshake agreed on and the measured round trip"),
                     request.facts),
+        flag_option("--steps",
+                    _("tell each step of a client as it happens: socket, connect, send, recv, close"),
+                    request.steps),
         engine_option(request.engine),
     };
     add_tls_options(command.options, request.tls);

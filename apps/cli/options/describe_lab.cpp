@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include "cli/options/describe_lab.hpp"
+
 #include "cli/options/command_line.hpp"
 #include "cli/options/description.hpp"
 #include "cli/options/quantity.hpp"
@@ -20,34 +22,6 @@ namespace {
 using options = std::vector<option_description>;
 using verb = lab_request::verb;
 using namespace std::chrono_literals;
-
-constexpr std::uint64_t seed_max = std::numeric_limits<std::int64_t>::max();
-
-/// What the lab itself reads: what is wrong with it is told with the option's name.
-template <class Read>
-void read_as(const std::string& name, Read read) {
-    try {
-        read();
-    } catch (const lab::bad_input& wrong) {
-        throw usage_error(name + ": " + wrong.what());
-    }
-}
-
-option_description lab_option(std::string name, std::string value, std::string help, std::string fallback,
-                              std::function<void(const std::string&)> read) {
-    auto take = [name, read = std::move(read)](const std::string& text) {
-        read_as(name, [&] { read(text); });
-    };
-    return {.name = std::move(name),
-            .value = std::move(value),
-            .help = std::move(help),
-            .fallback = std::move(fallback),
-            .set = std::move(take)};
-}
-
-option_description file_option(std::string name, std::string help, std::string& target) {
-    return text_option(std::move(name), "FILE", std::move(help), "", target);
-}
 
 option_description several(option_description option) {
     option.several = true;
@@ -212,6 +186,23 @@ options link_options(lab::wire_plan& wire) {
     return all;
 }
 
+/// Those of the wire that a lab's run may change: not a packet by its name.
+options changed_link_options(lab_request& request) {
+    options all;
+    for (const lab::link_option& known : lab::link_options()) {
+        const std::string key(known.key);
+        std::string name = "--" + key;
+        std::replace(name.begin(), name.end(), '_', '-');
+        all.push_back(several(lab_option(std::move(name), "VALUE", _(known.help), _("as the lab says"),
+                                         [key, &request](const std::string& text) {
+                                             request.plan.wire.link.set(key,
+                                                                        text);  // refuses what makes no sense
+                                             request.link_changes.emplace_back(key, text);
+                                         })));
+    }
+    return all;
+}
+
 command_description describe_run(lab_request& request) {
     command_description command{
         .name = "run",
@@ -229,26 +220,17 @@ command_description describe_run(lab_request& request) {
          lab_option("--answers", "ANSWERS", _("answers to its questions, in place of asking: 'a; 20ms; 14'"),
                     "", [&request](const std::string& text) { request.answers = text; }),
          flag_option("--checks", _("every check by itself, those that hold too"), request.all_checks)});
+    add_group(command.options, _("Handing in"), hand_in_options(request));
+    add_group(command.options,
+              _("The wire, in place of the lab's own (client:… or server:… for one direction; …@1s..3s for a "
+                "time)"),
+              changed_link_options(request));
     command.chosen = [&request] { request.what = verb::run; };
     command.set_arguments = [&request](std::vector<std::string> names) {
         if (names.empty()) throw usage_error(_("name a lab or a file; the labs there are:  aperto lab list"));
         request.names = std::move(names);
     };
     return command;
-}
-
-command_description describe_show(lab_request& request) {
-    return {.name = "show",
-            .summary = _("shows what a student reads before and after a lab"),
-            .arguments = "LAB…",
-            .options = {flag_option("--questions", _("only what it asks"), request.questions_alone)},
-            .chosen = [&request] { request.what = verb::show; },
-            .set_arguments =
-                [&request](std::vector<std::string> names) {
-                    if (names.empty())
-                        throw usage_error(_("name a lab; the labs there are:  aperto lab list"));
-                    request.names = std::move(names);
-                }};
 }
 
 /// "1..1000", or one seed alone.
@@ -348,6 +330,9 @@ command_description describe_lab(lab_request& request) {
         describe_run(request),
         describe_own("list", _("lists the labs there are"), verb::list, request),
         describe_show(request),
+        describe_copy(request),
+        describe_exercise(request),
+        describe_grade(request),
         describe_verify(request),
         describe_sweep(request),
         describe_own("doctor", _("tells what this machine allows, and the remedy for what it does not"),

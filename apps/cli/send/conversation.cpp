@@ -61,6 +61,8 @@ task<> conversation::transmit() {
         auto half_close = peer_.shutdown_write();
         co_await half_close;
         all_sent_ = true;
+        print_step(request_, 3, "send",
+                   sentence(_("{} sent, and that nothing more comes (FIN)"), size_text(peer_.bytes_sent())));
         await_more();
         await_quiet();
     } catch (const cancellation&) {
@@ -178,6 +180,7 @@ void conversation::heard(std::string_view piece) {
     if (received_ == 0) quiet_time_ = request_.quiet_time.value_or(measured_quiet());
     received_ += piece.size() + (request_.framing == framing::length ? length_header_size : 0);
     if (!piece.empty()) last_ = piece.back();
+    print_step(request_, 4, "recv", sentence(_("{} received"), size_text(piece.size())));
     if (has_progressed()) await_more();
 }
 

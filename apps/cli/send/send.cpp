@@ -118,6 +118,12 @@ void print_handshake(const send_request& request, const connected& there) {
     print_error_text(text, handshake_indent);
 }
 
+void print_step(const send_request& request, int number, const char* calls, const std::string& text) {
+    if (!request.steps) return;
+    constexpr std::size_t text_column = 16;
+    print_error_text(fmt::format("{} {:<13} {}\n", number, calls, text), text_column);
+}
+
 void print_conversation(const stream& peer) {
     try {
         const std::string summary = conversation_summary(peer.facts());
@@ -264,8 +270,12 @@ stream_options options_of(const send_request& request) {
 }
 
 task<int> converse(const send_request& request) {
+    print_step(request, 1, "socket", _("a TCP socket is made"));
     auto connecting = connect_patiently(request, options_of(request));
     connected there = co_await std::move(connecting);
+    print_step(
+        request, 2, "connect",
+        sentence(_("connected to {} in {}"), name_of_server(request, there.peer), duration_text(there.took)));
     if (request.facts) print_handshake(request, there);
 
     std::optional<standard_input> input;
@@ -274,6 +284,7 @@ task<int> converse(const send_request& request) {
     conversation talk(request, std::move(there.peer), input ? &*input : nullptr, output);
     auto running = talk.run();
     const int code = co_await std::move(running);
+    print_step(request, 5, "print, close", _("the reply is printed, the connection closed"));
     if (request.facts) print_conversation(talk.peer());
     co_return code;
 }

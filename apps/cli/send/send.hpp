@@ -44,6 +44,7 @@ struct send_request {
     std::optional<duration> quiet_time;
     unsigned retries = 0;
     bool facts = false;
+    bool steps = false;  ///< the lecture's five steps of a client are told of
     tls_of_client tls;
 };
 int run_send(const send_request& request);
@@ -68,6 +69,9 @@ std::string name_of_server(const send_request& request, const stream& peer);
 
 /// What the handshake agreed on, to standard error.
 void print_handshake(const send_request& request, const connected& there);
+/// One of the lecture's steps, on a line of standard error, where they are told of.
+void print_step(const send_request& request, int number, const char* calls, const std::string& text);
+
 /// What the conversation came to, to standard error. Nothing where the kernel no longer knows.
 void print_conversation(const stream& peer);
 

@@ -113,6 +113,8 @@ public:
         /// Text only: what each line begins with, and whether the time of day follows it.
         std::string prefix = {};
         bool times = true;
+        /// Text only: the lecture's eight steps of a server, each as it happens (`--once`).
+        bool steps = false;
         /// Called on the thread that writes the lines, before anything else.
         std::function<void()> first = {};
     };

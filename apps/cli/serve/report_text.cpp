@@ -106,7 +106,8 @@ public:
     explicit text_report(const options& settings)
         : report(settings),
           prefix_(settings.prefix),
-          times_(settings.times && !(settings.for_journal && settings.file.empty())) {}
+          times_(settings.times && !(settings.for_journal && settings.file.empty())),
+          steps_(settings.steps) {}
 
     void tell_started(const server& which) override {
         for (const endpoint& where : which.endpoints()) {
@@ -120,16 +121,22 @@ public:
             if (prefix_.empty())
                 text += " · " + sentence(_("aperto {}, log level {}, process {}"), version,
                                          to_string(level()), std::to_string(::getpid()));
-            line(log_level::notice, text);
+            if (steps_) {
+                step(log_level::notice, 1, "socket", _("a TCP socket was made"));
+                step(log_level::notice, 2, "bind", place);
+            }
+            step(log_level::notice, 3, "listen", text);
         }
+        if (steps_) step(log_level::notice, 4, "accept", _("waits for a client"));
     }
 
     void tell_accepted(const connection_view& who) override {
         if (!shown(held_accepted_)) return;
         const std::string summary = handshake_summary(facts_of(who));
         const std::string name = name_of(who.remote());
-        line(log_level::info, summary.empty() ? sentence(_("{} connected"), name)
-                                              : sentence(_("{} connected · {}"), name, summary));
+        step(log_level::info, 4, "accept",
+             summary.empty() ? sentence(_("{} connected"), name)
+                             : sentence(_("{} connected · {}"), name, summary));
     }
 
     void tell_message(const connection_view& who, std::string_view message,
@@ -138,6 +145,11 @@ public:
             held_message_bytes_.fetch_add(message.size(), std::memory_order_relaxed);
             hold(held_messages_);
             return;
+        }
+        if (steps_) {
+            step(log_level::info, 5, "recv",
+                 sentence(_("{} from {}"), size_text(message.size()), name_of(who.remote())));
+            return step_text(6, "print", message);
         }
         std::string text = beginning() + sentence(_("{} says  {}"), name_of(who.remote()), "");
         const std::size_t columns = row_columns();
@@ -149,6 +161,10 @@ public:
         put(log_level::info, text);
     }
 
+    void replied(const connection_view& /*who*/, std::string_view reply) override {
+        if (steps_ && messages() != message_detail::none) step_text(6, "send", reply);
+    }
+
     void tell_closed(const connection_view& who, const closing& how) override {
         const log_level level = level_of(how);
         if (!shown(held_closed_, level)) return;
@@ -158,7 +174,8 @@ public:
             sentence(_(" · {} in · {} out"), size_text(who.bytes_received()), size_text(who.bytes_sent()));
         if (const std::string again = retransmissions_text(facts_of(who)); !again.empty())
             text += " · " + again;
-        line(level, text);
+        step(level, 7, "close", text);
+        if (steps_) step(level, 8, _("back to 4"), _("waits for the next client"));
     }
 
     void limit(std::string_view name, const endpoint& who, const std::error_code& why) override {
@@ -343,6 +360,15 @@ private:
         return one_row(message, columns > taken ? std::max(columns - taken, text_least) : text_least);
     }
 
+    /// A line that, where steps are shown, begins with the step's number and its call.
+    void step(log_level level, int number, const char* call, const std::string& text) {
+        line(level, steps_ ? fmt::format("{} {:<10} {}", number, call, text) : text);
+    }
+    void step_text(int number, const char* call, std::string_view text) {
+        const std::string head = beginning() + fmt::format("{} {:<10} ", number, call);
+        put(log_level::info, head + message_text(text, display_width(head), row_columns()));
+    }
+
     std::string beginning() const { return times_ ? prefix_ + time_of_day() : prefix_; }
     void line(log_level level, std::string_view text) { put(level, fmt::format("{}{}", beginning(), text)); }
     void put(log_level level, const std::string& text) {
@@ -351,6 +377,7 @@ private:
 
     const std::string prefix_;
     const bool times_;
+    const bool steps_;
     bool explained_ = false;  // the writer's thread alone
 };
 

@@ -138,13 +138,15 @@ public:
     explicit service_run(const serve_request& request)
         : request_(request),
           confined_(request.sandbox, needed_by(request)),
-          told_(report::create({.format = request.log,
-                                .messages = request.messages,
-                                .level = request.level,
-                                .descriptor = STDOUT_FILENO,
-                                .file = request.log_file,
-                                .for_journal = service_manager::keeps_log(STDOUT_FILENO),
-                                .first = [this] { confined_.enter_quietly(); }})),
+          told_(report::create(
+              {.format = request.log,
+               .messages = request.messages,
+               .level = request.level,
+               .descriptor = STDOUT_FILENO,
+               .file = request.log_file,
+               .for_journal = service_manager::keeps_log(STDOUT_FILENO),
+               .steps = request.options.once && request.log_file.empty() && ::isatty(STDOUT_FILENO) == 1,
+               .first = [this] { confined_.enter_quietly(); }})),
           at_last_(*told_) {}
 
     /// To its end. Gives the exit code.

@@ -33,14 +33,10 @@ alarm::~alarm() {
 void alarm::set(duration moment, duration every) {
     moment_ = moment;
     every_ = every;
-    arm(moment);
-}
-
-/// A moment that is past rings at once.
-void alarm::arm(duration moment) {
-    itimerspec when{};
-    when.it_value.tv_sec = static_cast<time_t>(moment.count() / 1'000'000'000);
-    when.it_value.tv_nsec = moment.count() % 1'000'000'000;
+    const auto parts = [](duration of) {
+        return timespec{static_cast<time_t>(of.count() / 1'000'000'000), of.count() % 1'000'000'000};
+    };
+    const itimerspec when{.it_interval = parts(every), .it_value = parts(moment)};
     ::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &when, nullptr);
 }
 
@@ -52,11 +48,11 @@ void alarm::run() {
         if (::read(timer_.get(), &rung, sizeof rung) != sizeof rung) {
             continue;
         }
+        // Where this thread had no turn for a while, the kernel has counted the moments that went by.
+        const auto every = every_.load();
+        moment_ = moment_.load() + every * static_cast<std::int64_t>(rung - 1);
         ring_(moment_);
-        if (const auto every = every_.load(); every != duration{}) {
-            moment_ = moment_.load() + every;
-            arm(moment_);
-        }
+        moment_ = moment_.load() + every;
     }
 }
 

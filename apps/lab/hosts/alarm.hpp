@@ -20,12 +20,12 @@ public:
     alarm(const alarm&) = delete;
     alarm& operator=(const alarm&) = delete;
 
-    /// At `moment`, and then `every` so long; 0: once. To be called once. Any thread.
+    /// At `moment`, at once if that is past, and then `every` so long, moments that were missed left out; 0: once. To be
+    /// called once. Any thread.
     void set(duration moment, duration every);
 
 private:
     void run();
-    void arm(duration moment);
 
     std::function<void(duration)> ring_;
     // Written before the timer is set, which no tool for races sees.

@@ -137,6 +137,14 @@ verdict judge_goodput(const expectation& wanted, const run_report& report) {
     return judged(wanted, seen, sentence(_("saw {}"), rate_text(seen)));
 }
 
+verdict judge_window(const expectation& wanted, const run_report& report) {
+    const auto seen = window_sampled(report, wanted.host, wanted.what == subject::ssthresh, wanted.word);
+    return seen ? judged(wanted, seen->segments,
+                         counted("it was {0} segment at {1} s", "it was {0} segments at {1} s",
+                                 seen->segments, seconds_text(seen->at)))
+                : verdict{false, wanted.text, _("no sample has it (samples = \"5ms\")")};
+}
+
 /// Of every connection: the evidence is the first that does not hold, or the last.
 verdict judge_mss(const expectation& wanted, const run_report& report) {
     double seen = 0;
@@ -303,6 +311,9 @@ verdict judge::decide_alone(const run_report& report) const {
     }
     case subject::goodput:
         return judge_goodput(expected_, report);
+    case subject::cwnd:
+    case subject::ssthresh:
+        return judge_window(expected_, report);
     case subject::mss:
         return judge_mss(expected_, report);
     case subject::rtt:

@@ -32,6 +32,7 @@ namespace aperto::lab {
 ///     server reported reads >= 2            the last `reads=NUMBER` the program printed
 ///     client prints "OLÁ"                   some line of its output holds it
 ///     goodput from client >= 1mbit
+///     client cwnd max >= 40                 segments, of the samples; first, last, min; also: ssthresh
 ///
 /// OP: = != < <= > >=, or `takes` for times; `± 20 %` or `± 5ms` (or +-) makes = a range.
 struct expectation {
@@ -54,7 +55,9 @@ struct expectation {
         kernel_counter,
         reported,
         prints,
-        goodput
+        goodput,
+        cwnd,
+        ssthresh
     };
     subject what = subject::count;
     selector first;   ///< count; gap's start

@@ -118,6 +118,9 @@ bool read_side_figure(const std::vector<std::string>& words, expectation& out) {
         out.what = subject::kernel_timer;
     } else if (words[1] == "kernel" && !third.empty()) {
         out.what = subject::kernel_counter;
+    } else if ((words[1] == "cwnd" || words[1] == "ssthresh") &&
+               (third == "first" || third == "last" || third == "min" || third == "max")) {
+        out.what = words[1] == "cwnd" ? subject::cwnd : subject::ssthresh;
     } else if (words[1] == "reported" && !third.empty()) {
         out.what = subject::reported;
     } else {

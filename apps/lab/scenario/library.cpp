@@ -16,9 +16,10 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::array<const char*, 10> order{"handshake",    "lost-syn-ack", "mss-and-mtu", "byte-stream",
-                                            "flow-control", "reordering",   "duplicates",  "retransmit",
-                                            "corruption",   "rtt-and-rto"};
+constexpr std::array<const char*, 16> order{"handshake",   "lost-syn-ack", "refused",      "closing",
+                                            "mss-and-mtu", "byte-stream",  "flow-control", "nagle",
+                                            "reordering",  "duplicates",   "retransmit",   "corruption",
+                                            "rtt-and-rto", "slow-start",   "after-loss",   "keepalive"};
 
 }  // namespace
 

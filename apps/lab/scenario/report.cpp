@@ -60,6 +60,23 @@ double goodput(const run_report& report, side from) {
     return bytes == 0 ? 0 : rate_of(bytes, last - first);
 }
 
+std::optional<sampled_window> window_sampled(const run_report& report, side host, bool threshold,
+                                             std::string_view which) {
+    std::optional<sampled_window> out;
+    for (const auto& one : report.socket_samples) {
+        const auto segments = threshold ? one.what.slow_start_threshold : one.what.congestion_window;
+        if (one.host != host || !one.what.has_info || segments == 0) {
+            continue;
+        }
+        const bool better = !out || which == "last" || (which == "max" && segments > out->segments) ||
+                            (which == "min" && segments < out->segments);
+        if (better) {
+            out = {segments, one.at};
+        }
+    }
+    return out;
+}
+
 void end_windows(flow& connection, instant run_end) {
     const auto& halves = connection.halves;
     const bool over = halves[0].rst_sent || halves[1].rst_sent || (halves[0].fin_sent && halves[1].fin_sent);

@@ -10,6 +10,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace aperto::lab {
@@ -73,6 +74,15 @@ duration quantile(std::vector<duration> values, double share);
 double goodput(const flow_half& half);
 /// The same of all connections together: from the first byte sent in any to the last that arrived in any.
 double goodput(const run_report& report, side from);
+
+/// What the samples of one host's sockets have of its congestion window, or of its slow start threshold, in segments, and
+/// when: the `which` is first, last, min or max. None where no sample has it.
+struct sampled_window {
+    std::uint32_t segments = 0;
+    instant at{};
+};
+std::optional<sampled_window> window_sampled(const run_report& report, side host, bool threshold,
+                                             std::string_view which);
 
 /// Counts windows that are still shut: until the connection's last packet, or until the run's end while it is
 /// open.

@@ -114,6 +114,8 @@ private:
             at(value, [&] { plan.client.v6 = plan.server.v6 = parse_switch(text_of(value)); });
         } else if (key == "ask_kernel") {
             at(value, [&] { plan.ask_kernel = parse_switch(text_of(value)); });
+        } else if (key == "samples") {
+            at(value, [&] { plan.samples_every = parse_duration(text_of(value)); });
         } else if (key == "virtual") {
             at(value, [&] { out_.in_virtual_linux = parse_switch(text_of(value)); });
         } else if (key == "link") {
@@ -136,8 +138,8 @@ private:
             }
         } else {
             refuse_key(key, place,
-                       {"seed", "timeout", "server", "client", "ready", "ipv6", "ask_kernel", "virtual",
-                        "link", "hosts", "fault", "expect", "teaches", "question"});
+                       {"seed", "timeout", "server", "client", "ready", "ipv6", "ask_kernel", "samples",
+                        "virtual", "link", "hosts", "fault", "expect", "teaches", "question"});
         }
     }
 

@@ -113,6 +113,21 @@ void keep_input(const fs::path& to, const machine_plan& plan, signal_set& signal
     }
 }
 
+/// As everywhere; APERTO_LABS, which says what is run, is the only one that stays.
+void set_apart(guest_request& out) {
+    out.environment = {"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C.UTF-8", "LANGUAGE=en", "TERM=dumb",
+                       std::string(inside_variable) + "=1"};
+    if (const auto labs = environment("APERTO_LABS"); !labs.empty()) {
+        out.environment.push_back("APERTO_LABS=" + fs::absolute(labs).string());
+    }
+    out.folder = "/";
+    out.mask = 022;
+    out.in = stdio_kind::nothing;
+    out.out = out.err = stdio_kind::pipe;
+    out.rows = guest_request{}.rows;
+    out.columns = guest_request{}.columns;
+}
+
 guest_request request_for(const machine_plan& plan) {
     guest_request out;
     out.arguments = plan.arguments;
@@ -146,6 +161,9 @@ guest_request request_for(const machine_plan& plan) {
     }
     out.wanted = plan.wanted;
     out.kept = plan.kept;
+    if (plan.apart) {
+        set_apart(out);
+    }
     return out;
 }
 

@@ -41,6 +41,9 @@ struct machine_plan {
     std::function<bool(const std::string& path, std::string& content)> finished =
         [](const std::string&, std::string&) { return true; };
     bool silent = false;  ///< nothing of what is printed comes out
+    /// Nothing of where it is started reaches the run: environment, folder, terminal and standard input are the same
+    /// everywhere, so that two people's runs can be set side by side.
+    bool apart = false;
     /// Sees what is printed on standard output, as it is passed on.
     std::function<void(std::string_view)> printed = [](std::string_view) {};
 };
