@@ -15,6 +15,7 @@ import clients
 import guard
 import journal
 import loads as load_table
+import mail
 import measure
 import peers as peer_table
 import plot
@@ -48,6 +49,7 @@ def parse():
     parser.add_argument("--against", metavar="PROGRAM", default="",
                         help="only this build beside another one of aperto, such as that of the commit before; with --loads, --rounds")
     parser.add_argument("--journal", action="store_true", help="only what it costs to record every message before its reply")
+    parser.add_argument("--mail", action="store_true", help="only aperto-mail beside Postfix, on the same disk")
     parser.add_argument("--list", action="store_true", help="name the loads and the peers")
     arguments = parser.parse_args()
     if arguments.rounds < 1 or arguments.seconds <= 0:
@@ -149,6 +151,9 @@ def main():
         return 0 if scaling.run(arguments.rounds, arguments.seconds, say, progress) else 1
     if arguments.journal:
         return 0 if journal.run(arguments.rounds, arguments.seconds, say, progress) else 1
+    if arguments.mail:
+        mail.run_mail(arguments.rounds)
+        return 0
     if arguments.services:
         known = facts(arguments)
         done = services.run_services(arguments.rounds, arguments.seconds, arguments.loads, known, arguments.out, say, progress)
