@@ -82,7 +82,7 @@ services_policy=/usr/sbin/policy-rc.d
 services_mark='# of aperto, for as long as it installs packages'
 
 keep_services_still() {
-    if [[ " $* " =~ \ (haproxy|mosquitto|nginx|postgresql|prometheus|redis-server)\  && ! -e $services_policy ]]; then
+    if [[ " $* " =~ \ (haproxy|mosquitto|nginx|postfix|postgresql|prometheus|redis-server)\  && ! -e $services_policy ]]; then
         printf '#!/bin/sh\n%s\nexit 101\n' "$services_mark" | "${sudo[@]}" tee "$services_policy" > /dev/null
         "${sudo[@]}" chmod 755 "$services_policy"
         trap 'release_services' EXIT
@@ -96,7 +96,7 @@ release_services() {
         trap - EXIT
     fi
     for package in "$@"; do
-        if [[ $package == @(haproxy|mosquitto|nginx|postgresql|prometheus|redis-server) ]] && has systemctl; then
+        if [[ $package == @(haproxy|mosquitto|nginx|postfix|postgresql|prometheus|redis-server) ]] && has systemctl; then
             "${sudo[@]}" systemctl --quiet disable "$package" > /dev/null 2>&1 || true
         fi
     done
