@@ -50,7 +50,7 @@ CANARIES = [
     ("the last byte of a frame is taken for the next one's first", "src/net/framing.cpp",
      "    found.consumed = length_header_size + static_cast<std::size_t>(size);",
      "    found.consumed = length_header_size + static_cast<std::size_t>(size) - (C && size > 1 ? 1 : 0);"),
-    ("accepting ends for good when the system has no files left", "src/server/worker.cpp",
+    ("accepting ends for good when the system has no files left", "src/server/accepting.cpp",
      "    return code == std::errc::bad_file_descriptor || ",
      "    return (C && code == std::errc::too_many_files_open_in_system) || code == std::errc::bad_file_descriptor || "),
     ("timers far ahead are forgotten", "src/core/timer_wheel.cpp",
