@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+// A conversation that outlives its connections: messages both ways, each once and in order, whatever becomes of the network.
+#pragma once
+
+#include <aperto/aperto.hpp>
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace remote {
+
+using namespace std::chrono_literals;
+using bytes = std::string_view;
+
+// [numbers]
+/// Numbers go big-endian, as TCP's own do.
+inline void put(std::string& out, std::uint64_t value, int size = 8) {
+    while (size > 0)
+        out += static_cast<char>(value >> (8 * --size));
+}
+
+/// Takes a number from the front of `from`; what is shorter is no message of ours.
+inline std::uint64_t take(bytes& from, std::size_t size = 8) {
+    if (from.size() < size) throw aperto::error(aperto::errc::malformed, "read a number");
+    std::uint64_t value = 0;
+    for (const char each : from.substr(0, size))
+        value = value << 8 | static_cast<unsigned char>(each);
+    from.remove_prefix(size);
+    return value;
+}
+// [/numbers]
+
+/// What is not heard of for so long is gone; who has nothing to say says so in time.
+inline constexpr auto silence = 15s;
+inline constexpr auto heartbeat = 5s;
+
+// [lasting]
+/// One end. What was sent is kept until the other end has used it, `window` bytes at most, and goes out again on the next
+/// connection from where the other end says it has come to. One loop's thread; it outlives who waits on it.
+class lasting {
+public:
+    static constexpr std::size_t window = 256 * 1024;
+    static constexpr std::size_t reserve = 4 * 1024;  ///< for what is urgent
+    static constexpr std::size_t message_max = 32 * 1024;
+
+    /// Waits for room: the back-pressure of the far end, connected or not.
+    aperto::task<> send(std::string message) {
+        while (kept_size_ + cost(message) > window)
+            co_await changed_.wait();
+        kept_size_ += cost(message);
+        kept_.push_back(std::move(message));
+        changed_.notify_all();
+    }
+
+    /// A message that does not wait behind others, like a signal: `on_urgent` over there has it as it comes. Its first byte is a
+    /// capital. False, and not sent, where too many of them wait already.
+    bool send_urgent(std::string message) {
+        if (kept_size_ + cost(message) > window + reserve) return false;
+        kept_size_ += cost(message);
+        kept_.push_back(std::move(message));
+        changed_.notify_all();
+        return true;
+    }
+    std::function<void(bytes message)> on_urgent = [](bytes) {};
+
+    /// The next message. It counts as used when `used` is called, or the next one asked for.
+    aperto::task<std::string> receive() {
+        used();
+        while (inbox_.empty())
+            co_await changed_.wait();
+        std::string message = std::move(inbox_.front());
+        inbox_.pop_front();
+        in_hand_ = cost(message);
+        co_return message;
+    }
+
+    void used() {
+        if (in_hand_ == 0) return;
+        inbox_size_ -= in_hand_;
+        untold_ += in_hand_;
+        in_hand_ = 0;
+        ++used_;
+        changed_.notify_all();
+    }
+
+    /// How many messages have come: what the other end is told when a connection begins.
+    std::uint64_t received() const noexcept { return received_; }
+    /// Whether everything that was sent was used over there.
+    bool settled() const noexcept { return kept_.empty(); }
+    /// co_await it: something may have changed.
+    aperto::event::waiter changed(aperto::duration limit = aperto::forever) { return changed_.wait(limit); }
+
+    /// What waits is told to look again.
+    void wake() noexcept { changed_.notify_all(); }
+    /// `carry` ends once everything is said; for good.
+    void finish() noexcept {
+        finishing_ = true;
+        changed_.notify_all();
+    }
+    bool finishing() const noexcept { return finishing_; }
+
+    /// For who is about to `carry`: makes the connection there is leave, and waits until it has. Gives the claim, which the next one
+    /// takes away again.
+    aperto::task<std::uint64_t> claim() {
+        const std::uint64_t mine = ++claims_;
+        changed_.notify_all();
+        while (carried_)
+            co_await changed_.wait();
+        co_return mine;
+    }
+    /// Goes on over `peer`, whose end has received `theirs`, until that breaks (which is thrown), ends, or `finish` or another's claim.
+    aperto::task<> carry(aperto::stream& peer, std::uint64_t theirs, std::uint64_t claim) {
+        if (claim != claims_) co_return;
+        if (theirs < gone_ || theirs > gone_ + kept_.size())
+            throw aperto::error(aperto::errc::malformed, "go on where the other side says it was");
+        struct presence {
+            lasting& of;
+            ~presence() {
+                of.carried_ = false;
+                of.carried_until_ = aperto::loop::current().now();
+                of.changed_.notify_all();
+            }
+        } const present{*this};
+        carried_ = true;
+        sent_ = theirs;
+        aperto::task<> hearing = hear(peer);
+        aperto::task<> saying = say(peer);
+        aperto::task<> leaving = claimed_by_another(claim);
+        co_await aperto::first(std::move(hearing), std::move(saying), std::move(leaving));
+    }
+    bool carried() const noexcept { return carried_; }
+    /// When it last was; while it is not.
+    aperto::time_point carried_until() const noexcept { return carried_until_; }
+
+private:
+    static std::size_t cost(bytes message) noexcept { return message.size() + 64; }
+
+    aperto::task<> claimed_by_another(std::uint64_t claim) {
+        while (claim == claims_)
+            co_await changed_.wait();
+    }
+
+    aperto::task<> hear(aperto::stream& peer) {
+        while (const auto message = co_await peer.read_message()) {
+            if (message->starts_with('A')) {
+                settle(message->substr(1));
+            } else {
+                const bool urgent =
+                    message->starts_with('S') || message->starts_with('W') || message->starts_with('Q');
+                inbox_.emplace_back(*message);
+                inbox_size_ += cost(*message);
+                if (inbox_size_ > window + reserve)
+                    throw aperto::error(aperto::errc::malformed, "keep so much");
+                ++received_;
+                if (urgent) on_urgent(*message);
+            }
+            changed_.notify_all();
+        }
+    }
+
+    void settle(bytes told) {
+        const std::uint64_t upto = take(told);
+        if (!told.empty() || upto < gone_ || upto > sent_)
+            throw aperto::error(aperto::errc::malformed, "believe what was used");
+        for (; gone_ < upto; ++gone_) {
+            kept_size_ -= cost(kept_.front());
+            kept_.pop_front();
+        }
+    }
+
+    aperto::task<> say(aperto::stream& peer) {
+        for (bool quiet = true;;) {
+            if (quiet || untold_ >= window / 4 || (finishing_ && untold_ > 0)) {
+                untold_ = 0;
+                std::string told = "A";
+                put(told, used_);
+                aperto::task<> telling = peer.write_message(told);
+                co_await telling;
+            }
+            quiet = false;
+            if (sent_ < gone_ + kept_.size()) {
+                const std::string message = kept_[sent_ - gone_];  // a copy: it may be settled meanwhile
+                ++sent_;
+                aperto::task<> writing = peer.write_message(message);
+                co_await writing;
+            } else if (finishing_) {
+                break;
+            } else if (untold_ < window / 4) {
+                quiet = !co_await changed_.wait(heartbeat);
+            }
+        }
+        co_await peer.flush();
+    }
+
+    std::deque<std::string> kept_;   ///< sent, and not yet used over there
+    std::deque<std::string> inbox_;  ///< come, and not yet used here
+    std::size_t kept_size_ = 0;
+    std::size_t inbox_size_ = 0;  ///< with the one in hand
+    std::size_t in_hand_ = 0;
+    std::size_t untold_ = 0;  ///< used, and the other end does not know
+    std::uint64_t gone_ = 0;  ///< messages that left kept_
+    std::uint64_t sent_ = 0;  ///< handed to the connection there is
+    std::uint64_t received_ = 0;
+    std::uint64_t used_ = 0;
+    std::uint64_t claims_ = 0;
+    bool finishing_ = false;
+    bool carried_ = false;
+    aperto::time_point carried_until_ = aperto::loop::current().now();
+    aperto::event changed_;
+};
+// [/lasting]
+
+/// How the connections of both sides are read and written.
+inline aperto::stream_options stream_options() {
+    return {.framing = aperto::framing::length,
+            .max_message = lasting::message_max,
+            .idle_timeout = silence,
+            .handshake_deadline = 10s,
+            .message_deadline = silence,
+            .write_deadline = silence};
+}
+
+}  // namespace remote
