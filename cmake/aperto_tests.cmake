@@ -31,7 +31,7 @@ list(APPEND folders_without_sanitizers virtual)
 # Planted bugs are found without a sanitizer, in a tenth of the time.
 list(APPEND folders_without_sanitizers sim)
 # These hold memory, time and processor to bounds, which are not those of a program under a sanitizer.
-list(APPEND folders_without_sanitizers hostile deploy)
+list(APPEND folders_without_sanitizers hostile deploy remote)
 # And these also those of a machine that has nothing else to do.
 set(python_tests_alone "deploy/rolling_test")
 # In a room's folder, and programs of their own.
