@@ -172,24 +172,26 @@ private:
     }
 
     aperto::task<> say(aperto::stream& peer) {
-        for (bool quiet = true;;) {
-            if (quiet || untold_ >= window / 4 || (finishing_ && untold_ > 0)) {
+        for (aperto::time_point due{};
+             ;) {  // whatever is heard meanwhile: the other end waits for us to say something
+            const aperto::time_point now = aperto::loop::current().now();
+            if (now >= due || untold_ >= window / 4 || (finishing_ && untold_ > 0)) {
                 untold_ = 0;
                 std::string told = "A";
                 put(told, used_);
                 aperto::task<> telling = peer.write_message(told);
                 co_await telling;
+                due = now + heartbeat;
             }
-            quiet = false;
             if (sent_ < gone_ + kept_.size()) {
                 const std::string message = kept_[sent_ - gone_];  // a copy: it may be settled meanwhile
                 ++sent_;
                 aperto::task<> writing = peer.write_message(message);
                 co_await writing;
-            } else if (finishing_) {
+            } else if (finishing_ && untold_ == 0) {
                 break;
             } else if (untold_ < window / 4) {
-                quiet = !co_await changed_.wait(heartbeat);
+                co_await changed_.wait_until(due);
             }
         }
         co_await peer.flush();
