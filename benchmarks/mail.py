@@ -53,8 +53,6 @@ inet_protocols = ipv4
 smtpd_recipient_restrictions = check_recipient_access static:HOLD, reject_unauth_destination
 smtpd_client_connection_count_limit = 0
 default_process_limit = 200
-maillog_file = /dev/null
-maillog_file_prefixes = /dev
 """
 
 

@@ -18,7 +18,7 @@ from mail_support import BUILD, LIMIT_S, MAIL, free_port, temporary_folder, with
 KILLS = int(os.environ.get("APERTO_KILLS", "6"))
 CONTROL = BUILD / "tests" / "mail_acknowledge_first"
 CLIENTS = 64
-LIFE_S = 0.3  # the longest life of a server under load
+LIFE_S = 0.3  # the longest life of a server under load, from the first letter that it has kept
 
 
 def letter(name):
@@ -69,13 +69,13 @@ def talk(port, name, death):
         try:
             for number in range(CLIENTS):
                 client = (Client if clients else first_connected)(port, b"%s.%d" % (name, number))
-                if not clients:
-                    death.start()
                 clients.append(client)
                 waiting.register(client.socket, selectors.EVENT_READ, client)
             while True:
                 for key, _ in waiting.select(LIMIT_S):
                     if key.data.hear():
+                        if not kept:
+                            death.start()
                         kept.append(key.data.last())
                         key.data.say()
         except OSError:
@@ -126,7 +126,7 @@ class Kill(unittest.TestCase):
         said, there, lost = self.lives(command, port, box, KILLS)
         print(f"    {engine}: {KILLS} kills, {said} said to be kept, {there} there, {len(lost)} lost", flush=True)
         self.assertEqual(lost, set())
-        self.assertGreater(said, KILLS)
+        self.assertGreaterEqual(said, KILLS)
 
     def test_what_was_said_to_be_kept_is_there(self):
         self.kill("epoll")
