@@ -22,6 +22,8 @@ set(room_tls_tests_use io text net client server sim)
 set(room_journal_tests_use client)
 # A server on the loop of a program that is a client too; and in simulated time.
 set(room_server_tests_use client sim)
+# What the program does once a day, in virtual time.
+set(room_cli_tests_use sim)
 # Hosts that are silent, in virtual time.
 set(room_client_tests_use sim)
 # These build programs of their own, which know nothing of this build's sanitizers.

@@ -21,7 +21,7 @@ complete -c aperto -n '__fish_seen_subcommand_from serve' -l log-level -x -a 'er
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l log-file -x -d 'write the log there; opened again on SIGUSR1, for who moves it away'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l user -x -d 'become this user, or NAME:GROUP, before it serves; takes root'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l sandbox -x -a 'on required off' -d 'once bound, give up files, programs, connections to elsewhere and most system calls; on: as far as this kernel can'
-complete -c aperto -n '__fish_seen_subcommand_from serve' -l admin -x -d 'answer /metrics, /livez and /readyz there, by HTTP: HOST:PORT or unix:PATH'
+complete -c aperto -n '__fish_seen_subcommand_from serve' -l admin -x -d 'answer /metrics, /connections, /livez and /readyz there, by HTTP: HOST:PORT or unix:PATH'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l handover -x -d 'take the sockets over from the server that runs with the same path, and hand them on to the next'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l config -x -d 'take options from this TOML file; those given here win'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l check -x -d 'say what is wrong in such a file, and end'

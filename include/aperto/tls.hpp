@@ -5,6 +5,7 @@
 #include "aperto/tls_error.hpp"
 #include "aperto/transport.hpp"
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -76,11 +77,16 @@ struct client_options {
 
 /// What has happened since it was made. Exact.
 struct counters {
-    std::uint64_t handshakes = 0;      ///< that succeeded
-    std::uint64_t resumed = 0;         ///< of those
-    std::uint64_t failed = 0;          ///< handshakes and connections that TLS ended
-    std::uint64_t reloads = 0;         ///< that succeeded
-    std::uint64_t failed_reloads = 0;  ///< the files were no good, and the old ones stayed
+    std::uint64_t handshakes = 0;                      ///< that succeeded
+    std::uint64_t resumed = 0;                         ///< of those
+    std::uint64_t failed = 0;                          ///< handshakes and connections that TLS ended
+    std::array<std::uint64_t, errc_count> failures{};  ///< the same by their `errc`, from 1: see `of`
+    std::array<std::uint64_t, 2> versions{};           ///< handshakes that succeeded, by `version`
+    std::uint64_t reloads = 0;                         ///< that succeeded
+    std::uint64_t failed_reloads = 0;                  ///< the files were no good, and the old ones stayed
+
+    /// How many ended by that.
+    std::uint64_t of(errc why) const noexcept { return failures[static_cast<std::size_t>(why) - 1]; }
 };
 
 /// The TLS of a server or of a client: certificates, keys, tickets. Any thread; shared by all connections.

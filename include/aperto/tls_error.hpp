@@ -3,6 +3,8 @@
 
 #include "aperto/error.hpp"
 
+#include <cstddef>
+#include <string_view>
 #include <system_error>
 
 namespace aperto::tls {
@@ -25,6 +27,10 @@ enum class errc {
     unusable_files,       ///< A certificate or key file of this side cannot be used.
     failed,               ///< TLS failed otherwise.
 };
+/// How many there are.
+inline constexpr std::size_t errc_count = static_cast<std::size_t>(errc::failed);
+/// "expired", "name_mismatch": the name.
+std::string_view to_string(errc code) noexcept;
 
 /// The category of `errc`, "aperto.tls". One object a process.
 const std::error_category& tls_category() noexcept;

@@ -47,6 +47,40 @@ public:
 
 }  // namespace
 
+std::string_view to_string(errc code) noexcept {
+    switch (code) {
+    case errc::not_tls:
+        return "not_tls";
+    case errc::no_agreement:
+        return "no_agreement";
+    case errc::expired:
+        return "expired";
+    case errc::not_yet_valid:
+        return "not_yet_valid";
+    case errc::name_mismatch:
+        return "name_mismatch";
+    case errc::unknown_authority:
+        return "unknown_authority";
+    case errc::invalid_certificate:
+        return "invalid_certificate";
+    case errc::certificate_missing:
+        return "certificate_missing";
+    case errc::refused_by_peer:
+        return "refused_by_peer";
+    case errc::broken:
+        return "broken";
+    case errc::flood:
+        return "flood";
+    case errc::plaintext_behind:
+        return "plaintext_behind";
+    case errc::unusable_files:
+        return "unusable_files";
+    case errc::failed:
+        return "failed";
+    }
+    return "?";
+}
+
 const std::error_category& tls_category() noexcept {
     static const category instance;
     return instance;

@@ -21,11 +21,16 @@ std::chrono::system_clock::time_point context::expires() const { return state_->
 
 tls::counters context::counters() const noexcept {
     const auto& from = state_->shared->count;
-    return {.handshakes = from.handshakes.load(std::memory_order_relaxed),
-            .resumed = from.resumed.load(std::memory_order_relaxed),
-            .failed = from.failed.load(std::memory_order_relaxed),
-            .reloads = from.reloads.load(std::memory_order_relaxed),
-            .failed_reloads = from.failed_reloads.load(std::memory_order_relaxed)};
+    tls::counters now{.handshakes = from.handshakes.load(std::memory_order_relaxed),
+                      .resumed = from.resumed.load(std::memory_order_relaxed),
+                      .failed = from.failed.load(std::memory_order_relaxed),
+                      .reloads = from.reloads.load(std::memory_order_relaxed),
+                      .failed_reloads = from.failed_reloads.load(std::memory_order_relaxed)};
+    for (std::size_t i = 0; i < now.failures.size(); ++i)
+        now.failures[i] = from.failures[i].load(std::memory_order_relaxed);
+    for (std::size_t i = 0; i < now.versions.size(); ++i)
+        now.versions[i] = from.versions[i].load(std::memory_order_relaxed);
+    return now;
 }
 
 std::unique_ptr<transport_session> context::open(std::string_view peer_name) const {

@@ -48,6 +48,14 @@ std::shared_ptr<loaded> core::load() const {
     return fresh;
 }
 
+void core::count_failure(const std::error_code& why) noexcept {
+    count.failed.fetch_add(1, std::memory_order_relaxed);
+    const bool ours = why.category() == tls_category() && why.value() >= 1 &&
+                      static_cast<std::size_t>(why.value()) <= errc_count;
+    const auto which = static_cast<std::size_t>(ours ? why.value() : static_cast<int>(errc::failed)) - 1;
+    count.failures[which].fetch_add(1, std::memory_order_relaxed);
+}
+
 void core::reload() {
     std::shared_ptr<loaded> fresh;
     try {

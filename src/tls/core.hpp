@@ -5,6 +5,7 @@
 #include "tls/handles.hpp"
 #include "tls/ticket_keys.hpp"
 
+#include <array>
 #include <atomic>
 #include <map>
 #include <mutex>
@@ -52,9 +53,12 @@ public:
         std::atomic<std::uint64_t> handshakes{0};
         std::atomic<std::uint64_t> resumed{0};
         std::atomic<std::uint64_t> failed{0};
+        std::array<std::atomic<std::uint64_t>, errc_count> failures{};
+        std::array<std::atomic<std::uint64_t>, 2> versions{};
         std::atomic<std::uint64_t> reloads{0};
         std::atomic<std::uint64_t> failed_reloads{0};
     } count;
+    void count_failure(const std::error_code& why) noexcept;
 
 private:
     std::shared_ptr<loaded> load() const;

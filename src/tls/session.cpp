@@ -102,7 +102,7 @@ std::error_code session::begin(std::string& wire) {
 
 std::error_code session::fail_by(errc why) {
     failed_ = true;
-    core_->count.failed.fetch_add(1, std::memory_order_relaxed);
+    core_->count_failure(why);
     ERR_clear_error();
     return why;
 }
@@ -119,8 +119,8 @@ std::error_code session::fail(int result) {
     if (SSL_get_error(ssl_.get(), result) == SSL_ERROR_WANT_READ)
         return is_renegotiating() ? fail_by(errc::broken) : std::error_code();
     failed_ = true;
-    core_->count.failed.fetch_add(1, std::memory_order_relaxed);
     verdict why = explain(ssl_.get(), name_, refused_.get());
+    core_->count_failure(why.code);
     advice_ = std::move(why.advice);
     return why.code;
 }
@@ -133,6 +133,8 @@ std::error_code session::shake_hands() {
         certificates_ =
             1 + static_cast<std::size_t>(std::max(sk_X509_num(SSL_get_peer_cert_chain(ssl_.get())), 0));
     core_->count.handshakes.fetch_add(1, std::memory_order_relaxed);
+    const bool is_newest = SSL_version(ssl_.get()) >= TLS1_3_VERSION;
+    core_->count.versions[is_newest ? 1 : 0].fetch_add(1, std::memory_order_relaxed);
     if (SSL_session_reused(ssl_.get()) == 1) core_->count.resumed.fetch_add(1, std::memory_order_relaxed);
     return {};
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
 // admin/: what `aperto serve --admin` answers, by HTTP, to those who watch the server. admin has the server and its
-// paths; http_request reads requests; observer counts what happens; metrics writes it down.
+// paths; http_request reads requests; observer counts what happens; metrics writes it down; connection_json one connection.
 #pragma once
 
 #include "aperto/journal.hpp"
+#include "aperto/semaphore.hpp"
 #include "aperto/server.hpp"
+#include "aperto/tls.hpp"
 #include "cli/admin/http_request.hpp"
 #include "cli/admin/metrics.hpp"
 #include "cli/admin/observer.hpp"
@@ -20,6 +22,13 @@
 
 namespace aperto::cli {
 
+/// What is watched. Null: it is not there.
+struct watched_parts {
+    const server* serving = nullptr;
+    const journal* book = nullptr;
+    const tls::context* sealed = nullptr;
+};
+
 /// The endpoint: a server of its own, on a loop of its own, so that it answers whatever the other does.
 class admin {
 public:
@@ -30,8 +39,7 @@ public:
     observer& events() noexcept { return seen_; }
     /// Listens on "HOST:PORT" or "unix:PATH", and answers from now on, its thread confined. The watched ones and `confined`
     /// outlive this. Throws `error`.
-    void start(const std::string& where, const server& watched, const journal* book,
-               const confining& confined);
+    void start(const std::string& where, const watched_parts& watched, const confining& confined);
     /// Before `start`: sockets of the process that this one follows (`options::handed_over`); then nobody is answered before
     /// `take_over`.
     void follow(std::vector<int> handed_over) { handed_over_ = std::move(handed_over); }
@@ -48,14 +56,18 @@ public:
     void set_draining() noexcept { draining_ = true; }
 
 private:
-    task<> talk(stream peer) const;
-    std::string answer(const http_request& request) const;
+    task<> talk(stream peer);
+    task<> reply(stream& peer, const http_request& request);
+    /// `loads`: for `/metrics`.
+    std::string answer(const http_request& request, const std::vector<worker_load>& loads) const;
+    /// A reply to the end of the stream: its length is not known when it begins. Its last line tells that it is whole.
+    task<> tell_connections(stream& peer, bool has_body);
 
     report& told_;
     observer seen_;
     process_files process_;
-    const server* watched_ = nullptr;
-    const journal* book_ = nullptr;
+    watched_parts watched_;
+    semaphore looking_{1};  ///< one look through the connections at a time
     std::atomic<bool> draining_ = false;
     std::vector<int> handed_over_;
     std::unique_ptr<server> serving_;  ///< the last member: it ends before what it reads

@@ -91,10 +91,73 @@ void add_server(metrics_text& to, const metrics_sources& from) {
     for (std::size_t i = 0; i < observer::reason_count; ++i)
         to.sample("aperto_connections_closed_total", "reason", to_string(static_cast<close_reason>(i)),
                   from.seen.ends[i].load());
+    to.counter("aperto_connections_refused_total",
+               "Connections that were not served, by the limit that refused them.");
+    for (const limit each :
+         {limit::deny, limit::max_connections_per_address, limit::accept_rate, limit::proxy_from})
+        to.sample("aperto_connections_refused_total", "limit", to_string(each), counted.of(each));
     to.counter("aperto_limit_strikes_total", "How often a limit struck, by its option.");
     for (std::size_t i = 0; i < limit_count; ++i)
         to.sample("aperto_limit_strikes_total", "limit", to_string(static_cast<limit>(i)),
                   counted.strikes[i]);
+}
+
+/// What the workers answered for themselves, each on its own loop.
+void add_loads(metrics_text& to, const metrics_sources& from) {
+    worker_load all;
+    std::size_t answering = 0;
+    for (const worker_load& each : from.loads) {
+        if (each.passed_over) continue;
+        ++answering;
+        for (std::size_t i = 0; i < connection_state_count; ++i)
+            all.states[i] += each.states[i];
+        all.lent_buffers += each.lent_buffers;
+        all.timers += each.timers;
+        all.memory_used += each.memory_used;
+        all.memory_budget += each.memory_budget;
+        all.put_behind += each.put_behind;
+    }
+    to.one_gauge("aperto_workers_answering",
+                 "Workers whose loop answered within a second; the figures of the others are missing below.",
+                 answering);
+    to.gauge("aperto_connections_by_state", "Connections open now, by what they are about.");
+    for (std::size_t i = 0; i < connection_state_count; ++i)
+        to.sample("aperto_connections_by_state", "state", to_string(static_cast<connection_state>(i)),
+                  all.states[i]);
+    to.one_gauge("aperto_lent_buffers", "Buffers of the loops that hold what has arrived.", all.lent_buffers);
+    to.one_gauge("aperto_timers", "Deadlines that are set.", all.timers);
+    to.one_gauge("aperto_memory_used_bytes",
+                 "Memory in buffers of connections, as --memory-budget counts it.", all.memory_used);
+    to.one_gauge("aperto_memory_budget_bytes", "What that may be, before those are ended that hold most.",
+                 all.memory_budget);
+    to.one_counter("aperto_turn_budget_struck_total",
+                   "How often a connection had used up its share of a turn, and others went first.",
+                   all.put_behind);
+    to.histogram("aperto_loop_lag_seconds",
+                 "How late the workers' loops came to what was due, asked ten times a second.",
+                 from.seen.lags);
+}
+
+void add_tls(metrics_text& to, const tls::context& sealed) {
+    const tls::counters counted = sealed.counters();
+    to.counter("aperto_tls_handshakes_total", "TLS handshakes that succeeded, by version.");
+    to.sample("aperto_tls_handshakes_total", "version", "1.2", counted.versions[0]);
+    to.sample("aperto_tls_handshakes_total", "version", "1.3", counted.versions[1]);
+    to.one_counter("aperto_tls_resumed_total", "Of those, the ones that went on with a session before.",
+                   counted.resumed);
+    to.counter("aperto_tls_failures_total", "TLS handshakes and connections that TLS ended, by reason.");
+    for (std::size_t i = 1; i <= tls::errc_count; ++i) {
+        const auto why = static_cast<tls::errc>(i);
+        to.sample("aperto_tls_failures_total", "reason", to_string(why), counted.of(why));
+    }
+    to.counter("aperto_tls_reloads_total",
+               "Times that the certificate was read again, by whether it was taken.");
+    to.sample("aperto_tls_reloads_total", "result", "taken", counted.reloads);
+    to.sample("aperto_tls_reloads_total", "result", "refused", counted.failed_reloads);
+    const auto expires = sealed.expires().time_since_epoch();
+    to.one_gauge("aperto_tls_certificate_expiry_timestamp_seconds",
+                 "When the first of the certificates expires, seconds since 1970.",
+                 std::chrono::duration_cast<std::chrono::seconds>(expires).count());
 }
 
 void add_traffic(metrics_text& to, const observer& seen) {
@@ -102,6 +165,9 @@ void add_traffic(metrics_text& to, const observer& seen) {
     to.one_counter("aperto_message_bytes_total", "Bytes in them, without their framing.", seen.message_bytes);
     to.one_counter("aperto_replies_total", "Replies given.", seen.replies);
     to.one_counter("aperto_reply_bytes_total", "Bytes in them, without their framing.", seen.reply_bytes);
+    to.histogram("aperto_message_latency_seconds",
+                 "From the turn that found a message whole to the one that offered its reply to the kernel.",
+                 seen.answers);
     to.one_counter("aperto_received_bytes_total", "Bytes received on connections that have ended.",
                    seen.bytes_received);
     to.one_counter("aperto_sent_bytes_total", "Bytes sent on connections that have ended.", seen.bytes_sent);
@@ -197,7 +263,9 @@ std::string_view content_type(metrics_format format) noexcept {
 std::string write_metrics(metrics_format format, const metrics_sources& from) {
     metrics_text text(format);
     add_server(text, from);
+    add_loads(text, from);
     add_traffic(text, from.seen);
+    if (from.sealed) add_tls(text, *from.sealed);
     if (from.book) add_journal(text, *from.book);
     add_kernel(text, from.process);
     add_process(text, from.process);

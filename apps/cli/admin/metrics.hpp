@@ -3,6 +3,7 @@
 
 #include "aperto/journal.hpp"
 #include "aperto/server.hpp"
+#include "aperto/tls.hpp"
 #include "cli/admin/observer.hpp"
 #include "core/descriptor.hpp"
 
@@ -10,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace aperto::cli {
 
@@ -39,7 +41,9 @@ private:
 struct metrics_sources {
     const observer& seen;
     const server& watched;
-    const journal* book;  ///< null: none
+    const std::vector<worker_load>& loads;  ///< of the workers that answered
+    const journal* book;                    ///< null: none
+    const tls::context* sealed;             ///< null: no TLS
     const process_files& process;
     bool ready;
     const report& told;

@@ -17,10 +17,10 @@ double seconds(auto time) noexcept { return std::chrono::duration<double>(time).
 
 }  // namespace
 
-void bucket_counts::add(double value) noexcept {
+void bucket_counts::add(double value, std::uint64_t times) noexcept {
     const auto at = std::lower_bound(bounds.begin(), bounds.end(), value) - bounds.begin();
-    counts_[static_cast<std::size_t>(at)].fetch_add(1, std::memory_order_relaxed);
-    sum_.fetch_add(value, std::memory_order_relaxed);
+    counts_[static_cast<std::size_t>(at)].fetch_add(times, std::memory_order_relaxed);
+    sum_.fetch_add(value * static_cast<double>(times), std::memory_order_relaxed);
 }
 
 std::uint64_t bucket_counts::up_to(std::size_t which) const noexcept {
@@ -41,6 +41,13 @@ void observer::replied(const connection_view& who, std::string_view reply) {
     add(reply_bytes, reply.size());
     next_.replied(who, reply);
 }
+
+void observer::answered(duration took, std::size_t count) {
+    answers.add(seconds(took), count);
+    next_.answered(took, count);
+}
+
+void observer::lagged(duration by) noexcept { lags.add(seconds(by)); }
 
 void observer::closed(const connection_view& who, const closing& how) {
     add(ends[static_cast<std::size_t>(how.reason)], 1);

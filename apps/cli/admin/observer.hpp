@@ -17,7 +17,7 @@ public:
     static constexpr std::array bounds{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005,  0.01,
                                        0.025,  0.05,    0.1,    0.25,  0.5,    1.0,    2.5,
                                        5.0,    10.0,    60.0,   600.0, 3600.0, 86400.0};
-    void add(double seconds) noexcept;
+    void add(double seconds, std::uint64_t times = 1) noexcept;
     /// Values at most `bounds[which]`, or all of them past the last.
     std::uint64_t up_to(std::size_t which) const noexcept;
     double sum() const noexcept { return sum_.load(std::memory_order_relaxed); }
@@ -39,7 +39,11 @@ public:
     void accepted(const connection_view& who) override { next_.accepted(who); }
     void message(const connection_view& who, std::string_view message, std::uint64_t offset) override;
     void replied(const connection_view& who, std::string_view reply) override;
+    bool times_answers() const noexcept override { return true; }
+    void answered(duration took, std::size_t messages) override;
     void closed(const connection_view& who, const closing& how) override;
+    /// A worker's loop came so much too late to what was due: by a timer that is set for that, ten times a second.
+    void lagged(duration by) noexcept;
     void limit(std::string_view name, const endpoint& whom, const std::error_code& why) override {
         next_.limit(name, whom, why);
     }
@@ -53,6 +57,8 @@ public:
     counter bytes_sent = 0;       ///< likewise
     counter retransmissions = 0;  ///< likewise
     std::array<counter, reason_count> ends{};
+    bucket_counts answers;  ///< from a message being whole to its answer being offered to the kernel
+    bucket_counts lags;     ///< of the workers' loops
     bucket_counts lifetimes;
     bucket_counts round_trips;  ///< the kernel's smoothed RTT as each connection ended
 

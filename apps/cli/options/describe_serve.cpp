@@ -140,7 +140,7 @@ option_description admin_option(std::string& target) {
     };
     return {.name = "--admin",
             .value = "ADDRESS",
-            .help = _("answer /metrics, /livez and /readyz there, by HTTP: HOST:PORT or unix:PATH"),
+            .help = _("answer /metrics, /connections, /livez and /readyz there, by HTTP: HOST:PORT or unix:PATH"),
             .fallback = _("nowhere"),
             .set = take};
 }

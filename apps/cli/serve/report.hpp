@@ -260,8 +260,8 @@ private:
 std::string_view to_string(log_level level) noexcept;
 /// How much it matters how a conversation ended.
 log_level level_of(const closing& how) noexcept;
-/// A month to renew a certificate in.
-inline constexpr long days_to_warn = 30;
+/// Two weeks to renew a certificate in.
+inline constexpr long days_to_warn = 14;
 /// How many whole days are left until then.
 long days_until(std::chrono::system_clock::time_point when);
 /// "2026-11-27T05:30:00Z".

@@ -5,6 +5,7 @@
 #include "aperto/tls.hpp"
 #include "cli/admin/admin.hpp"
 #include "cli/failure.hpp"
+#include "cli/serve/beside.hpp"
 #include "cli/serve/report.hpp"
 #include "cli/serve/service_manager.hpp"
 #include "cli/serve/survey.hpp"
@@ -223,7 +224,7 @@ private:
         options_.events = watched_ ? &watched_->events() : static_cast<server_events*>(told_.get());
         options_.framing =
             request_.framing.value_or(request_.what == service::upper ? framing::stream : framing::raw);
-        options_.background = survey_.from_workers(confined_.on_workers(manager_.watchdog()));
+        options_.background = survey_.from_workers(confined_.on_workers(all_of(tasks_beside())));
         try {
             serving_ = start_server(options_, service_);
             return {};
@@ -238,11 +239,22 @@ private:
     std::optional<failure> start_admin() {
         if (!watched_) return {};
         try {
-            watched_->start(request_.admin, *serving_, book_.get(), confined_);
+            watched_->start(request_.admin, {serving_.get(), book_.get(), sealed_.get()}, confined_);
             return {};
         } catch (const error& cause) {
             return failure{exit_no_listen, cause.what(), {}};
         }
+    }
+
+    std::vector<beside> tasks_beside() {
+        std::vector<beside> all;
+        if (beside watching = manager_.watchdog()) all.push_back(std::move(watching));
+        if (watched_)
+            all.push_back(lag_watch([seen = &watched_->events()](duration by) { seen->lagged(by); }));
+        if (sealed_)
+            all.push_back(expiry_watch([of = sealed_.get()] { return of->expires(); },
+                                       [told = told_.get()](auto when) { told->certificate_read(when); }));
+        return all;
     }
 
     /// This thread, and those that it starts from now on.
