@@ -149,6 +149,27 @@ class Reload(unittest.TestCase):
                 process.terminate()
                 process.wait(LIMIT_S)
 
+    def test_who_ends_reads_nothing_again(self):
+        """systemd would take a READY=1 behind STOPPING=1 for a service that goes on."""
+        path = str(self.folder / "notify")
+        self.write('drain-delay = "1s"\n')
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(path)
+            manager.settimeout(LIMIT_S)
+            process = subprocess.Popen([PROGRAM, "serve", "--port", "0", "--config", str(self.config)],
+                                       stdout=subprocess.DEVNULL, env={**os.environ, "NOTIFY_SOCKET": path})
+            try:
+                self.assertEqual(manager.recv(100), b"READY=1")
+                process.send_signal(signal.SIGTERM)
+                self.assertEqual(manager.recv(100), b"STOPPING=1")
+                process.send_signal(signal.SIGHUP)
+                self.assertEqual(process.wait(LIMIT_S), 0)
+                manager.setblocking(False)
+                self.assertRaises(BlockingIOError, manager.recv, 100)
+            finally:
+                process.kill()
+                process.wait()
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -21,6 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "interop"))
 
+from ports import free_ports  # noqa: E402
 from programs import LIMIT_S, PROGRAM  # noqa: E402
 
 ROOT = Path(os.environ.get("APERTO_SOURCE_DIR", Path(__file__).parents[2]))
@@ -32,20 +33,6 @@ KILLS = 6 * ROLLS
 CONTROL = Path(os.environ.get("APERTO_BUILD_DIR", "build/release")) / "tests" / "acknowledge_first"
 COUNTERS = ("econ", "eresp", "wretr", "wredis", "srv_abrt")
 P99_FLOOR_S = 0.02  # below that a p99 is this machine's scheduling
-
-
-def free_ports(count):
-    """Below those that the kernel gives to who connects: a server that is down for a moment finds its port again."""
-    ports = []
-    while len(ports) < count:
-        port = random.randrange(20000, 32000)
-        try:
-            socket.create_server(("127.0.0.1", port)).close()
-        except OSError:
-            continue
-        if port not in ports:
-            ports.append(port)
-    return ports
 
 
 class Instance:

@@ -5,14 +5,13 @@ import os
 import pathlib
 import socket
 import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "interop"))
+
+from ports import free_port  # noqa: E402, F401
 
 EXAMPLES = pathlib.Path(os.environ["APERTO_BUILD_DIR"]) / "examples"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Program:

@@ -17,6 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "interop"))
 
 from descriptors import open_descriptors  # noqa: E402
+from ports import free_port  # noqa: E402, F401
 
 APERTO = os.environ.get("APERTO_BIN", "build/release/aperto")
 BUILD = os.environ.get("APERTO_BUILD_DIR", os.path.dirname(os.path.abspath(APERTO)))
@@ -158,12 +159,6 @@ def can_connect(port):
         return True
     except OSError:
         return False
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def receive(peer, count):

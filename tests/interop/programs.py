@@ -18,6 +18,7 @@ import time
 import unittest
 
 from descriptors import open_descriptors
+from ports import free_port  # noqa: F401
 
 PROGRAM = os.environ.get("APERTO_BIN", "build/release/aperto")
 ENGINES = ("uring", "epoll")
@@ -211,11 +212,6 @@ def python_server(conversation):
         door.shutdown(socket.SHUT_RDWR)  # ends the accept
         door.close()
         thread.join()
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as passing:
-        return passing.getsockname()[1]
 
 
 @contextlib.contextmanager

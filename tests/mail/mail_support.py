@@ -11,18 +11,13 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "interop"))
 
+from ports import free_port  # noqa: E402, F401
 from programs import LIMIT_S, PROGRAM, missing, require  # noqa: E402, F401
 
 BUILD = pathlib.Path(os.environ["APERTO_BUILD_DIR"])
 ROOT = pathlib.Path(os.environ["APERTO_SOURCE_DIR"])
 MAIL = BUILD / "aperto-mail"
 ENGINES = ("uring", "epoll")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def temporary_folder(test):

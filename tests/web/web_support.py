@@ -9,17 +9,16 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "interop"))
+
+from ports import free_port  # noqa: E402, F401
 
 BUILD = pathlib.Path(os.environ["APERTO_BUILD_DIR"])
 PROGRAM = BUILD / "aperto-web"
 LARGE = bytes(i * i % 251 for i in range(1000)) * 3000
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def make_site(folder):

@@ -292,10 +292,12 @@ private:
     }
 
     void on_signal(int signal) {
-        if (signal == SIGHUP && (sealed_ || !request_.config.empty())) return reload();
+        const bool has_what_to_reload = sealed_ || !request_.config.empty();
+        if (signal == SIGHUP && has_what_to_reload) return is_ending_ ? void() : reload();
         if (signal == SIGUSR1 && told_->has_file()) return told_->reopen();
         if (signal == SIGUSR2) return survey_.begin(*serving_, watched_ ? &watched_->events() : nullptr);
         if (signal != SIGINT && signal != SIGTERM) return told_->noted(signal);
+        is_ending_ = true;
         upgrade_.close();
         if (!upgrade_.is_followed()) manager_.tell("STOPPING=1");
         if (watched_) watched_->set_draining();
@@ -307,6 +309,7 @@ private:
     const std::unique_ptr<report> told_;
     const report::closer at_last_;
     service_manager manager_;
+    bool is_ending_ = false;  ///< nothing is read again then; the signals' thread alone
     said words_ = request_.words;  ///< of what holds now
     aperto::options options_ = request_.options;
     std::shared_ptr<tls::context> sealed_;
