@@ -83,6 +83,9 @@ TEST_P(served, a_session_begins_when_it_can_write) {
         EXPECT_EQ(co_await peer.read_line(), much);
         const auto known = peer.transport();
         EXPECT_TRUE(known && known->peer_subject == "CN=localhost" && known->peer_fingerprint.size() == 64);
+        EXPECT_EQ(known->peer_fingerprint, tls::fingerprint(files->certificate));
+        EXPECT_NE(known->peer_fingerprint, tls::fingerprint(files->authority));
+        EXPECT_THROW(tls::fingerprint(files->key), error);
         co_await peer.close();
     };
     on->run(talk());
