@@ -222,7 +222,8 @@ inline aperto::stream_options stream_options() {
             .idle_timeout = silence,
             .handshake_deadline = 10s,
             .message_deadline = silence,
-            .write_deadline = silence};
+            .write_deadline = silence,
+            .high_water = lasting::message_max};  // so slow a network as takes longer for that is none
 }
 
 }  // namespace remote

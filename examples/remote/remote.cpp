@@ -122,6 +122,7 @@ int serve(const words& given) {
     options.idle_timeout = usual.idle_timeout;
     options.message_deadline = usual.message_deadline;
     options.write_deadline = usual.write_deadline;
+    options.high_water = usual.high_water;
     options.handshake_deadline = usual.handshake_deadline;
     options.drain_grace = 2s;  // a command that ends now has its end told
     options.transport = aperto::tls::server({.certificate = given.cert,

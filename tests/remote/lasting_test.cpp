@@ -141,7 +141,8 @@ bool all_is_heard(engine which, mischief chance, int& breaks) {
                         .idle_timeout = usual.idle_timeout,
                         .message_deadline = usual.message_deadline,
                         .write_deadline = usual.write_deadline,
-                        .handshake_deadline = usual.handshake_deadline},
+                        .handshake_deadline = usual.handshake_deadline,
+                        .high_water = usual.high_water},
                        [&at](stream peer) { return attend(at, std::move(peer)); });
         office.spawn(far_end(at));
         office.spawn(service.run_on(office.loop()));
