@@ -10,18 +10,17 @@ import socket
 import stat
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "interop"))
+
+from ports import free_port  # noqa: E402, F401
+
 BUILD = pathlib.Path(os.environ["APERTO_BUILD_DIR"])
 PROGRAM = BUILD / "aperto-files"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_until_listening(port, process):
