@@ -71,6 +71,12 @@ def counted():
     return {name: values.get(name, 0) for name in (*COUNTERS, *TOLD)}
 
 
+def listening_sockets(port):
+    """So many queues of clients there are (proc(5), /proc/net/tcp)."""
+    rows = [line.split() for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]]
+    return sum(row[1].endswith(f":{port:04X}") and row[3] == "0A" for row in rows)
+
+
 def uring_is_here():
     with tempfile.TemporaryDirectory() as folder:
         one = Process(folder, engine="uring", port=0)
@@ -298,6 +304,8 @@ class Upgrades(Case):
             self.assertEqual((code, said), (0, ""))
             self.assertEqual([(each["what"], each["process"]) for each in current.seen("handover")[-1:]],
                              [("followed", following.pid)])
+            # One that is not taken on is closed, with whoever comes to it at that moment.
+            self.assertEqual(listening_sockets(PORT), shapes[0][1], "as many as the first one opened")
             current = following
         load.end()
         watched.set()
