@@ -148,8 +148,8 @@ std::vector<std::string> read_answers(const lab::scenario& one, const std::strin
     std::istringstream parts(text);
     for (std::string part; std::getline(parts, part, ';');) {
         if (out.size() == one.questions.size()) {
-            throw lab::bad_input(sentence(_("{} asks {} questions, and these are more answers: {}"), one.name,
-                                          one.questions.size(), text));
+            throw lab::bad_input(
+                sentence(_("these are more answers than {} has questions: {}"), one.name, text));
         }
         const auto& asked = one.questions[out.size()];
         const auto answer = lab::trimmed(part).empty() ? std::string() : lab::read_answer(asked, part);

@@ -216,8 +216,8 @@ std::vector<exercise_row> rows_of(std::string_view report) {
 
 exercise make_exercise(const std::vector<exercise_row>& rows, std::uint64_t seed) {
     if (rows.size() < rows_min) {
-        throw bad_input(sentence(_("an exercise needs a run of {} packets or more, and this one has {}"),
-                                 rows_min, rows.size()));
+        throw bad_input(sentence(_("this run is too short for an exercise: packets {}, needed {}"),
+                                 rows.size(), rows_min));
     }
     draws chance(seed);
     exercise out;
