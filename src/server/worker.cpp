@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "server/worker.hpp"
 
-
 #include <algorithm>
 #include <cassert>
 #include <new>

@@ -94,7 +94,7 @@ class Survey(unittest.TestCase):
                 self.assertEqual(client.recv(10), b"hello")
                 os.kill(screen.pid, signal.SIGUSR2)
                 screen.wait_for("that was 1 connection")
-                self.assertIn("counters · 1 open · 1 accepted · 0 closed", screen.seen)
+                self.assertIn("counters · open: 1 · accepted: 1 · closed: 0", screen.seen)
                 self.assertRegex(screen.seen, rf"127\.0\.0\.1:{client.getsockname()[1]} · idle · connected for [\d.]+ \w+ · "
                                  r"nothing done for [\d.]+ \w+ · 5 B in · 5 B out · RTT [\d.]+ ms · congestion window \d+ "
                                  r"segments · nothing sent twice")

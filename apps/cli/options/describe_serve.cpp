@@ -138,11 +138,12 @@ option_description admin_option(std::string& target) {
         }
         target = text;
     };
-    return {.name = "--admin",
-            .value = "ADDRESS",
-            .help = _("answer /metrics, /connections, /livez and /readyz there, by HTTP: HOST:PORT or unix:PATH"),
-            .fallback = _("nowhere"),
-            .set = take};
+    return {
+        .name = "--admin",
+        .value = "ADDRESS",
+        .help = _("answer /metrics, /connections, /livez and /readyz there, by HTTP: HOST:PORT or unix:PATH"),
+        .fallback = _("nowhere"),
+        .set = take};
 }
 
 option_description handover_option(std::string& target) {

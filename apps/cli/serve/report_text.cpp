@@ -268,17 +268,17 @@ public:
     }
 
     void counters(const server_counters& counted, std::size_t open, const observer* seen) override {
-        std::string text = sentence(_("counters · {} open · {} accepted · {} closed"), grouped(open),
+        std::string text = sentence(_("counters · open: {} · accepted: {} · closed: {}"), grouped(open),
                                     grouped(counted.accepted), grouped(counted.closed));
         for (std::size_t i = 0; i < limit_count; ++i)
             if (counted.strikes[i] != 0)
-                text += sentence(_(" · limit {} struck {} times"), to_string(static_cast<aperto::limit>(i)),
+                text += sentence(_(" · limit {}: {}"), to_string(static_cast<aperto::limit>(i)),
                                  grouped(counted.strikes[i]));
         if (seen)
-            text += sentence(_(" · {} messages, {} · {} replies, {}"), grouped(seen->messages),
+            text += sentence(_(" · messages: {}, {} · replies: {}, {}"), grouped(seen->messages),
                              size_text(seen->message_bytes), grouped(seen->replies),
                              size_text(seen->reply_bytes));
-        if (lines_lost() != 0) text += sentence(_(" · {} log lines lost"), grouped(lines_lost()));
+        if (lines_lost() != 0) text += sentence(_(" · log lines lost: {}"), grouped(lines_lost()));
         line(log_level::notice, text);
     }
 

@@ -309,7 +309,7 @@ private:
     const std::unique_ptr<report> told_;
     const report::closer at_last_;
     service_manager manager_;
-    bool is_ending_ = false;  ///< nothing is read again then; the signals' thread alone
+    bool is_ending_ = false;       ///< nothing is read again then; the signals' thread alone
     said words_ = request_.words;  ///< of what holds now
     aperto::options options_ = request_.options;
     std::shared_ptr<tls::context> sealed_;
