@@ -290,7 +290,8 @@ public:
         const tcp_facts facts = each.facts.value_or(tcp_facts{});
         if (facts.rtt) text += sentence(_(" · RTT {}"), duration_text(*facts.rtt));
         if (facts.congestion_window)
-            text += sentence(_(" · congestion window {} segments"), grouped(*facts.congestion_window));
+            text += counted(" · congestion window {} segment", " · congestion window {} segments",
+                            *facts.congestion_window);
         if (const std::string again = retransmissions_text(facts); !again.empty()) text += " · " + again;
         line(log_level::notice, text);
     }
