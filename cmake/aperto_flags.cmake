@@ -37,6 +37,8 @@ endif()
 file(RELATIVE_PATH up "${PROJECT_BINARY_DIR}" "${PROJECT_SOURCE_DIR}")
 add_library(aperto_anywhere INTERFACE)
 target_compile_options(aperto_anywhere INTERFACE "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=" "-ffile-prefix-map=${up}=")
+# A compiler cache counts no map among what an object depends on (ccache(1)), but definitions: to be raised where the maps change.
+target_compile_definitions(aperto_anywhere INTERFACE APERTO_FILE_NAMES=2)
 
 if(CMAKE_BUILD_TYPE STREQUAL "Debug" OR APERTO_SANITIZE)
     target_compile_definitions(aperto_flags INTERFACE _GLIBCXX_ASSERTIONS)

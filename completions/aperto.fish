@@ -9,7 +9,7 @@ complete -c aperto -n '__fish_seen_subcommand_from serve' -a echo -d 'answers wi
 complete -c aperto -n '__fish_seen_subcommand_from serve' -a discard -d 'answers nothing'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l host -x -a '(__fish_print_hostnames)' -d 'listen on this address or name only'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l port -s p -x -d 'the port to listen on; 0 takes any free one'
-complete -c aperto -n '__fish_seen_subcommand_from serve' -l listen -x -d 'listen there too, HOST:PORT or unix:PATH; may be given several times. What is different there follows behind commas: tls=off, max-connections=100, idle-timeout=1h; likewise max-message, message-deadline, write-deadline, handshake-deadline, proxy-from'
+complete -c aperto -n '__fish_seen_subcommand_from serve' -l listen -x -d 'listen there too, HOST:PORT or unix:PATH; may be given several times. What is different there follows behind commas, as idle-timeout=1h'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l fd -x -d 'a socket that listens already, in place of --host and --port: a number, or the name systemd gave it'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l framing -x -a 'stream line length raw' -d 'where a message ends: as it arrives, whole characters (stream) or any bytes (raw); at a line feed; or by a 4-byte length before it'
 complete -c aperto -n '__fish_seen_subcommand_from serve' -l once -d 'one client at a time, one reply each, then close and accept again'

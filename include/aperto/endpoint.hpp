@@ -89,7 +89,7 @@ struct host_port {
 
 /// One server of a service, as the domain's name service has it (RFC 2782).
 struct service_record {
-    host_port where;
+    host_port where;             ///< its name and port
     std::uint16_t priority = 0;  ///< those of a lower one are tried before those of a higher
     std::uint16_t weight = 0;    ///< of those of one priority, how often this one is tried first
 };

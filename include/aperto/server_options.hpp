@@ -28,7 +28,9 @@ inline constexpr std::size_t no_limit = static_cast<std::size_t>(-1);
 struct listen_place {
     // No aggregate: GCC 12 destroys the members of a temporary aggregate twice in a co_await expression.
     listen_place() = default;
+    /// As the options have it everywhere; by itself, so that a list of addresses is one of texts.
     listen_place(std::string address) : where(std::move(address)) {}
+    /// The same.
     listen_place(const char* address) : where(address) {}
 
     /// As `host_port` reads it: "192.0.2.7:9998", "[::1]:9999", "unix:/run/chat.sock"; without a port, `options::port`.

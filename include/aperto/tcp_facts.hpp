@@ -22,8 +22,8 @@ struct syn_facts {
 /// Who is at the other end of a Unix socket, as it connected: SO_PEERCRED, unix(7). Of a client's, who listens.
 struct peer_process {
     std::int32_t process = 0;  ///< 0 where it is of another PID namespace
-    std::uint32_t user = 0;
-    std::uint32_t group = 0;
+    std::uint32_t user = 0;    ///< its effective user
+    std::uint32_t group = 0;   ///< and group
 };
 
 /// What the kernel knows of a connection at one moment: TCP_INFO and the saved SYN (tcp(7), linux/tcp.h).

@@ -313,7 +313,7 @@ TEST(arguments, a_slip_in_a_lab_is_met_in_the_same_words) {
     EXPECT_EQ(complaint({"lab", "--drop", "client data#1", "run", "handshake"}), "there is no option --drop")
         << "it would be left out";
     EXPECT_EQ(complaint({"lab", "--hold", "client data#1"}), "--hold needs two values: PACKET TIME");
-    EXPECT_EQ(complaint({"lab", "--show", "some"}), "--show takes one of auto|all|none, not \"some\"");
+    EXPECT_EQ(complaint({"lab", "--show", "some"}), "--show takes one of auto|brief|all|none, not \"some\"");
     EXPECT_EQ(complaint({"lab", "--timeout", "25h"}),
               "--timeout takes a time like 200ms, 5s or 2m, from 0s to 24h, not \"25h\"");
 }

@@ -120,9 +120,7 @@ option_description listen_option(aperto::options& options) {
     return {.name = "--listen",
             .value = "ADDRESS",
             .help = _("listen there too, HOST:PORT or unix:PATH; may be given several times. What is "
-                      "different there follows "
-                      "behind commas: tls=off, max-connections=100, idle-timeout=1h; likewise max-message, "
-                      "message-deadline, write-deadline, handshake-deadline, proxy-from"),
+                      "different there follows behind commas, as idle-timeout=1h"),
             .several = true,
             .set = [&options](const std::string& text) {
                 options.also_listen.push_back(parse_listen_place(text));
