@@ -86,11 +86,11 @@ void add_examples(std::string& text, const command_description& command) {
 
 std::string placeholder(const std::string& value) {
     // Those of which the help is made; what is to be typed as it stands, "auto|all|none", is in no catalogue.
-    [[maybe_unused]] constexpr std::array<const char*, 22> translated{
+    [[maybe_unused]] constexpr std::array<const char*, 24> translated{
         N_("HOST"),  N_("PORT"),    N_("TIME"),       N_("SIZE"),        N_("FILE"),  N_("RANGES"),
         N_("TEXT"),  N_("TEXT…"),   N_("[TEXT…]"),    N_("LANGUAGE"),    N_("VALUE"), N_("PACKET"),
         N_("BYTES"), N_("COMMAND"), N_("NAME=VALUE"), N_("PACKET TIME"), N_("LAB"),   N_("LAB…"),
-        N_("PID"),   N_("SIGN"),    N_("REPORT…"),    N_("A..B")};
+        N_("PID"),   N_("SIGN"),    N_("REPORT…"),    N_("FILE…"),       N_("MODE"),  N_("A..B")};
     return value.empty() ? value : _(value.c_str());
 }
 
