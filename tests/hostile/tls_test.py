@@ -84,10 +84,10 @@ class TlsUnderAttack(unittest.TestCase):
         rounds = size(2000, 200)
         with Sealed(engine, self.folder, "--framing", "line", "--messages", "none",
                     "--max-connections-per-address", "20000") as server:
-            self.assertEqual(server.ask_sealed(), b"QUESTION\n")
-            hello = first_hello(server.trusting)
-            wait_until(lambda: len(server.events()) > 2, 10, "the first to be gone")
             idle = server.descriptors()
+            self.assertEqual(server.ask_sealed(), b"QUESTION\n")
+            wait_until(lambda: server.descriptors() == idle, 10, f"{idle} descriptors, as before the first")
+            hello = first_hello(server.trusting)
             chance = random.Random(engine)
             for _ in range(rounds):
                 where = chance.randrange(4)
