@@ -39,6 +39,7 @@ class Instance:
     def __init__(self, number, folder, drain_delay):
         self.port, self.admin = free_ports(2)
         self.book = folder / f"book-{number}.db"
+        self.words = folder / f"words-{number}"
         self.command = [PROGRAM, "serve", "echo", "--host", "127.0.0.1", "--port", str(self.port), "--framing", "line",
                         "--workers", "1", "--engine", "epoll", "--log", "json", "--messages", "none", "--proxy-from",
                         "127.0.0.0/8", "--admin", f"127.0.0.1:{self.admin}", "--journal", str(self.book),
@@ -46,12 +47,12 @@ class Instance:
         self.process = None
 
     def start(self):
-        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.DEVNULL)
+        with open(self.words, "w") as words:
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=words)
         deadline = time.monotonic() + LIMIT_S
         while self.ready() != 200:
             if time.monotonic() > deadline or self.process.poll() is not None:
-                raise AssertionError("a server did not become ready")
+                raise AssertionError(f"a server did not become ready: {self.process.poll()} {self.words.read_text()}")
             time.sleep(0.02)
 
     def kill(self):

@@ -90,7 +90,7 @@ class Web:
                 client.sendall(sent)
                 if ends:
                     client.shutdown(socket.SHUT_WR) if not self.context else client.unwrap()
-            except (BrokenPipeError, ConnectionResetError):
+            except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
                 pass  # it has heard enough
             pieces = []
             while piece := client.recv(1 << 16):

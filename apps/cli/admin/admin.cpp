@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <optional>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -69,9 +70,18 @@ void admin::start(const std::string& where, const watched_parts& watched, const 
     options chosen = endpoint_options(where);
     chosen.background = confined.on_workers();
     chosen.handed_over = handed_over_;
-    auto made = std::make_unique<server>(chosen, [this](stream peer) { return talk(std::move(peer)); });
-    made->start();
-    serving_ = std::move(made);
+    // The kernel lets go of what the ring of a killed server had open a moment after its process has gone.
+    for (const time_point until = clock::now() + 1s;;) {
+        auto made = std::make_unique<server>(chosen, [this](stream peer) { return talk(std::move(peer)); });
+        try {
+            made->start();
+            serving_ = std::move(made);
+            return;
+        } catch (const error& cause) {
+            if (cause.code() != std::errc::address_in_use || clock::now() >= until) throw;
+        }
+        std::this_thread::sleep_for(5ms);
+    }
 }
 
 task<> admin::talk(stream peer) {
