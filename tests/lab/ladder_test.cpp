@@ -126,6 +126,26 @@ TEST(ladder, a_loss_with_a_long_name_is_told_among_the_words) {
     }
 }
 
+TEST(ladder, a_loss_stands_on_its_arrow_only_where_the_label_has_room_too) {
+    // As in the lab "retransmit": large numbers and a PSH beside the name of the packet.
+    const std::string payload(1460, 'x');
+    std::vector<named_fault> named(1);
+    for (std::size_t more = 0; more < 30; ++more)
+        for (std::size_t columns = 80; columns <= 160; ++columns) {
+            named[0].text = "--drop client data#20" + std::string(more, '0');
+            story lesson;
+            lesson.handshake();
+            auto lost = lesson.send(side::client, {.flags = tcp_flag::psh | tcp_flag::ack,
+                                                   .sequence = 1'027'741,
+                                                   .acknowledgement = 5001,
+                                                   .payload = payload});
+            lost.end = fate::lost;
+            lost.lost_by = loss_cause::named;
+            lost.rule = 0;
+            EXPECT_LE(widest(ladder({.columns = columns}, named).rung(lost)), columns);
+        }
+}
+
 TEST(ladder, ascii_writes_letters_without_their_accents) {
     EXPECT_EQ(to_ascii("não é água · 1–2 …"), "nao e agua | 1-2 ...");
     EXPECT_EQ(to_ascii("日"), "?");

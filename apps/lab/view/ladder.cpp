@@ -201,9 +201,11 @@ std::string ladder::rung(const event& one) {
     const auto width = arrow_width();
     const auto loss = narrator_.loss(one);
     const auto flow = one.flow > 1 ? fmt::format("[{}] ", one.flow) : std::string();
-    // A loss whose name leaves the arrow no room is told among the words.
+    // A loss whose name leaves the arrow no room, for its strokes and for what a label never leaves out, is told among the words.
     constexpr std::size_t label_columns_min = 20;
-    const bool on_arrow = !words_below() && display_width(loss) + label_columns_min <= width;
+    constexpr std::size_t stroke_columns = 10;
+    const auto least = display_width(flow) + display_width(arrow_label(one, 0)) + stroke_columns;
+    const bool on_arrow = !words_below() && display_width(loss) + std::max(label_columns_min, least) <= width;
     const auto shown_loss = on_arrow ? loss : std::string();
     const auto room =
         width - 8 - display_width(flow) -
