@@ -111,8 +111,8 @@ task<std::string> ask_on(stream peer, const std::string& message, const client_o
                          time_point until) {
     inquiry asked{peer, message, options, peer.remote().to_string()};
     task<> exchanging = exchange_messages(asked);
-    const duration left = until == time_point::max() ? forever : until - loop::current().read_now();
-    const bool late = co_await detail::run_limited(std::move(exchanging), std::max(left, duration::zero()));
+    const duration left = detail::time_left(until, loop::current().read_now());
+    const bool late = co_await detail::run_limited(std::move(exchanging), left);
     if (late)
         throw error(
             errc::deadline, "get a reply of", asked.whom,

@@ -164,8 +164,7 @@ task<stream> connect(host_port where, client_options options) {
     const endpoint remote = log.addresses.size() == 1 ? log.addresses.front() : endpoint();
     stream opened = stream::adopt(on, winner, shared, remote, where.host);
     if (options.stream.transport) {
-        const duration left =
-            until == time_point::max() ? forever : std::max(until - on.read_now(), duration::zero());
+        const duration left = detail::time_left(until, on.read_now());
         if (co_await detail::run_limited(opened.handshake(), left))
             throw error(
                 errc::deadline, "agree on TLS with", describe(where, log, errc::deadline),

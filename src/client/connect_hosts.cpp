@@ -27,8 +27,8 @@ struct round {
 
 /// The next host's share of what is left.
 duration share_of_next(const round& now) {
-    if (now.until == time_point::max()) return forever;
-    const duration left = now.until - loop::current().read_now();
+    const duration left = detail::time_left(now.until, loop::current().read_now());
+    if (left == forever) return forever;
     return left / static_cast<duration::rep>(now.hosts.size() - now.failures.size());
 }
 
@@ -131,8 +131,8 @@ task<std::vector<host_port>> client::each_host(std::vector<host_port> hosts, dur
         }
         std::vector<host_port> found;
         task<> finding = find_service(each.host, found, missing);
-        const duration left = until == time_point::max() ? forever : until - loop::current().read_now();
-        if (co_await detail::run_limited(std::move(finding), std::max(left, duration::zero())))
+        const duration left = detail::time_left(until, loop::current().read_now());
+        if (co_await detail::run_limited(std::move(finding), left))
             missing.emplace(make_error_code(errc::deadline), "find the hosts of", log_safe(each.host),
                             "The name service does not answer.");
         all.insert(all.end(), found.begin(), found.end());
@@ -146,8 +146,7 @@ task<stream> connect(std::vector<host_port> hosts, client_options options) {
     const time_point until = detail::time_after(loop::current().read_now(), options.connect_timeout);
     task<std::vector<host_port>> finding = client::each_host(std::move(hosts), options.connect_timeout);
     hosts = co_await finding;
-    if (until != time_point::max())
-        options.connect_timeout = std::max(until - loop::current().read_now(), duration::zero());
+    options.connect_timeout = detail::time_left(until, loop::current().read_now());
     std::size_t reached = 0;
     task<stream> connecting = client::connect_any(hosts, options, reached);
     co_return co_await connecting;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include "aperto/aside.hpp"
 #include "aperto/error.hpp"
 #include "aperto/loop.hpp"
 #include "aperto/resolve.hpp"
 #include "core/log_safe.hpp"
 #include "io/look_up.hpp"
+#include "net/ask_name_service.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -44,12 +44,10 @@ void put_in_order(std::vector<service_record>& records, loop& by) {
 }  // namespace
 
 task<std::vector<host_port>> resolve_service(std::string name) {
-    loop& on = loop::current();
-    loop* const simulated = on.which() == engine::simulated ? &on : nullptr;
-    auto look_up = [simulated, name] {
+    auto question = [name](loop* simulated) {
         return simulated ? simulated->look_up_service(name) : io::look_up_service(name);
     };
-    task<std::vector<service_record>> asking = aside(std::move(look_up));
+    auto asking = net::ask_name_service(std::move(question));
     std::vector<service_record> records = co_await asking;
     // "." as the only host: the domain has no such service, and says so.
     std::erase_if(records, [](const service_record& each) {
@@ -58,7 +56,7 @@ task<std::vector<host_port>> resolve_service(std::string name) {
     if (records.empty())
         throw error(errc::name_not_found, "find the hosts of", log_safe(name),
                     "The domain offers no such service.");
-    put_in_order(records, on);
+    put_in_order(records, loop::current());
     std::vector<host_port> hosts;
     hosts.reserve(records.size());
     for (service_record& each : records)

@@ -18,8 +18,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from surroundings import LIMIT_S, PROGRAM, ROOT, Server, free_port, require
-from programs import is_sanitized  # noqa: E402
+from surroundings import LIMIT_S, PROGRAM, ROOT, Server, free_port, is_sanitized, require
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
@@ -224,7 +223,7 @@ class Admin(unittest.TestCase):
             self.assertGreater(time.monotonic() - begun, 9)
             self.assertEqual(server.code("/livez"), "200")
 
-    @unittest.skipIf(is_sanitized(), "a build with a sanitizer has other memory, descriptors and machines")
+    @unittest.skipIf(is_sanitized(), "the memory is a sanitizer's, and not held to this bound")
     def test_hostile_clients_cost_it_little(self):
         with Watched() as server:
             small = server.figures()["process_resident_memory_bytes"]

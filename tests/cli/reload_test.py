@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """SIGHUP: the configuration is read again while clients are served, in the sandbox."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -126,8 +127,10 @@ class Reload(unittest.TestCase):
             self.reload(server, "nonsense", 1, "reload_refused")
             server.wait_for("certificate", 2)
 
-    def test_the_manager_is_told_when_it_begins_and_when_it_is_over(self):
-        self.write("")
+    @contextlib.contextmanager
+    def managed(self, text):
+        """A server by this configuration that has told its manager that it is ready; the manager's socket, the process."""
+        self.write(text)
         path = str(self.folder / "notify")
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
             manager.bind(path)
@@ -136,39 +139,32 @@ class Reload(unittest.TestCase):
                                        stdout=subprocess.DEVNULL, env={**os.environ, "NOTIFY_SOCKET": path})
             try:
                 self.assertEqual(manager.recv(100), b"READY=1")
-                before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-                process.send_signal(signal.SIGHUP)
-                begins, since = manager.recv(100).decode().splitlines()
-                after = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-                self.assertEqual(begins, "RELOADING=1")
-                name, _, when = since.partition("=")
-                self.assertEqual(name, "MONOTONIC_USEC")
-                self.assertTrue(before <= int(when) <= after, (before, when, after))
-                self.assertEqual(manager.recv(100), b"READY=1")
-            finally:
-                process.terminate()
-                process.wait(LIMIT_S)
-
-    def test_who_ends_reads_nothing_again(self):
-        """systemd would take a READY=1 behind STOPPING=1 for a service that goes on."""
-        path = str(self.folder / "notify")
-        self.write('drain-delay = "1s"\n')
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-            manager.bind(path)
-            manager.settimeout(LIMIT_S)
-            process = subprocess.Popen([PROGRAM, "serve", "--port", "0", "--config", str(self.config)],
-                                       stdout=subprocess.DEVNULL, env={**os.environ, "NOTIFY_SOCKET": path})
-            try:
-                self.assertEqual(manager.recv(100), b"READY=1")
-                process.send_signal(signal.SIGTERM)
-                self.assertEqual(manager.recv(100), b"STOPPING=1")
-                process.send_signal(signal.SIGHUP)
-                self.assertEqual(process.wait(LIMIT_S), 0)
-                manager.setblocking(False)
-                self.assertRaises(BlockingIOError, manager.recv, 100)
+                yield manager, process
             finally:
                 process.kill()
                 process.wait()
+
+    def test_the_manager_is_told_when_it_begins_and_when_it_is_over(self):
+        with self.managed("") as (manager, process):
+            before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+            process.send_signal(signal.SIGHUP)
+            begins, since = manager.recv(100).decode().splitlines()
+            after = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+            self.assertEqual(begins, "RELOADING=1")
+            name, _, when = since.partition("=")
+            self.assertEqual(name, "MONOTONIC_USEC")
+            self.assertTrue(before <= int(when) <= after, (before, when, after))
+            self.assertEqual(manager.recv(100), b"READY=1")
+
+    def test_who_ends_reads_nothing_again(self):
+        """systemd would take a READY=1 behind STOPPING=1 for a service that goes on."""
+        with self.managed('drain-delay = "1s"\n') as (manager, process):
+            process.send_signal(signal.SIGTERM)
+            self.assertEqual(manager.recv(100), b"STOPPING=1")
+            process.send_signal(signal.SIGHUP)
+            self.assertEqual(process.wait(LIMIT_S), 0)
+            manager.setblocking(False)
+            self.assertRaises(BlockingIOError, manager.recv, 100)
 
 
 if __name__ == "__main__":

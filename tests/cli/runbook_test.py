@@ -14,8 +14,7 @@ import time
 import unittest
 from pathlib import Path
 
-from surroundings import LIMIT_S, PROGRAM, ROOT, Server, run
-from programs import is_sanitized  # noqa: E402
+from surroundings import LIMIT_S, PROGRAM, ROOT, Server, is_sanitized, run
 
 
 def rows():
@@ -102,7 +101,7 @@ class Runbook(unittest.TestCase):
                     one.close()
                     self.assertEqual(third.recv(2), b"b\n")  # it waited, and then had its place
 
-    @unittest.skipIf(is_sanitized(), "a build with a sanitizer has other memory, descriptors and machines")
+    @unittest.skipIf(is_sanitized(), "without a descriptor to be had a sanitizer takes memory for broken: it looks at it through a pipe")
     def test_4_descriptors_are_spent(self):
         words = "limit reached: descriptors"
         self.see(4, words)

@@ -3,15 +3,13 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 from pathlib import Path
 
-from surroundings import LIMIT_S, PROGRAM, require
+from surroundings import LIMIT_S, PROGRAM, require, wait_until_listening
 
 DOMAIN = "sala.example"
 RECORDS = (
@@ -29,16 +27,6 @@ def send(host):
                           capture_output=True, text=True, timeout=LIMIT_S, check=False)
 
 
-def wait_for_port(port, process):
-    until = time.monotonic() + LIMIT_S
-    while time.monotonic() < until and process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.01)
-    raise AssertionError(f"nobody listens on port {port}")
-
-
 def inside(folder):
     """In a network and a view of the files of its own: nothing here reaches, or changes, the machine's."""
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
@@ -49,8 +37,8 @@ def inside(folder):
                               "--pid-file", *RECORDS], stderr=subprocess.DEVNULL)
     server = subprocess.Popen([PROGRAM, "serve", "--port", "9002", "--messages", "none"], stdout=subprocess.DEVNULL)
     try:
-        wait_for_port(53, names)
-        wait_for_port(9002, server)
+        wait_until_listening(53, names)
+        wait_until_listening(9002, server)
         there = send(f"_capitals._tcp.{DOMAIN}")  # the first one's host refuses
         assert (there.returncode, there.stdout) == (0, "OI"), there
         nothing = send(f"_nothing._tcp.{DOMAIN}")  # the domain says so

@@ -13,7 +13,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "interop"))
 
-from programs import LIMIT_S, PROGRAM, Server, ask, free_port, python_server, receive_all, require  # noqa: E402,F401
+from programs import (LIMIT_S, PROGRAM, Server, ask, free_port, is_sanitized, python_server, receive_all,  # noqa: E402,F401
+                      require, wait_until_listening)
 
 ROOT = Path(os.environ.get("APERTO_SOURCE_DIR", Path(__file__).parents[2]))
 

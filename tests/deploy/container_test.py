@@ -4,12 +4,9 @@
 import contextlib
 import json
 import os
-import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 import urllib.request
 from pathlib import Path
@@ -48,14 +45,14 @@ def serving(images, container, words):
         yield json.loads(line)
     finally:
         # buildah is not the server's parent alone: what it started ends with the signal that the image names.
-        pid = server_of(container, words)
+        pid = server_of(words)
         os.kill(pid, 15)
         rest = process.stdout.read()
         process.stdout.close()
         assert process.wait(LIMIT_S) == 0, rest
 
 
-def server_of(_container, words):
+def server_of(words):
     """The process whose words these are, by /proc."""
     wanted = "\0".join(words).encode() + b"\0"
     for entry in Path("/proc").iterdir():
@@ -98,7 +95,7 @@ class Container(unittest.TestCase):
             self.assertEqual(ask(port, b"texto original")[:2], (0, b"TEXTO ORIGINAL"))
             with urllib.request.urlopen(f"http://127.0.0.1:{admin}/readyz", timeout=LIMIT_S) as answer:
                 self.assertEqual(answer.status, 200)
-            status = Path(f"/proc/{server_of(container, words)}/status").read_text()
+            status = Path(f"/proc/{server_of(words)}/status").read_text()
             self.assertIn("Uid:\t65532\t65532\t65532\t65532", status)
             self.assertIn("NoNewPrivs:\t1", status)
             self.assertIn("version", listening)

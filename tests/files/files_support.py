@@ -18,19 +18,10 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "interop"))
 
 from ports import free_port  # noqa: E402, F401
+from programs import wait_until_listening  # noqa: E402
 
 BUILD = pathlib.Path(os.environ["APERTO_BUILD_DIR"])
 PROGRAM = BUILD / "aperto-files"
-
-
-def wait_until_listening(port, process):
-    while True:
-        try:
-            return socket.create_connection(("127.0.0.1", port)).close()
-        except ConnectionRefusedError:
-            if process.poll() is not None:
-                raise RuntimeError("the server has ended") from None
-            time.sleep(0.02)
 
 
 def tree(root):

@@ -7,7 +7,6 @@ import os
 import resource
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "interop"))
 
 from descriptors import open_descriptors  # noqa: E402
 from ports import free_port  # noqa: E402, F401
+from programs import reset  # noqa: E402, F401
 
 APERTO = os.environ.get("APERTO_BIN", "build/release/aperto")
 BUILD = os.environ.get("APERTO_BUILD_DIR", os.path.dirname(os.path.abspath(APERTO)))
@@ -177,12 +177,6 @@ def receive_all(peer):
     while more := peer.recv(1 << 20):
         got += more
     return got
-
-
-def reset(peer):
-    """Closes with RST."""
-    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    peer.close()
 
 
 def send_all_it_takes(peer, data):

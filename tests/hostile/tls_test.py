@@ -2,15 +2,13 @@
 """The attacks of this folder's other tests, on a server that speaks TLS: what they cost is bounded there too."""
 
 import random
-import socket
 import ssl
-import struct
 import subprocess
 import tempfile
 import threading
 import unittest
 
-from attack import APERTO, Server, on_each_engine, raise_descriptor_limit, report, size, wait_until
+from attack import APERTO, Server, on_each_engine, raise_descriptor_limit, report, reset, size, wait_until
 
 MIB = 1024 * 1024
 
@@ -41,11 +39,6 @@ def first_hello(context):
     except ssl.SSLWantReadError:
         pass
     return to_server.read()
-
-
-def reset(peer):
-    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    peer.close()
 
 
 class TlsUnderAttack(unittest.TestCase):

@@ -9,8 +9,9 @@ import tempfile
 import time
 import unittest
 
-sys.path.insert(0, os.path.dirname(__file__))
-from lab_support import is_sanitized, LABS, PROGRAM, lab, needs  # noqa: E402
+sys.path[:0] = [os.path.dirname(__file__), os.path.join(os.path.dirname(__file__), "../interop")]
+from lab_support import LABS, PROGRAM, lab, needs  # noqa: E402
+from programs import is_sanitized  # noqa: E402
 
 WORD = {"en": "error control with retransmission", "pt_BR": "controle de erros com retransmissão"}
 ROW = re.compile(r"^ +\d+\.\d\dm?s? [├┤]|[├┤] +\d+\.\d\d +\d+")

@@ -26,12 +26,6 @@ def lab(*arguments, timeout=120, language="en", **more):
                           env=environment, stdin=subprocess.DEVNULL, **more)
 
 
-def is_sanitized():
-    """Whether the program was built with a sanitizer, whose memory does not fit into the virtual Linux's machine."""
-    program = pathlib.Path(PROGRAM).read_bytes()
-    return b"__asan_init" in program or b"__tsan_init" in program
-
-
 def works_here():
     return lab("doctor").returncode == 0
 

@@ -2,11 +2,10 @@
 """aperto-files under Linux's own TCP on a bad network, by seeds, with both engines. 500 seeds each with APERTO_LAB_FULL=1."""
 import hashlib
 import pathlib
-import re
 import tempfile
 import unittest
 
-from virtual_support import FULL, PROGRAM, lab, needs_the_kernel
+from virtual_support import FULL, PROGRAM, expect_on_each_engine, needs_the_kernel, sweep
 
 FILES = pathlib.Path(PROGRAM).parent / "aperto-files"
 SEEDS = 500 if FULL else 3
@@ -17,10 +16,6 @@ server = '''sh -c "mkdir /tmp/served && exec {files} serve --plain --port 80 --e
 client = '''sh -c "{files} put --plain --engine {engine} {folder} server:80 && {files} get --plain --engine {engine} server:80/site /tmp/back &&
 sha256sum /tmp/back/site/large /tmp/back/site/small"'''
 expect = ['client prints "{whole}"', 'client prints "{part}"', "client exits 0"]
-[link]
-delay = "50ms"
-loss = "5%"
-reorder = "1%"
 """
 
 
@@ -36,18 +31,12 @@ class Files(unittest.TestCase):
         site.mkdir()
         (site / "large").write_bytes(LARGE)
         (site / "small").write_bytes(LARGE[:10])
-        path = pathlib.Path(folder.name) / "files.toml"
-        path.write_text(SCENARIO.format(files=FILES, engine=engine, folder=site, whole=hashlib.sha256(whole).hexdigest(),
-                                        part=hashlib.sha256(LARGE[:10]).hexdigest()))
-        return lab("sweep", path, "--seeds", f"1..{seeds}", timeout=3600)
+        scenario = SCENARIO.format(files=FILES, engine=engine, folder=site, whole=hashlib.sha256(whole).hexdigest(),
+                                   part=hashlib.sha256(LARGE[:10]).hexdigest())
+        return sweep(folder.name, scenario, seeds)
 
     def test_the_same_bytes_both_ways(self):
-        for engine in ("epoll", "uring"):
-            with self.subTest(engine):
-                done = self.sweep(engine)
-                print(f"{engine}: {done.stdout.splitlines()[-1] if done.stdout else ''}", flush=True)
-                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-                self.assertTrue(re.search(rf"{SEEDS} seeds in [\d.]+ s, 0 failed", done.stdout), done.stdout)
+        expect_on_each_engine(self, self.sweep, SEEDS)
 
     def test_other_bytes_would_be_seen(self):
         self.assertEqual(self.sweep("epoll", whole=LARGE[:-1], seeds=1).returncode, 1)

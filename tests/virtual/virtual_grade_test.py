@@ -7,21 +7,16 @@ import os
 import pathlib
 import re
 import shutil
-import sys
 import tempfile
 import time
 import unittest
 
-sys.path.insert(0, os.path.dirname(__file__))
-from lab_support import FULL, LABS, is_sanitized, lab  # noqa: E402
+from virtual_support import FULL, LABS, lab, needs_the_kernel
 
 GOOD = "a; 20ms; 240ms; 18"
 
 
-def setUpModule():
-    if is_sanitized() or "virtual Linux" not in lab("doctor").stdout or "not built" in lab("doctor").stdout:
-        print("NOT RUN HERE: needs the virtual kernel", flush=True)
-        raise unittest.SkipTest("needs the virtual kernel")
+setUpModule = needs_the_kernel
 
 
 class HandIn(unittest.TestCase):

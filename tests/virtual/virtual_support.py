@@ -40,11 +40,11 @@ def needs_the_kernel():
         raise unittest.SkipTest("needs the virtual kernel of today: tools/virtual-linux")
 
 
-def lab(*arguments, timeout=120, env=None, stdin=subprocess.DEVNULL, **more):
+def lab(*arguments, timeout=120, language="en", env=None, stdin=subprocess.DEVNULL, **more):
     if "input" in more:
         stdin = None
     return subprocess.run([PROGRAM, "lab", *map(str, arguments)], capture_output=True, text=True, timeout=timeout,
-                          env=dict(EVERYWHERE, **(env or {})), stdin=stdin, **more)
+                          env=dict(EVERYWHERE, LANGUAGE=language, **(env or {})), stdin=stdin, **more)
 
 
 def events(path):
@@ -57,3 +57,29 @@ def fingerprint(*paths):
     for path in paths:
         digest.update(pathlib.Path(path).read_bytes())
     return digest.hexdigest()
+
+
+# What each use of the library is to stand: in a scenario, behind its programs and what is expected of them.
+BAD_NETWORK = """
+[link]
+delay = "50ms"
+loss = "5%"
+reorder = "1%"
+"""
+
+
+def sweep(folder, scenario, seeds):
+    """`aperto lab sweep` of these words on the bad network."""
+    path = pathlib.Path(folder) / "use.toml"
+    path.write_text(scenario + BAD_NETWORK)
+    return lab("sweep", path, "--seeds", f"1..{seeds}", timeout=3600)
+
+
+def expect_on_each_engine(test, sweep_with, seeds):
+    """That so many seeds pass with each engine."""
+    for engine in ("epoll", "uring"):
+        with test.subTest(engine):
+            done = sweep_with(engine)
+            print(f"{engine}: {done.stdout.splitlines()[-1] if done.stdout else ''}", flush=True)
+            test.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            test.assertTrue(re.search(rf"{seeds} seeds in [\d.]+ s, 0 failed", done.stdout), done.stdout)

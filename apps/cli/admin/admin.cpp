@@ -4,11 +4,11 @@
 #include "aperto/choice.hpp"
 #include "aperto/loop.hpp"
 #include "cli/admin/connection_json.hpp"
+#include "cli/serve/start_server.hpp"
 
 #include <fmt/format.h>
 
 #include <optional>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -70,18 +70,7 @@ void admin::start(const std::string& where, const watched_parts& watched, const 
     options chosen = endpoint_options(where);
     chosen.background = confined.on_workers();
     chosen.handed_over = handed_over_;
-    // The kernel lets go of what the ring of a killed server had open a moment after its process has gone.
-    for (const time_point until = clock::now() + 1s;;) {
-        auto made = std::make_unique<server>(chosen, [this](stream peer) { return talk(std::move(peer)); });
-        try {
-            made->start();
-            serving_ = std::move(made);
-            return;
-        } catch (const error& cause) {
-            if (cause.code() != std::errc::address_in_use || clock::now() >= until) throw;
-        }
-        std::this_thread::sleep_for(5ms);
-    }
+    serving_ = start_server(chosen, [this](stream peer) { return talk(std::move(peer)); });
 }
 
 task<> admin::talk(stream peer) {
@@ -89,7 +78,7 @@ task<> admin::talk(stream peer) {
     time_point head_ends = time_point::max();
     for (;;) {
         // Within a head against its deadline, however it drips in; between requests against the idle time-out.
-        const duration left = head_ends == time_point::max() ? forever : head_ends - loop::current().now();
+        const duration left = detail::time_left(head_ends, loop::current().now());
         task<std::optional<std::string_view>> reading = read_some(peer);
         task<std::optional<std::string_view>> limited = with_timeout(left, std::move(reading));
         const std::optional<std::string_view> some = co_await limited;

@@ -8,6 +8,7 @@
 #include "cli/serve/beside.hpp"
 #include "cli/serve/report.hpp"
 #include "cli/serve/service_manager.hpp"
+#include "cli/serve/start_server.hpp"
 #include "cli/serve/survey.hpp"
 #include "cli/serve/upgrade.hpp"
 #include "core/log_safe.hpp"
@@ -21,7 +22,6 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
-#include <thread>
 #include <utility>
 
 namespace aperto::cli {
@@ -55,33 +55,8 @@ handler make_service(service which, report& told) {
 
 namespace {
 
-/// The kernel lets go of what an io_uring had open a moment after its process is gone: a server that was
-/// killed holds its port for that long.
-constexpr duration orphan_patience = std::chrono::seconds(1);
-
-bool is_held_by_nobody(std::uint16_t port) {
-    const auto owner = find_port_owner(port);
-    return !owner || owner->process == 0;
-}
-
 /// With a journal, so many messages of a client that does not wait for its replies share a commit.
 constexpr unsigned recorded_at_once = 64;
-
-std::unique_ptr<server> start_server(const aperto::options& options, const handler& what) {
-    const time_point until = clock::now() + orphan_patience;
-    for (;;) {
-        auto serving = std::make_unique<server>(options, what);
-        try {
-            serving->start();
-            return serving;
-        } catch (const error& cause) {
-            const bool in_use =
-                cause.code() == std::errc::address_in_use && !io::names_unix_socket(options.host);
-            if (!in_use || clock::now() >= until || !is_held_by_nobody(options.port)) throw;
-        }
-        std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-}
 
 /// Before there is a second thread, and before the first file that only this process's user may read.
 std::optional<failure> become_user(const std::string& user) {

@@ -22,6 +22,11 @@ inline time_point time_after(time_point begin, duration how_long) noexcept {
     return left == forever || begin > time_point::max() - left ? time_point::max() : begin + left;
 }
 
+/// What is left at `now` of the time until then: none where it is past, `forever` until `time_point::max()`.
+inline duration time_left(time_point until, time_point now) noexcept {
+    return until == time_point::max() ? forever : std::max(until - now, duration::zero());
+}
+
 /// Awaits an operation that `Start` starts. Result conventions are the operation's.
 template <class Operation>
 class operation_awaiter : public Operation {
