@@ -2,6 +2,7 @@
 #include "cli/serve/handover_channel.hpp"
 
 #include "aperto/error.hpp"
+#include "core/passed_descriptors.hpp"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -10,19 +11,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <limits>
 
 namespace aperto::cli {
 namespace {
 
 constexpr std::size_t word_most = 64;
-
-/// Room for one descriptor, aligned as the kernel writes it (cmsg(3)).
-union control_space {
-    std::array<char, CMSG_SPACE(sizeof(int))> bytes;
-    cmsghdr aligned;
-};
 
 [[noreturn]] void raise(const char* tried, int code = errno) { throw error::from_result(-code, tried); }
 
@@ -33,17 +27,7 @@ ucred credentials_of(int socket) noexcept {
     return who;
 }
 
-/// Every descriptor that came is owned at once; of one packet there is one at most.
-descriptor take_socket(msghdr& message) noexcept {
-    descriptor taken;
-    for (cmsghdr* part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
-        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-        int number = -1;
-        std::memcpy(&number, CMSG_DATA(part), sizeof number);
-        taken = descriptor(number);
-    }
-    return taken;
-}
+using passed_socket = passed_descriptors<1>;
 
 bool is_gone(int code) noexcept { return code == EPIPE || code == ECONNRESET || code == ENOTCONN; }
 
@@ -73,19 +57,11 @@ bool handover_channel::send(std::string_view word, int socket) const {
     std::array<char, word_most> text{};
     const std::size_t size = word.copy(text.data(), text.size());
     iovec bytes{.iov_base = text.data(), .iov_len = size};
-    control_space control{};
+    passed_socket passed;
     msghdr message{};
     message.msg_iov = &bytes;
     message.msg_iovlen = 1;
-    if (socket >= 0) {
-        message.msg_control = control.bytes.data();
-        message.msg_controllen = control.bytes.size();
-        cmsghdr* const part = CMSG_FIRSTHDR(&message);
-        part->cmsg_level = SOL_SOCKET;
-        part->cmsg_type = SCM_RIGHTS;
-        part->cmsg_len = CMSG_LEN(sizeof socket);
-        std::memcpy(CMSG_DATA(part), &socket, sizeof socket);
-    }
+    if (socket >= 0) passed.send_with(message, {&socket, 1});
     for (;;) {
         if (::sendmsg(socket_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) return true;
         if (is_gone(errno)) return false;
@@ -100,18 +76,19 @@ std::optional<handover_channel::packet> handover_channel::receive(duration limit
     iovec bytes{.iov_base = text.data(), .iov_len = text.size()};
     for (;;) {
         if (!wait(POLLIN, limit)) return {};
-        control_space control{};
+        passed_socket passed;
         msghdr message{};
         message.msg_iov = &bytes;
         message.msg_iovlen = 1;
-        message.msg_control = control.bytes.data();
-        message.msg_controllen = control.bytes.size();
+        passed.receive_with(message);
         const ssize_t size = ::recvmsg(socket_.get(), &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
         if (size == 0 || (size < 0 && is_gone(errno))) return {};
         if (size < 0 && (errno == EAGAIN || errno == EINTR)) continue;
         if (size < 0) raise("take sockets over");
+        descriptor taken;  // owned before anything else is made
+        passed_socket::take(message, [&](int number) { taken = descriptor(number); });
         packet one{.word = std::string(text.data(), static_cast<std::size_t>(size)),
-                   .socket = take_socket(message)};
+                   .socket = std::move(taken)};
         // The kernel had no descriptor left for it (recvmsg(2)).
         if ((message.msg_flags & MSG_CTRUNC) != 0) raise("take a socket over", EMFILE);
         return one;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "lab/hosts/host.hpp"
 
+#include "core/passed_descriptors.hpp"
+
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <linux/netlink.h>
@@ -155,19 +157,12 @@ bool send_message(int socket, char type, int code, std::string_view text, std::s
     header head{type, code};
     text = text.substr(0, text_max);
     std::array<iovec, 2> parts{{{&head, sizeof head}, {const_cast<char*>(text.data()), text.size()}}};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(descriptors_max * sizeof(int))> control{};
+    passed_descriptors<descriptors_max> passed;
     msghdr out{};
     out.msg_iov = parts.data();
     out.msg_iovlen = parts.size();
     if (!descriptors.empty() && descriptors.size() <= descriptors_max) {
-        const auto size = descriptors.size_bytes();
-        out.msg_control = control.data();
-        out.msg_controllen = CMSG_SPACE(size);
-        auto* rights = CMSG_FIRSTHDR(&out);
-        rights->cmsg_level = SOL_SOCKET;
-        rights->cmsg_type = SCM_RIGHTS;
-        rights->cmsg_len = CMSG_LEN(size);
-        std::memcpy(CMSG_DATA(rights), descriptors.data(), size);
+        passed.send_with(out, descriptors);
     }
     return ::sendmsg(socket, &out, MSG_NOSIGNAL) > 0;
 }
@@ -176,27 +171,17 @@ bool receive_message(int socket, message& out) {
     header head{};
     std::string text(text_max, '\0');
     std::array<iovec, 2> parts{{{&head, sizeof head}, {text.data(), text.size()}}};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(descriptors_max * sizeof(int))> control{};
+    passed_descriptors<descriptors_max> passed;
     msghdr in{};
     in.msg_iov = parts.data();
     in.msg_iovlen = parts.size();
-    in.msg_control = control.data();
-    in.msg_controllen = control.size();
+    passed.receive_with(in);
     const auto size = ::recvmsg(socket, &in, MSG_CMSG_CLOEXEC);
     if (size < static_cast<ssize_t>(sizeof head)) {
         return false;
     }
     out.descriptors.clear();
-    for (auto* part = CMSG_FIRSTHDR(&in); part != nullptr; part = CMSG_NXTHDR(&in, part)) {
-        if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_RIGHTS) {
-            const auto count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-            std::array<int, descriptors_max> numbers{};
-            std::memcpy(numbers.data(), CMSG_DATA(part), count * sizeof(int));
-            for (std::size_t i = 0; i < count; ++i) {
-                out.descriptors.emplace_back(numbers[i]);
-            }
-        }
-    }
+    passed_descriptors<descriptors_max>::take(in, [&](int number) { out.descriptors.emplace_back(number); });
     text.resize(static_cast<std::size_t>(size) - sizeof head);
     out.type = head.type;
     out.code = head.code;

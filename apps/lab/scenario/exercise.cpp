@@ -2,6 +2,7 @@
 #include "lab/scenario/exercise.hpp"
 
 #include "core/sentence.hpp"
+#include "core/split_mix.hpp"
 #include "lab/analysis/quantity.hpp"
 
 #include <nlohmann/json.hpp>
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <numeric>
 #include <optional>
 #include <set>
 #include <sstream>
@@ -24,26 +26,24 @@ constexpr std::size_t rows_first = 4;  ///< of the table: how the connection beg
 constexpr std::size_t rows_later = 8;  ///< and some of what comes later
 constexpr std::size_t blanks = 6;
 
-/// SplitMix64: the same draws wherever it runs.
+/// The same draws wherever it runs.
 class draws {
 public:
-    explicit draws(std::uint64_t seed) : state_(seed) {}
-    std::size_t below(std::size_t bound) {
-        state_ += 0x9e3779b97f4a7c15U;
-        auto mixed = state_;
-        mixed = (mixed ^ mixed >> 30U) * 0xbf58476d1ce4e5b9U;
-        mixed = (mixed ^ mixed >> 27U) * 0x94d049bb133111ebU;
-        return static_cast<std::size_t>((mixed ^ mixed >> 31U) % bound);
-    }
-    template <class Each>
-    void shuffle(std::vector<Each>& all) {
-        for (std::size_t i = all.size(); i > 1; --i) {
+    explicit draws(std::uint64_t seed) : next_(seed) {}
+    std::size_t below(std::size_t bound) { return static_cast<std::size_t>(next_() % bound); }
+
+    /// 0 to `count` - 1, in any order.
+    std::vector<std::size_t> order_of(std::size_t count) {
+        std::vector<std::size_t> all(count);
+        std::iota(all.begin(), all.end(), std::size_t{0});
+        for (std::size_t i = count; i > 1; --i) {
             std::swap(all[i - 1], all[below(i)]);
         }
+        return all;
     }
 
 private:
-    std::uint64_t state_;
+    split_mix next_;
 };
 
 /// The fields that may be blank, in the table's order.
@@ -98,11 +98,7 @@ std::string cell(const std::string& text, std::size_t width) {
 
 /// One blank a row at the most, so that the rest of the row helps.
 void add_table(exercise& out, const std::vector<exercise_row>& rows, draws& chance) {
-    std::vector<std::size_t> order(rows.size());
-    for (std::size_t i = 0; i < order.size(); ++i) {
-        order[i] = i;
-    }
-    chance.shuffle(order);
+    auto order = chance.order_of(rows.size());
     order.resize(std::min(order.size(), blanks));
     std::sort(order.begin(), order.end());
     out.table = "  n    from    flags      seq      end      ack      bytes\n";
@@ -147,11 +143,7 @@ std::vector<exercise_row> chain_of(const std::vector<exercise_row>& rows) {
 
 void add_order(exercise& out, const std::vector<exercise_row>& rows, draws& chance) {
     const auto chain = chain_of(rows);
-    std::vector<std::size_t> shown(chain.size());
-    for (std::size_t i = 0; i < shown.size(); ++i) {
-        shown[i] = i;
-    }
-    chance.shuffle(shown);
+    const auto shown = chance.order_of(chain.size());
     std::string right(chain.size(), '?');
     out.table += "\n";
     for (std::size_t i = 0; i < shown.size(); ++i) {
