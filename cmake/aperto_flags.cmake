@@ -33,12 +33,14 @@ endif()
 
 # Of what is shipped: assertions name their file as it is called in the project, so that no build tells where its folder was,
 # and the same source makes the same program in any of them. A compiler cache may hand the compiler names as seen from the build
-# folder (CCACHE_BASEDIR): the way up is taken off too.
+# folder (CCACHE_BASEDIR): the way up is taken off too, and off what is generated there the build folder. The last that fits holds.
 file(RELATIVE_PATH up "${PROJECT_BINARY_DIR}" "${PROJECT_SOURCE_DIR}")
 add_library(aperto_anywhere INTERFACE)
-target_compile_options(aperto_anywhere INTERFACE "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=" "-ffile-prefix-map=${up}=")
-# A compiler cache counts no map among what an object depends on (ccache(1)), but definitions: to be raised where the maps change.
-target_compile_definitions(aperto_anywhere INTERFACE APERTO_FILE_NAMES=2)
+target_compile_options(aperto_anywhere INTERFACE "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=" "-ffile-prefix-map=${up}="
+    "-ffile-prefix-map=${PROJECT_BINARY_DIR}/=")
+# A compiler cache counts no map among what an object depends on, and a definition only where the source uses it (ccache(1)); any
+# other option it does. This one changes nothing: it keeps objects apart that were kept before the second map was there.
+target_compile_options(aperto_anywhere INTERFACE -fno-record-gcc-switches)
 
 if(CMAKE_BUILD_TYPE STREQUAL "Debug" OR APERTO_SANITIZE)
     target_compile_definitions(aperto_flags INTERFACE _GLIBCXX_ASSERTIONS)
