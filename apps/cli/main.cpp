@@ -9,6 +9,8 @@
 #include "cli/options/command_line.hpp"
 #include "core/log_safe.hpp"
 #include "core/sentence.hpp"
+#include "lab/virtual/guest.hpp"
+#include "lab/virtual/machine.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -72,6 +74,12 @@ int flush_output() {
                  {}});
 }
 
+/// Whether this is the first process of a virtual Linux. It has no language and reads no file for one: what it finds
+/// by the name of its program is what lies beside the kernel's image, and each look moves the kernel's randomness.
+bool is_first_process(const std::vector<std::string>& arguments) {
+    return ::getpid() == 1 && arguments == std::vector<std::string>{"lab", lab::first_process_command};
+}
+
 int print(const std::string& text) {
     std::fputs(text.c_str(), stdout);
     return flush_output();
@@ -130,6 +138,7 @@ int main(int count, char** words) {
     try {
         keep_standard_descriptors();
         std::vector<std::string> arguments(words + 1, words + count);
+        if (is_first_process(arguments)) aperto::lab::run_as_first_process();
         if (const auto wrong = choose_language(arguments)) return tell(*wrong);
         return run_arguments(arguments);
     } catch (const std::exception& failed) {

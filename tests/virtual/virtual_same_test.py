@@ -121,6 +121,14 @@ class Same(unittest.TestCase):
                            env=dict(EVERYWHERE, APERTO_LABS=f"{folder}/labs"))
             self.assertEqual(theirs, pathlib.Path(f"{folder}/ours").read_text().splitlines()[:-1])
 
+    def test_what_lies_beside_the_kernel_changes_nothing(self):
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copy(KERNEL, f"{folder}/linux")
+            os.makedirs(f"{folder}/share/locale")
+            here = self.traces(SCENARIOS["our own"], 1)
+            there = self.traces(SCENARIOS["our own"], 1, env={"APERTO_VIRTUAL_KERNEL": f"{folder}/linux"})
+            self.assertEqual(here, there)
+
     @unittest.skipUnless(os.geteuid() == 0, "must start as root to become somebody else")
     def test_another_user_on_a_machine_with_other_memory_has_the_same(self):
         if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode != 0:

@@ -13,7 +13,6 @@
 #include "lab/scenario/expectation.hpp"
 #include "lab/scenario/scenario.hpp"
 #include "lab/view/summary.hpp"
-#include "lab/virtual/guest.hpp"
 #include "lab/virtual/kernel_image.hpp"
 #include "lab/virtual/machine.hpp"
 
@@ -291,14 +290,6 @@ int examine(const lab_request& request) {
     return good ? 0 : exit_cannot_here;
 }
 
-/// Only the kernel asks for this.
-[[noreturn]] void become_first_process() {
-    if (::getpid() != 1) {
-        throw lab::bad_input(sentence(_("there is no command \"{}\""), lab::first_process_command));
-    }
-    lab::run_as_first_process();
-}
-
 int dispatch(lab_request& request, std::vector<lab::scenario_result>& results) {
     request.show.style = lab::style_for(stdout);
     request.show.style.colour = request.show.style.colour && !request.no_colour;
@@ -332,8 +323,6 @@ int dispatch(lab_request& request, std::vector<lab::scenario_result>& results) {
         return examine(request);
     case lab_request::verb::peer:
         return lab::run_peer(request.names);
-    case lab_request::verb::first_process:
-        become_first_process();
     case lab_request::verb::once:
         break;
     }

@@ -28,20 +28,7 @@ struct sweep_plan {
 
 /// What `aperto lab` is asked to do.
 struct lab_request {
-    enum class verb {
-        once,
-        run,
-        list,
-        show,
-        copy,
-        exercise,
-        grade,
-        verify,
-        sweep,
-        doctor,
-        peer,
-        first_process
-    };
+    enum class verb { once, run, list, show, copy, exercise, grade, verify, sweep, doctor, peer };
     verb what = verb::once;
     std::vector<std::string> words;  ///< the arguments as they were given
     std::vector<std::string> names;  ///< of scenarios; of `verify`, reports; of `peer`, its arguments

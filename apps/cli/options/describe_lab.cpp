@@ -298,9 +298,9 @@ command_description describe_own(std::string name, std::string summary, verb wha
             }};
 }
 
-/// For no person: what the lab itself starts.
-command_description describe_hidden(std::string name, verb what, lab_request& request) {
-    command_description command = describe_own(std::move(name), "", what, request);
+/// The lab's own server and client, which read their arguments themselves.
+command_description describe_peer(lab_request& request) {
+    command_description command = describe_own("peer", "", verb::peer, request);
     command.set_arguments = [&request](std::vector<std::string> words) { request.names = std::move(words); };
     command.hidden = true;
     command.verbatim = true;
@@ -337,9 +337,7 @@ command_description describe_lab(lab_request& request) {
         describe_sweep(request),
         describe_own("doctor", _("tells what this machine allows, and the remedy for what it does not"),
                      verb::doctor, request),
-        // The lab's own server and client, which read their arguments themselves.
-        describe_hidden("peer", verb::peer, request),
-        describe_hidden(lab::first_process_command, verb::first_process, request),
+        describe_peer(request),
     };
     command.examples = {
         {"aperto lab run handshake", _("a lesson: what to predict, the run, and what happened")},
