@@ -15,6 +15,8 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
+#include <cstdint>
 #include <utility>
 
 namespace aperto::cli {
@@ -22,6 +24,7 @@ namespace {
 
 constexpr std::string_view take_word = "take 1";
 constexpr std::string_view end_word = "end ";
+constexpr std::string_view watchdog_word = "watchdog ";
 /// How long the one that starts may take to open what it needs: it may wait for a disk, or for a resolver.
 constexpr duration start_patience = std::chrono::seconds(60);
 
@@ -57,9 +60,11 @@ descriptor listen_at(const std::string& path) {
     throw error(errc::refused_by_policy, "take the sockets over", {}, why);
 }
 
-pid_t process_in(std::string_view text) noexcept {
-    pid_t number = 0;
-    std::from_chars(text.data(), text.data() + text.size(), number);
+/// The number behind the word; 0 where there is none.
+template <class Number>
+Number number_behind(std::string_view word, std::string_view text) noexcept {
+    Number number = 0;
+    std::from_chars(text.data() + word.size(), text.data() + text.size(), number);
     return number;
 }
 
@@ -104,8 +109,11 @@ void predecessor::take_sockets() {
             sockets_.admin.push_back(std::move(packet->socket));
         else if (packet->word == "no")
             refuse(N_("The server that runs hands nothing over now; it goes on as it was told."));
+        else if (packet->word.starts_with(watchdog_word))
+            sockets_.watchdog =
+                std::chrono::microseconds(number_behind<std::int64_t>(watchdog_word, packet->word));
         else if (packet->word.starts_with(end_word)) {
-            process_ = process_in(std::string_view(packet->word).substr(end_word.size()));
+            process_ = number_behind<pid_t>(end_word, packet->word);
             return;
         }
     }
@@ -216,6 +224,8 @@ bool handover_door::send_sockets(const handover_channel& to) const {
         if (!to.send("service", each.get())) return false;
     for (const descriptor& each : all.admin)
         if (!to.send("admin", each.get())) return false;
+    const auto watchdog_us = std::chrono::duration_cast<std::chrono::microseconds>(all.watchdog).count();
+    if (watchdog_us > 0 && !to.send(std::string(watchdog_word) + std::to_string(watchdog_us))) return false;
     return to.send(std::string(end_word) + std::to_string(::getpid()));
 }
 

@@ -17,11 +17,12 @@
 
 namespace aperto::cli {
 
-/// Listening sockets, by who comes to them.
+/// Listening sockets, by who comes to them, and what else the process that serves them has to know.
 struct handed_over {
     std::vector<descriptor> service;
     std::vector<descriptor> admin;
-    descriptor door;  ///< where the next handover is asked for
+    descriptor door;      ///< where the next handover is asked for
+    duration watchdog{};  ///< how often the service manager wants to be told that it lives; 0: it does not
 };
 /// Their numbers: they stay where they are.
 std::vector<int> numbers_of(const std::vector<descriptor>& sockets);

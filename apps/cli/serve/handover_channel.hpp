@@ -19,6 +19,7 @@ namespace aperto::cli {
 /// | --- | --- | --- |
 /// | take | | it starts, and asks for the sockets; the number behind it is the conversation's version |
 /// | | door, service, admin | one socket each: of the handover itself, of clients, of who watches |
+/// | | watchdog | how often the service manager wants to hear of it, in microseconds; not where it does not |
 /// | | end | that was all; the process that hands over |
 /// | ready, or failed | | everything is open, and nobody is served yet |
 /// | | yours | from now on the new one serves, beside the old one |

@@ -161,6 +161,7 @@ private:
     std::optional<failure> follow() {
         std::optional<failure> failed = upgrade_.follow();
         options_.handed_over = upgrade_.service_sockets();
+        manager_.follow_watchdog(upgrade_.watchdog());
         if (watched_) watched_->follow(upgrade_.admin_sockets());
         return failed;
     }

@@ -34,6 +34,12 @@ public:
     /// A task of each worker by which the manager is told that all of them turn, twice in each time that it allows; none
     /// where it did not ask. `this` outlives the server.
     std::function<task<>(background&)> watchdog();
+    /// The time that it allows; 0: it did not ask. A process that it did not start itself has it from the one that it
+    /// follows: before the server starts.
+    duration watchdog_limit() const noexcept { return watchdog_; }
+    void follow_watchdog(duration limit) noexcept {
+        if (watchdog_ <= duration{}) watchdog_ = limit;
+    }
 
 private:
     struct watch;

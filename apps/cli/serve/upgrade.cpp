@@ -68,6 +68,7 @@ std::optional<failure> upgrade::take_over(const parts& all) {
 
 handed_over upgrade::sockets() const {
     handed_over all;
+    all.watchdog = all_.manager->watchdog_limit();
     for (const int each : all_.serving->listeners())
         all.service.emplace_back(each);
     if (!all_.watched) return all;

@@ -39,6 +39,8 @@ public:
     /// For `options::handed_over`; they stay here.
     std::vector<int> service_sockets() const;
     std::vector<int> admin_sockets() const;
+    /// How often the one before had to tell the service manager that it lives; 0: it had not to.
+    duration watchdog() const { return before_ ? before_->sockets().watchdog : duration{}; }
     /// Everything is open and confined: from here on this process serves, and the one before leaves. The parts outlive
     /// this.
     std::optional<failure> take_over(const parts& all);
