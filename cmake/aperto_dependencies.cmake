@@ -25,5 +25,12 @@ add_library(llhttp STATIC EXCLUDE_FROM_ALL
     "${LLHTTP_SOURCES}/api.c" "${LLHTTP_SOURCES}/http.c" "${LLHTTP_SOURCES}/llhttp.c")
 target_include_directories(llhttp SYSTEM PUBLIC "${LLHTTP_INCLUDES}" "${LLHTTP_INCLUDES}/llhttp")
 
-# The lab alone.
+# The lab alone. D3, which Debian has as a minimised file for each module; aperto_embed puts what the page needs into it, each
+# behind those that it stands on.
+set(D3_FILES "")
+foreach(module IN ITEMS color dispatch ease interpolate selection timer drag transition brush zoom)
+    find_file(D3_${module} d3-${module}.min.js PATHS /usr/share/nodejs/d3-${module}/dist NO_DEFAULT_PATH REQUIRED)
+    mark_as_advanced(D3_${module})
+    list(APPEND D3_FILES "${D3_${module}}")
+endforeach()
 find_package(tomlplusplus REQUIRED)

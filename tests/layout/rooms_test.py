@@ -27,6 +27,7 @@ BELOW_IN_LAB = {
     "wire": {"analysis"},
     "hosts": {"analysis"},
     "scenario": {"analysis", "wire", "hosts"},
+    "page": set(),
     "view": {"analysis", "wire", "hosts", "scenario"},
     "virtual": {"analysis", "hosts", "scenario"},
 }
