@@ -47,6 +47,7 @@ class Listen(unittest.TestCase):
         for given, told in (("127.0.0.1:1,max-connections=0", "--max-connections takes"),
                             ("127.0.0.1:1,idle-timeout=soon", "--idle-timeout takes"),
                             ("127.0.0.1:1,tls=maybe", "--tls takes"),
+                            ("127.0.0.1:1,tls=on", "--listen 127.0.0.1:1,tls=on is of no use without --tls"),
                             ("127.0.0.1:1,colour=red", "There is no colour=red for one address"),
                             ("127.0.0.1:port", "--listen takes an address")):
             done = run("serve", "--listen", given)

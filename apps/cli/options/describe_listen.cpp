@@ -30,12 +30,15 @@ public:
         add(ranges_option("--proxy-from", {}, {}, ranges_), [this] { of_.proxy_from = ranges_; });
         add({.name = "--tls", .value = "on|off", .set = [this](const std::string& text) {
                  if (text == "off") of_.transport = nullptr;
+                 wants_tls_ = text == "on";
              }});
     }
     place_keys(const place_keys&) = delete;
     place_keys& operator=(const place_keys&) = delete;
 
     bool knows(std::string_view key) const { return find(key) != nullptr; }
+    /// TLS was said to be on, which is for nothing where the server has none.
+    bool wants_tls() const noexcept { return wants_tls_; }
     /// Throws `usage_error`.
     void set(const std::string& key, const std::string& value) {
         const known& one = *find(key);
@@ -62,6 +65,7 @@ private:
     listen_place& of_;
     duration time_{};
     std::size_t size_ = 0;
+    bool wants_tls_ = false;
     std::vector<cidr> ranges_;
     std::vector<known> all_;
 };
@@ -80,7 +84,7 @@ std::optional<std::pair<std::string, std::string>> split_setting(const std::stri
     return std::pair(text.substr(1, equals - 1), text.substr(equals + 1));
 }
 
-listen_place parse_listen_place(const std::string& text) {
+listen_place parse_listen_place(const std::string& text, std::string& given_for_tls) {
     listen_place place;
     place_keys keys(place);
     std::string rest = text;
@@ -101,6 +105,7 @@ listen_place parse_listen_place(const std::string& text) {
         refuse(text, _(wrong.advice().c_str()));
     }
     place.where = rest;
+    if (keys.wants_tls()) given_for_tls = "--listen " + log_safe(text);
     return place;
 }
 
@@ -116,14 +121,14 @@ std::uint32_t parse_mode(const std::string& text) {
 
 }  // namespace
 
-option_description listen_option(aperto::options& options) {
+option_description listen_option(aperto::options& options, std::string& given_for_tls) {
     return {.name = "--listen",
             .value = "ADDRESS",
             .help = _("listen there too, HOST:PORT or unix:PATH; may be given several times. What is "
                       "different there follows behind commas, as idle-timeout=1h"),
             .several = true,
-            .set = [&options](const std::string& text) {
-                options.also_listen.push_back(parse_listen_place(text));
+            .set = [&options, &given_for_tls](const std::string& text) {
+                options.also_listen.push_back(parse_listen_place(text, given_for_tls));
             }};
 }
 

@@ -270,7 +270,7 @@ command_description describe_serve(serve_request& request) {
         text_option("--host", "HOST", _("listen on this address or name only"),
                     _("every address, IPv6 and IPv4"), options.host),
         port_option(_("the port to listen on; 0 takes any free one"), options.port, 0),
-        listen_option(options),
+        listen_option(options, request.tls.given),
         fd_option(request),
         framing_of_service(request),
         flag_option("--once", _("one client at a time, one reply each, then close and accept again"),
