@@ -139,10 +139,10 @@ inline aperto::task<> client::connect_once() {
     const auto answer = co_await peer.read_message();
     if (!answer) throw aperto::error(aperto::errc::cut_short, "begin a session");
     if (answer->starts_with('!')) throw refusal(std::string(answer->substr(1)));
-    if (answer->size() != 1 + 32 + 8 + 4) throw aperto::error(aperto::errc::malformed, "begin a session");
+    if (answer->size() != 1 + 32 + 12 + 4) throw aperto::error(aperto::errc::malformed, "begin a session");
     token_ = answer->substr(1, 32);
     bytes rest = answer->substr(33);
-    const std::uint64_t theirs = take(rest);
+    const place theirs = take_place(rest);
     keep_ = std::chrono::seconds(take(rest, 4));
     if (since_ != aperto::time_point() && shows_keys_) say("connected again");
     since_ = {};

@@ -31,6 +31,19 @@ inline std::uint64_t take(bytes& from, std::size_t size = 8) {
     from.remove_prefix(size);
     return value;
 }
+/// How far one end has received: whole messages, and bytes of the next one.
+struct place {
+    std::uint64_t messages = 0;
+    std::uint64_t bytes = 0;
+};
+inline void put(std::string& out, place value) {
+    put(out, value.messages);
+    put(out, value.bytes, 4);
+}
+inline place take_place(bytes& from) {
+    const std::uint64_t messages = take(from);
+    return {messages, take(from, 4)};
+}
 // [/numbers]
 
 /// What is not heard of for so long is gone; who has nothing to say says so in time.
@@ -45,6 +58,9 @@ public:
     static constexpr std::size_t window = 256 * 1024;
     static constexpr std::size_t reserve = 4 * 1024;  ///< for what is urgent
     static constexpr std::size_t message_max = 32 * 1024;
+    /// A new connection begins with so many bytes in small pieces: one that breaks soon has brought something by then.
+    static constexpr std::size_t in_pieces = 64 * 1024;
+    static constexpr std::size_t piece = 1500;
 
     /// Waits for room: the back-pressure of the far end, connected or not.
     aperto::task<> send(std::string message) {
@@ -86,8 +102,8 @@ public:
         changed_.notify_all();
     }
 
-    /// How many messages have come: what the other end is told when a connection begins.
-    std::uint64_t received() const noexcept { return received_; }
+    /// What has come: the other end is told when a connection begins.
+    place received() const noexcept { return {received_, part_.size()}; }
     /// Whether everything that was sent was used over there.
     bool settled() const noexcept { return kept_.empty(); }
     /// co_await it: something may have changed.
@@ -112,9 +128,10 @@ public:
         co_return mine;
     }
     /// Goes on over `peer`, whose end has received `theirs`, until that breaks (which is thrown), ends, or `finish` or another's claim.
-    aperto::task<> carry(aperto::stream& peer, std::uint64_t theirs, std::uint64_t claim) {
+    aperto::task<> carry(aperto::stream& peer, place theirs, std::uint64_t claim) {
         if (claim != claims_) co_return;
-        if (theirs < gone_ || theirs > gone_ + kept_.size())
+        const std::uint64_t waiting = theirs.messages - gone_;  // huge, where it is less
+        if (waiting > kept_.size() || theirs.bytes > (waiting == kept_.size() ? 0 : kept_[waiting].size()))
             throw aperto::error(aperto::errc::malformed, "go on where the other side says it was");
         struct presence {
             lasting& of;
@@ -125,7 +142,8 @@ public:
             }
         } const present{*this};
         carried_ = true;
-        sent_ = theirs;
+        sent_ = theirs.messages;
+        sent_of_next_ = theirs.bytes;
         aperto::task<> hearing = hear(peer);
         aperto::task<> saying = say(peer);
         aperto::task<> leaving = claimed_by_another(claim);
@@ -145,20 +163,39 @@ private:
 
     aperto::task<> hear(aperto::stream& peer) {
         while (const auto message = co_await peer.read_message()) {
-            if (message->starts_with('A')) {
+            if (message->starts_with('A'))
                 settle(message->substr(1));
-            } else {
-                const bool urgent =
-                    message->starts_with('S') || message->starts_with('W') || message->starts_with('Q');
-                inbox_.emplace_back(*message);
-                inbox_size_ += cost(*message);
-                if (inbox_size_ > window + reserve)
-                    throw aperto::error(aperto::errc::malformed, "keep so much");
-                ++received_;
-                if (urgent) on_urgent(*message);
-            }
+            else
+                keep(*message);
             changed_.notify_all();
         }
+    }
+
+    void keep(bytes came) {
+        const bool is_part = came.starts_with('P');
+        if (is_part || !part_.empty()) came.remove_prefix(std::min<std::size_t>(came.size(), 1));
+        if (part_.size() + came.size() > message_max ||
+            inbox_size_ + cost(part_) + came.size() > window + reserve)
+            throw aperto::error(aperto::errc::malformed, "keep so much");
+        part_ += came;
+        if (is_part) return;
+        const std::string& message = inbox_.emplace_back(std::exchange(part_, {}));
+        inbox_size_ += cost(message);
+        ++received_;
+        if (message.starts_with('S') || message.starts_with('W') || message.starts_with('Q'))
+            on_urgent(message);
+    }
+
+    /// What goes out next, with more of its message behind it or not: "P" and bytes, "p" and the last ones, or all of it.
+    std::string next_piece(std::size_t said) {
+        const bytes whole = kept_[sent_ - gone_];
+        const bytes rest = whole.substr(sent_of_next_);
+        const bool is_last = said >= in_pieces || rest.size() <= piece;
+        std::string made = !is_last ? "P" : sent_of_next_ > 0 ? "p" : "";
+        made += is_last ? rest : rest.substr(0, piece);
+        sent_of_next_ = is_last ? 0 : sent_of_next_ + piece;
+        sent_ += is_last;
+        return made;
     }
 
     void settle(bytes told) {
@@ -172,6 +209,7 @@ private:
     }
 
     aperto::task<> say(aperto::stream& peer) {
+        std::size_t said = 0;
         for (aperto::time_point due{};
              ;) {  // whatever is heard meanwhile: the other end waits for us to say something
             const aperto::time_point now = aperto::loop::current().now();
@@ -184,8 +222,8 @@ private:
                 due = now + heartbeat;
             }
             if (sent_ < gone_ + kept_.size()) {
-                const std::string message = kept_[sent_ - gone_];  // a copy: it may be settled meanwhile
-                ++sent_;
+                const std::string message = next_piece(said);  // a copy: it may be settled meanwhile
+                said += message.size();
                 aperto::task<> writing = peer.write_message(message);
                 co_await writing;
             } else if (finishing_ && untold_ == 0) {
@@ -202,9 +240,11 @@ private:
     std::size_t kept_size_ = 0;
     std::size_t inbox_size_ = 0;  ///< with the one in hand
     std::size_t in_hand_ = 0;
-    std::size_t untold_ = 0;  ///< used, and the other end does not know
-    std::uint64_t gone_ = 0;  ///< messages that left kept_
-    std::uint64_t sent_ = 0;  ///< handed to the connection there is
+    std::size_t untold_ = 0;          ///< used, and the other end does not know
+    std::string part_;                ///< come, of a message whose rest has not
+    std::uint64_t gone_ = 0;          ///< messages that left kept_
+    std::uint64_t sent_ = 0;          ///< handed to the connection there is
+    std::uint64_t sent_of_next_ = 0;  ///< bytes of the one behind it, likewise
     std::uint64_t received_ = 0;
     std::uint64_t used_ = 0;
     std::uint64_t claims_ = 0;

@@ -91,19 +91,18 @@ public:
     explicit house(allowance allowed) : allowed_(allowed) {}
 
     /// The session that `greeting` asks for, new or the one before, and how much the client has of it.
-    std::pair<session_pointer, std::uint64_t> admit(bytes greeting, const std::string& owner) {
+    std::pair<session_pointer, place> admit(bytes greeting, const std::string& owner) {
         const char kind = greeting.empty() ? '\0' : greeting[0];
         if (kind != 'N' && kind != 'R') throw aperto::error(aperto::errc::malformed, "read a greeting");
         greeting.remove_prefix(1);
-        return kind == 'N' ? std::pair(begin(wish::read(greeting), owner), std::uint64_t{0})
-                           : find(greeting, owner);
+        return kind == 'N' ? std::pair(begin(wish::read(greeting), owner), place{}) : find(greeting, owner);
     }
     aperto::task<> run(aperto::background& here);
     aperto::duration keep() const noexcept { return allowed_.keep; }
 
 private:
     session_pointer begin(const wish& what, const std::string& owner);
-    std::pair<session_pointer, std::uint64_t> find(bytes asked, const std::string& owner) const;
+    std::pair<session_pointer, place> find(bytes asked, const std::string& owner) const;
     void make_room(const std::string& owner);
     aperto::task<> live(session_pointer here);
 
@@ -129,8 +128,8 @@ inline session_pointer house::begin(const wish& what, const std::string& owner) 
 }
 
 /// Which of the sessions it is must not be told by how long it takes, nor whether there is one with another certificate.
-inline std::pair<session_pointer, std::uint64_t> house::find(bytes asked, const std::string& owner) const {
-    if (asked.size() != token_size + 8) throw aperto::error(aperto::errc::malformed, "read a greeting");
+inline std::pair<session_pointer, place> house::find(bytes asked, const std::string& owner) const {
+    if (asked.size() != token_size + 12) throw aperto::error(aperto::errc::malformed, "read a greeting");
     const bytes token = asked.substr(0, token_size);
     session_pointer found;
     for (const session_pointer& each : sessions_) {
@@ -143,7 +142,7 @@ inline std::pair<session_pointer, std::uint64_t> house::find(bytes asked, const 
         throw aperto::error(aperto::errc::refused_by_policy, "go on", {},
                             "There is no such session any more.");
     bytes rest = asked.substr(token_size);
-    return {found, take(rest)};
+    return {found, take_place(rest)};
 }
 
 /// Where a certificate has as many as it may, its session that has waited longest for somebody is given up.
@@ -237,7 +236,7 @@ inline aperto::task<> house::run(aperto::background& here) {
 /// One connection, for as long as it lasts. The latest that a session's owner makes is the one that counts.
 inline aperto::task<> attend(aperto::stream peer, house& all) {
     const std::string owner = peer.transport().value_or(aperto::transport_facts()).peer_fingerprint;
-    std::pair<session_pointer, std::uint64_t> found;
+    std::pair<session_pointer, place> found;
     std::string answer;
     std::exception_ptr why;
     try {

@@ -22,6 +22,10 @@ constexpr std::uint32_t new_keys_free = 32;
 constexpr std::uint64_t bytes_for_new_keys = 64 * 1024;
 /// Plain bytes of a record at most (RFC 8446, 5.1).
 constexpr std::size_t record_max = 16 * 1024;
+/// A record is of use once it is whole. So the first of a connection are small: what breaks soon has brought something by
+/// then, and who is slow has the first bytes of an answer without waiting for 16 KiB of it.
+constexpr std::size_t first_record_max = 2 * 1024;
+constexpr std::uint64_t first_bytes = 64 * 1024;
 /// What OpenSSL holds for a connection: measured, see docs/tls.md. Its buffers come and go with what they hold.
 constexpr std::size_t ssl_memory = 12 * 1024;
 /// Besides: for a record until it is whole; for a handshake until it is over, its transcript and what was shown in it;
@@ -192,7 +196,8 @@ std::error_code session::seal(std::string_view plain, std::string& wire) {
     if (failed_) return errc::failed;
     const at_work during(*this, {}, wire);
     while (!plain.empty()) {
-        const std::string_view piece = plain.substr(0, std::numeric_limits<int>::max());
+        const std::string_view piece =
+            plain.substr(0, sealed_ < first_bytes ? first_record_max : std::numeric_limits<int>::max());
         std::size_t written = 0;
         const int result = SSL_write_ex(ssl_.get(), piece.data(), piece.size(), &written);
         if (result != 1) {
@@ -200,6 +205,7 @@ std::error_code session::seal(std::string_view plain, std::string& wire) {
             return why ? why : errc::failed;
         }
         plain.remove_prefix(written);
+        sealed_ += written;
     }
     return {};
 }

@@ -63,6 +63,7 @@ private:
     std::string_view arrived_;
     std::string* wire_ = nullptr;
     std::uint64_t received_ = 0;
+    std::uint64_t sealed_ = 0;      ///< plain bytes
     std::size_t heard_ = 0;         ///< bytes of the handshake
     std::size_t certificates_ = 0;  ///< that the peer has shown
     std::uint32_t new_keys_ = 0;

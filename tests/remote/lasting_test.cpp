@@ -67,7 +67,7 @@ task<> attend(meeting& at, stream peer) {
     const auto greeting = co_await peer.read_message();
     if (!greeting) co_return;
     remote::bytes rest = *greeting;
-    const std::uint64_t theirs = remote::take(rest);
+    const remote::place theirs = remote::take_place(rest);
     task<std::uint64_t> claiming = at.far->claim();
     const std::uint64_t claim = co_await claiming;
     std::string answer;
@@ -90,7 +90,7 @@ task<> connect_once(lasting& link) {
     const auto answer = co_await peer.read_message();
     if (!answer) co_return;
     remote::bytes rest = *answer;
-    const std::uint64_t theirs = remote::take(rest);
+    const remote::place theirs = remote::take_place(rest);
     task<std::uint64_t> claiming = link.claim();
     const std::uint64_t claim = co_await claiming;
     task<> carrying = link.carry(peer, theirs, claim);

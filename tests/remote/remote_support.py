@@ -118,15 +118,15 @@ class Peer:
         self.send(b"N" + bytes([terminal]) + struct.pack("!HH", 24, 80) + b"dumb\0" + command.encode())
         return self.welcome()
 
-    def resume(self, token, received):
-        self.send(b"R" + token + struct.pack("!Q", received))
+    def resume(self, token, received, of_next=0):
+        self.send(b"R" + token + struct.pack("!QI", received, of_next))
         return self.welcome()
 
     def welcome(self):
         answer = self.receive()
         if not answer or not answer.startswith(b"K"):
             return answer, None
-        return answer[1:33], struct.unpack("!Q", answer[33:41])[0]
+        return answer[1:33], struct.unpack("!QI", answer[33:45])[0]
 
     def receive(self):
         """The next message; None at the end, however it comes."""

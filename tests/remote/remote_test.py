@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """aperto-remote as scripts use it, what Python's ssl says to it, breaks of the network, and who is not let in."""
 
+import itertools
 import os
 import pathlib
 import random
@@ -109,6 +110,18 @@ class Breaks(Case):
                 self.assertTrue(done.stdout == NUMBERS)
                 self.assertGreaterEqual(cutter.cuts, 2)
 
+    def test_connections_that_all_break_early_bring_it_over(self):
+        # Each has 5 kB from the server, 2 of which are the handshake's: 24 kB take ten of them or so, and what is said for one
+        # session never goes over whole.
+        for engine in ENGINES:
+            with self.subTest(engine):
+                here = self.server(engine=engine)
+                cutter = Cutter(self, here.port, itertools.repeat(5000))
+                done = here.run("seq 1 5000", port=cutter.port)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertEqual(done.stdout, b"".join(b"%d\n" % number for number in range(1, 5001)))
+                self.assertGreaterEqual(cutter.cuts, 5)
+
     def test_a_session_is_its_certificates_alone(self):
         here = self.server()
         first = here.connect("ana")
@@ -147,8 +160,8 @@ class Breaks(Case):
 class Hostile(Case):
     def test_hostile_frames_end_the_connection_alone(self):
         here = self.server()
-        for frame in (b"", b"X", b"N", b"N\1", b"N\1\0\0\0\0dumb", b"N\0\0\0\0\0" + b"t" * 65 + b"\0", b"N\0\0\0\0\0../x\0true", b"R" + bytes(39),
-                      b"R" + bytes(40), b"R" + bytes(41)):
+        for frame in (b"", b"X", b"N", b"N\1", b"N\1\0\0\0\0dumb", b"N\0\0\0\0\0" + b"t" * 65 + b"\0", b"N\0\0\0\0\0../x\0true", b"R" + bytes(43),
+                      b"R" + bytes(44), b"R" + bytes(45)):
             peer = here.connect()
             peer.send(frame)
             answer = peer.receive()
@@ -172,6 +185,23 @@ class Hostile(Case):
         except OSError:
             pass
         here.wait_for_log("could not keep so much")
+        peer = here.connect()
+        peer.begin("cat")
+        for _ in range(2):  # parts of one message that is never whole
+            peer.send(b"P" + bytes(30000))
+        self.assertIsNone(peer.next_of_command())
+
+    def test_a_place_that_cannot_be_ends_the_connection(self):
+        here = self.server()
+        first = here.connect()
+        token, _ = first.begin("echo one; cat")
+        self.assertEqual(first.next_of_command(), b"oone\n")
+        first.close()
+        for messages, of_next, good in ((0, 6, False), (1, 1, False), (2, 0, False), (2**64 - 1, 0, False), (0, 2, True)):
+            peer = here.connect()
+            self.assertEqual(peer.resume(token, messages, of_next), (token, 0))
+            self.assertEqual(peer.next_of_command(), b"pne\n" if good else None, (messages, of_next))
+            peer.close()
 
     def test_who_never_reads_costs_little(self):
         here = self.server()

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// A reply that is whole ends with close_notify, however it leaves.
+// A reply that is whole ends with close_notify, however it leaves. What begins a connection comes in small records.
 #include "aperto/client.hpp"
 #include "aperto/server.hpp"
 #include "aperto/sim.hpp"
 #include "tls/both_sides.hpp"
+#include "tls/in_memory.hpp"
 #include "tls/raw_client.hpp"
 
 #include <chrono>
@@ -55,6 +56,27 @@ TEST_P(ends, are_told_behind_a_reply_that_the_kernel_takes_late) {
             EXPECT_TRUE(client.was_told_the_end()) << size << " bytes, " << static_cast<int>(how);
         }
     }
+}
+
+TEST(records, are_small_at_first_and_large_later) {
+    const both_sides sides;
+    in_memory both(*sides.client, *sides.server);
+    ASSERT_TRUE(both.shake_hands());
+    const std::string plain(200'000, 'r');
+    std::string wire;
+    ASSERT_FALSE(both.server->seal(plain, wire));
+    std::vector<std::size_t> sizes;
+    for (std::string_view rest = wire; !rest.empty(); rest.remove_prefix(5 + sizes.back()))
+        sizes.push_back(static_cast<unsigned char>(rest.at(3)) * 256U +
+                        static_cast<unsigned char>(rest.at(4)));
+    constexpr std::size_t overhead = 64, first = 32;  // the first 64 KiB, of 2 KiB each
+    ASSERT_GT(sizes.size(), first);
+    for (std::size_t i = 0; i < first; ++i)
+        EXPECT_LE(sizes[i], 2048 + overhead) << i;
+    EXPECT_GT(sizes[first], 16'000U);
+    both.to_client += wire;
+    both.client_hears();
+    EXPECT_EQ(both.at_client, plain);
 }
 
 task<> ask_and_read_to_the_end(sim::world& world, const aperto::client_options& how, std::size_t& whole) {
