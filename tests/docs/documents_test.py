@@ -22,6 +22,7 @@ BUILD = Path(os.environ["APERTO_BUILD_DIR"])
 DOCUMENTS = sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").glob("**/*.md"))
 COMMAND_SECONDS = 60
 SHELLS = ("sh", "console")
+IN_PORTUGUESE = ("laboratorio.md",)  # read by who has a system in Portuguese
 
 USUAL = """#include <aperto/aperto.hpp>
 #include <aperto/stop_token.hpp>
@@ -100,7 +101,7 @@ class Documents(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.folder)
 
     def environment(self, document):
-        language = "pt_BR.UTF-8" if ".pt-BR" in document else "C.UTF-8"
+        language = "pt_BR.UTF-8" if ".pt-BR" in document or document in IN_PORTUGUESE else "C.UTF-8"
         kept = {name: os.environ[name] for name in ("HOME", "CCACHE_DIR", "TMPDIR") if name in os.environ}
         return {**kept, "PATH": f"{BUILD}:{os.environ['PATH']}", "LANG": language, "ROOT": str(ROOT)}
 

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: MIT
+"""What a student reads is there in both languages, and says the same: the same sections with the same commands, files,
+options, RFCs, links and tables. A sentence can be translated badly, but none can be left out that names any of these."""
+
+import os
+import re
+import unittest
+from collections import Counter
+from pathlib import Path
+
+import markdown
+
+ROOT = Path(os.environ["APERTO_SOURCE_DIR"])
+PAIRS = {
+    "README.md": "README.pt-BR.md",
+    "docs/lab.md": "docs/laboratorio.md",
+    "docs/lecture.md": "docs/aula.md",
+}
+# For those who work on the program, not for those who learn with it.
+ENGLISH_ALONE = {"docs/lab.md": {"Tests and measurements"}}
+
+HEADING = re.compile(r"^(#+) (.+)$")
+CODE = re.compile(r"```.*?```", re.DOTALL)
+NAMES = {  # what is the same in every language, as it stands in the prose
+    "options": re.compile(r"--[a-z][a-z-]+"),
+    "RFCs": re.compile(r"RFC (\d+)"),
+    "files and keys": re.compile(r"`([a-z][\w.-]*[_.-][\w.-]*)`"),
+}
+
+
+def sections(text):
+    """(level, title, content) of each; what looks like a heading inside a code block is none."""
+    found, inside = [[0, "", []]], False
+    for line in text.splitlines():
+        inside ^= line.startswith("```")
+        match = None if inside else HEADING.match(line)
+        if match:
+            found.append([len(match[1]), match[2], []])
+        else:
+            found[-1][2].append(line)
+    return [(level, title, "\n".join(lines)) for level, title, lines in found]
+
+
+def of_both(english):
+    left_out = ENGLISH_ALONE.get(english, set())
+    ours = [one for one in sections((ROOT / english).read_text()) if one[1] not in left_out]
+    return ours, sections((ROOT / PAIRS[english]).read_text())
+
+
+def without_words(block):
+    """A block's commands and settings, without comments, without what they print, without the language asked for."""
+    if block.language in ("sh", "console"):
+        lines = [one for command in markdown.commands(block) for one in command.text.splitlines()]
+    else:
+        lines = block.text.splitlines()
+    marks = "//" if block.language == "cpp" else "#"
+    bare = (re.sub(rf"(^|\s+){marks}(\s.*)?$", "", line) for line in lines)
+    return [re.sub(r" --lang pt_BR\b", "", line) for line in bare if line]
+
+
+def rows(text):
+    """The first cell of each row of a table, where that is something typed."""
+    tables = [line for line in CODE.sub("", text).splitlines() if line.startswith("| ")]
+    return [first if "`" in first or first.isdigit() else "" for first in (line.split(" | ")[0][2:] for line in tables)]
+
+
+def pairs_of_sections():
+    """(where, the English words, the Portuguese ones) of each section."""
+    return [(f"{english}: {ours[1]}", ours[2], theirs[2]) for english in PAIRS for ours, theirs in zip(*of_both(english))]
+
+
+class SameInBothLanguages(unittest.TestCase):
+    def test_the_sections_are_the_same(self):
+        for english in PAIRS:
+            ours, theirs = of_both(english)
+            with self.subTest(document=english):
+                self.assertEqual([one[0] for one in ours], [one[0] for one in theirs],
+                                 [one[1] for one in ours] + [one[1] for one in theirs])
+
+    def test_what_is_left_out_is_there(self):
+        for english, titles in ENGLISH_ALONE.items():
+            self.assertLessEqual(titles, {one[1] for one in sections((ROOT / english).read_text())})
+
+    def test_the_commands_and_files_are_the_same(self):
+        for where, ours, theirs in pairs_of_sections():
+            with self.subTest(where):
+                both = [[(block.language, re.sub(r'^background.*', "background", block.directive.replace("escutando", "listening")),
+                          without_words(block)) for block in markdown.blocks("", text)] for text in (ours, theirs)]
+                self.assertEqual(*both)
+
+    def test_nothing_that_has_a_name_is_left_out(self):
+        for where, ours, theirs in pairs_of_sections():
+            with self.subTest(where):
+                for what, pattern in NAMES.items():
+                    both = [Counter(pattern.findall(CODE.sub("", text).replace(" --lang pt_BR", ""))) for text in (ours, theirs)]
+                    self.assertEqual(*(sorted(one) for one in both), what)
+
+    def test_the_tables_have_the_same_rows(self):
+        for where, ours, theirs in pairs_of_sections():
+            with self.subTest(where):
+                self.assertEqual(rows(ours), rows(theirs))
+
+    def test_the_lists_have_as_many_points(self):
+        for where, ours, theirs in pairs_of_sections():
+            with self.subTest(where):
+                points = [len(re.findall(r"^(?:- |\d+\. )", CODE.sub("", text), re.M)) for text in (ours, theirs)]
+                self.assertEqual(*points)
+
+    def test_who_reads_portuguese_is_led_to_portuguese(self):
+        """A page in Portuguese links to what there is in Portuguese, but for the one link to itself in English."""
+        for english, portuguese in PAIRS.items():
+            text = (ROOT / portuguese).read_text()
+            there = {Path(one).name for one in PAIRS} - {Path(english).name}
+            with self.subTest(document=portuguese):
+                linked = [Path(one).name for one in markdown.local_links(text)]
+                self.assertEqual([one for one in linked if one in there], [])
+                self.assertIn(Path(english).name, linked)
+                self.assertIn(Path(portuguese).name, [Path(one).name for one in markdown.local_links((ROOT / english).read_text())])
+
+
+if __name__ == "__main__":
+    unittest.main()
