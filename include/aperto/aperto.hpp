@@ -22,6 +22,7 @@
 #include "aperto/listener.hpp"
 #include "aperto/loop.hpp"
 #include "aperto/loop_handle.hpp"
+#include "aperto/message_record.hpp"
 #include "aperto/open_connections.hpp"
 #include "aperto/proxy_facts.hpp"
 #include "aperto/queue.hpp"

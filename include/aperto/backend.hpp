@@ -7,6 +7,7 @@
 #include "aperto/tcp_facts.hpp"
 #include "aperto/time.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -20,6 +21,25 @@ class errand;
 class mailbox;
 class memory_account;
 class timer_wheel;
+
+/// Who is told what becomes of the bytes of one socket (`backend::watch_socket`). Called on the loop's thread; must not close the
+/// socket, nor send or receive on it but as it says here.
+class socket_watch {
+public:
+    virtual ~socket_watch() = default;
+    /// Called in place of recv(2), without waiting: bytes, 0 at the end of the stream, or a negative errno.
+    virtual std::int64_t receive(int socket, char* into, std::size_t size) noexcept = 0;
+    /// The kernel took so many bytes of a send.
+    virtual void sent(std::size_t bytes) noexcept = 0;
+    /// The socket's error queue may hold something, which wakes everybody who waits until it is taken.
+    virtual void look(int socket) noexcept = 0;
+};
+
+/// From when until when a loop waited for something to come.
+struct sleep_span {
+    time_point from{};
+    time_point until{};
+};
 
 /// What stands below a loop: operations, timers and sockets, of which an engine (io_uring, epoll, one of your
 /// own) gives the sockets. Who serves or calls needs none of it: `loop` and `stream` do.
@@ -112,6 +132,14 @@ public:
     /// meanwhile: the wait holds on to what it stood for. Not in a simulation (-EOPNOTSUPP).
     virtual bool start_ready(int descriptor, ready_operation& ready) = 0;
 
+    /// From now on until null is given, `by` is told of what the socket receives and sends: bytes that are under way already
+    /// may pass it by. False where there is no such thing (a simulation). Nobody watches for long: it costs calls of its own.
+    virtual bool watch_socket(socket_id, socket_watch* /*by*/) noexcept { return false; }
+    /// Remembers from now on when the loop waits.
+    void time_sleeps() noexcept { times_sleeps_ = true; }
+    /// The latest times that it waited, in no order.
+    const std::array<sleep_span, 8>& sleeps() const noexcept { return sleeps_; }
+
     /// Ends the sending direction (shutdown(2), SHUT_WR): the peer reads the end of the stream. 0 or a
     /// negative errno.
     virtual int shutdown_send(socket_id which) noexcept = 0;
@@ -181,6 +209,18 @@ protected:
     /// When `poll` must be over for no timer to be late; `time_point::max()` with none set.
     time_point next_timer() const noexcept;
     void refresh_now() noexcept { now_ = read_clock(); }
+    /// An engine is about to wait; it has waited, and `now` is the time at which it ended.
+    void fall_asleep() noexcept {
+        if (!times_sleeps_) return;
+        sleeps_[sleep_].from = read_clock();
+        asleep_ = true;
+    }
+    void wake_up() noexcept {
+        if (!asleep_) return;
+        asleep_ = false;
+        sleeps_[sleep_].until = now_;
+        sleep_ = (sleep_ + 1) % sleeps_.size();
+    }
 
     // ---- for the loop
 
@@ -224,6 +264,10 @@ private:
     list<operation, queue_hook> deferred_;
     bool ran_deferred_ = false;
     bool resting_ = false;
+    bool times_sleeps_ = false;
+    bool asleep_ = false;
+    std::size_t sleep_ = 0;
+    std::array<sleep_span, 8> sleeps_{};
     list<turn_hook> at_turn_end_;
     std::shared_ptr<mailbox> mailbox_;
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "aperto/endpoint.hpp"
+#include "aperto/message_record.hpp"
 #include "aperto/proxy_facts.hpp"
 #include "aperto/tcp_facts.hpp"
 #include "aperto/time.hpp"
@@ -95,6 +96,9 @@ public:
     /// that has offered the answers to the kernel. Once a turn, for all messages that were answered in it; for a handler
     /// that is a coroutine, once a message. None for messages without an answer.
     virtual void answered(duration /*took*/, std::size_t /*messages*/) {}
+    /// Where the time of a message went that was picked (`options::trace_messages`): once its answer was acknowledged, or its
+    /// connection ended before.
+    virtual void timed(const message_record& /*what*/) {}
     /// The last event of a connection, after its last byte; `facts` can still be had unless it was reset from
     /// here.
     virtual void closed(const connection_view& /*who*/, const closing& /*how*/) {}

@@ -77,6 +77,8 @@ public:
     }
     /// Whether it has been asked for.
     bool has_state() const noexcept { return *state_ != nullptr; }
+    /// Where what makes messages safe adds the time that it took; null where this message is not timed.
+    duration* recording() const noexcept { return recording_; }
 
 private:
     friend class message_conversation;
@@ -90,6 +92,7 @@ private:
     std::uint64_t offset_;
     bool silent_ = false;
     bool close_ = false;
+    duration* recording_ = nullptr;
 };
 
 namespace detail {

@@ -146,6 +146,11 @@ struct options {
 
     /// Of the listener and of every connection. The server sets `sharing` itself.
     listen_options socket{};
+    /// Of which share of the messages the events are told where their time went (`server_events::timed`), 0 to 1: 0.01 is one
+    /// in a hundred. 0: of none, and nothing is spent on it. For handlers that are called with a message, on TCP; not in a
+    /// simulation. Of messages that come together only the first may be picked. While it is not 0, the kernel stamps every
+    /// packet that this machine receives.
+    double trace_messages = 0;
     /// Receives what happens, for logs and metrics. Not owned; must outlive the server; called on the
     /// workers' threads.
     server_events* events = nullptr;

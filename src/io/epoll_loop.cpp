@@ -60,6 +60,7 @@ int epoll_loop::wait(time_point until) {
     else if (!at_once)
         nanoseconds = std::max<std::int64_t>(0, (until - read_clock()).count());
     events_next_ = 0;
+    if (nanoseconds != 0) fall_asleep();
     const int count = poller_->wait(events_, nanoseconds);
     if (count >= 0 || count == -EINTR) return std::max(count, 0);
     throw error::from_result(count, "wait for", "epoll");
@@ -68,6 +69,7 @@ int epoll_loop::wait(time_point until) {
 void epoll_loop::poll(time_point until) {
     events_count_ = wait(until);
     refresh_now();
+    wake_up();
     list<operation, queue_hook> again;
     again.splice_back(again_);
     serve_those_without_buffer();
@@ -88,6 +90,11 @@ void epoll_loop::poll(time_point until) {
 void epoll_loop::on_event(socket_id which, std::uint32_t events) {
     socket_slot* socket = sockets_.find(which);
     if (!socket) return;  // closed earlier in this batch
+    if (socket->watched && (events & EPOLLERR)) {
+        watches_.of(socket->descriptor).look(socket->descriptor);
+        // What stood in the error queue is no word of the connection: its end comes with others.
+        if (!(events & (EPOLLHUP | EPOLLRDHUP | EPOLLPRI))) events &= ~std::uint32_t{EPOLLERR};
+    }
     if (events & more_than_data) socket->distrust_short_reads = true;
     if (events & (EPOLLIN | more_than_data)) socket->readable = socket->told = true;
     if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) socket->writable = true;

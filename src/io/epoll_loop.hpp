@@ -6,6 +6,7 @@
 #include "io/poller.hpp"
 #include "io/receive_buffers.hpp"
 #include "io/slot_table.hpp"
+#include "io/socket_watches.hpp"
 
 #include <array>
 #include <cstdint>
@@ -56,6 +57,7 @@ public:
     bool is_short_of_buffers() const noexcept override { return buffers_.left() <= buffers_.count() / 4; }
     bool start_send(socket_id to, send_operation& send) override;
     bool start_ready(int descriptor, ready_operation& ready) override;
+    bool watch_socket(socket_id which, socket_watch* by) noexcept override;
     int shutdown_send(socket_id which) noexcept override;
     void close(socket_id which, bool reset) noexcept override;
 
@@ -87,6 +89,7 @@ private:
         bool readable : 1 = false;
         bool writable : 1 = true;
         bool distrust_short_reads : 1 = false;
+        bool watched : 1 = false;  ///< in `watches_`
         bool told : 1 =
             false;  ///< a listener's: an event said that a client is there, and none was taken since
     };
@@ -123,6 +126,7 @@ private:
     slot_table<socket_slot> sockets_;
     receive_buffers buffers_;
     bulk_buffer bulk_;
+    socket_watches watches_;
     list<operation, queue_hook> again_;  ///< had their share of a turn: tried at the next poll
     list<operation, queue_hook>
         without_buffer_;  ///< receives for which no buffer was left, longest wait first

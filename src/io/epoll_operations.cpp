@@ -166,7 +166,8 @@ bool epoll_loop::receive_into(socket_slot& from, receive_operation& receive, cha
                               std::size_t size) noexcept {
     ssize_t count = 0;
     do {
-        count = kernel_.receive(from.descriptor, memory, size);
+        count = from.watched ? watches_.of(from.descriptor).receive(from.descriptor, memory, size)
+                             : kernel_.receive(from.descriptor, memory, size);
     } while (count == -EINTR);
     if (count == -EAGAIN) {
         from.readable = false;
@@ -210,7 +211,15 @@ bool epoll_loop::send_some(socket_slot& to, send_operation& send) {
     // A short send has seen the socket full. Its edge comes only where writing is watched; where it is not
     // yet, `watch` looks again at what is ready.
     if (count >= 0 && static_cast<std::size_t>(count) < offered) to.writable = false;
+    if (to.watched && count > 0) watches_.of(to.descriptor).sent(static_cast<std::size_t>(count));
     send.result = static_cast<int>(count);
+    return true;
+}
+
+bool epoll_loop::watch_socket(socket_id which, socket_watch* by) noexcept {
+    socket_slot* const socket = sockets_.find(which);
+    if (!socket || !watches_.set(socket->descriptor, by)) return false;
+    socket->watched = by != nullptr;
     return true;
 }
 
@@ -259,6 +268,7 @@ void epoll_loop::close(socket_id which, bool reset) noexcept {
     socket_slot* socket = sockets_.find(which);
     if (!socket) return;
     assert(!socket->incoming && !socket->outgoing);
+    if (socket->watched) watches_.set(socket->descriptor, nullptr);
     if (reset) kernel_.reset_on_close(socket->descriptor);
     kernel_.close(socket->descriptor);
     sockets_.release(which);

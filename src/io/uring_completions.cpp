@@ -28,8 +28,10 @@ void uring_loop::poll(time_point until) {
         nanoseconds = -1;
     else if (!at_once && until != time_point::min())
         nanoseconds = std::max<std::int64_t>(0, (until - read_clock()).count());
+    if (nanoseconds != 0) fall_asleep();
     hand_over(nanoseconds);
     refresh_now();
+    wake_up();
     if (!unfinished) collect();
     try_again();
     while (arrived_next_ < arrived_count_)
@@ -242,6 +244,7 @@ void uring_loop::on_receive(socket_id which, socket& at, const ring::completion&
         at.little = 0;
         end_incoming(which, at);
     }
+    if (at.watched) end_incoming(which, at);  // it had come before what is asked now
     at.unchecked = at.incoming != watch::none;
     on_bytes(which, at, bytes);
 }
@@ -292,9 +295,12 @@ operation* uring_loop::take_reader(socket& at) noexcept {
 /// A poll has ended.
 void uring_loop::on_readable(socket_id which, socket& at, int result) {
     if (at.is_closed()) return release_if_done(which, at);
+    if (at.watched) watches_.of(at.descriptor).look(at.descriptor);
     if (!at.reader) return;  // what is there waits in the kernel
     if (result == -ECANCELED) return arm_receive(which, at);
     if (result < 0) return end(at, result);
+    if (at.watched) return receive_watched(which, at);
+    if (!at.bulk) return arm_receive(which, at);  // it was watched until now
     receive_bulk(which, at);
 }
 
@@ -331,45 +337,6 @@ void uring_loop::expect_reader(socket_id which, socket& at) noexcept {
     }
 }
 
-// ---- what arrives before anybody reads
-
-void uring_loop::recharge(socket& at, std::size_t size) noexcept {
-    if (at.account != no_account) accounts_[at.account]->change(at.ahead->size, size, *this);
-    at.ahead->size = size;
-}
-
-void uring_loop::keep_bytes(socket_id which, socket& at, lent_bytes bytes) noexcept {
-    try {
-        if (!at.ahead) at.ahead = std::make_unique<arrivals>();
-        // A few who do not read must not hold every buffer.
-        if (!at.ahead->bytes.empty() || is_short_of_buffers()) bytes = copy_out(bytes);
-        at.ahead->bytes.push_back(bytes);
-        recharge(at, at.ahead->size + bytes.size);
-    } catch (const std::bad_alloc&) {
-        // What cannot be kept would be missed in the middle of the stream: it ends here.
-        give_back(bytes);
-        if (at.ahead && at.ahead->bytes.empty()) at.ahead.reset();
-        at.end(-ENOMEM);
-        end_incoming(which, at);
-    }
-}
-
-lent_bytes uring_loop::copy_out(lent_bytes lent) {
-    char* memory = new char[lent.size];
-    std::memcpy(memory, lent.data, lent.size);
-    give_back(lent);
-    ++copies_;
-    return {memory, lent.size, copied_buffer};
-}
-
-void uring_loop::drop_arrivals(socket& at) noexcept {
-    if (!at.ahead) return;
-    recharge(at, 0);
-    for (const lent_bytes& each : at.ahead->bytes)
-        give_back(each);
-    at.ahead.reset();
-}
-
 // ---- sending and connecting
 
 void uring_loop::on_outgoing(socket_id which, socket& at, int result) {
@@ -383,8 +350,9 @@ void uring_loop::on_outgoing(socket_id which, socket& at, int result) {
             offered += part.iov_len;
         if (result < 0)
             doubt(at);
-        else
-            at.cut = at.cut || static_cast<std::size_t>(result) < offered;
+        else if (at.watched)
+            watches_.of(at.descriptor).sent(static_cast<std::size_t>(result));
+        if (result >= 0) at.cut = at.cut || static_cast<std::size_t>(result) < offered;
         return complete(*waiting, result);
     }
     auto& connecting = static_cast<connect_operation&>(*waiting);

@@ -255,9 +255,10 @@ bool uring_loop::send_now(socket& to, send_operation& send) noexcept {
     std::size_t size = 0;
     for (const iovec& part : send.parts)
         size += part.iov_len;
-    if (size < send_now_min || !may_call_now(to)) return false;
+    if ((size < send_now_min && !to.watched) || !may_call_now(to)) return false;
     const ssize_t taken = kernel_.send(to.descriptor, send.parts);
     if (taken == -EAGAIN || taken == -EINTR) return false;
+    if (to.watched && taken > 0) watches_.of(to.descriptor).sent(static_cast<std::size_t>(taken));
     send.result = static_cast<int>(taken);
     return true;
 }
@@ -320,6 +321,8 @@ void uring_loop::close(socket_id which, bool reset) noexcept {
     assert(!at->reader && !at->writer && "an operation is in flight on the socket that is closed");
     if (reset) kernel_.reset_on_close(at->descriptor);
     drop_arrivals(*at);
+    if (at->watched) watches_.set(at->descriptor, nullptr);
+    at->watched = false;
     at->now = stage::closed;
     const std::uint64_t armed = pack(tag::incoming, at->incoming_number, which);
     if (at->is == role::listener) {

@@ -7,6 +7,7 @@
 #include "io/receive_buffers.hpp"
 #include "io/ring.hpp"
 #include "io/slot_table.hpp"
+#include "io/socket_watches.hpp"
 #include "io/uring_buffers.hpp"
 
 #include <sys/socket.h>
@@ -79,6 +80,7 @@ public:
     void drop_held(socket_id which) noexcept override;
     bool start_send(socket_id to, send_operation& send) override;
     bool start_ready(int descriptor, ready_operation& ready) override;
+    bool watch_socket(socket_id which, socket_watch* by) noexcept override;
     int shutdown_send(socket_id which) noexcept override;
     void close(socket_id which, bool reset) noexcept override;
     endpoint local(socket_id which) const noexcept override;
@@ -147,6 +149,7 @@ private:
         clients waiting : 2 = clients::perhaps;  ///< a listener's
         bool capped : 1 = false;                 ///< what is armed was asked to bring one buffer at a time
         bool sending : 1 = false;                ///< a send or connect is in the kernel
+        bool watched : 1 = false;                ///< it is polled, and received from through `watches_`
         bool bulk : 1 = false;       ///< it brings much: it is polled, and received from into `bulk_`
         bool unchecked : 1 = false;  ///< what is armed brought bytes, and maybe no word of a reset after them
         bool cut : 1 = false;        ///< a send ended short: an error may have been lost with it
@@ -199,6 +202,13 @@ private:
     bool send_now(socket& to, send_operation& send) noexcept;
     bool accept_one(socket& listener, accept_operation& accept) noexcept;
 
+    // ---- uring_arrivals.cpp: what does not come by the ring's own receives
+    void receive_watched(socket_id which, socket& at);
+    lent_bytes copy_out(lent_bytes lent);
+    void keep_bytes(socket_id which, socket& at, lent_bytes bytes) noexcept;
+    void recharge(socket& at, std::size_t size) noexcept;
+    void drop_arrivals(socket& at) noexcept;
+
     // ---- uring_completions.cpp: turns, and what completes
     void hand_over(std::int64_t nanoseconds);
     bool hand_over_spilled() noexcept;
@@ -234,15 +244,12 @@ private:
     int descriptor_of(socket_id which) const noexcept;
     /// The descriptor's identity; without the memory for one it is closed and this gives none.
     socket_id take(int descriptor) noexcept;
-    lent_bytes copy_out(lent_bytes lent);
-    void keep_bytes(socket_id which, socket& at, lent_bytes bytes) noexcept;
-    void recharge(socket& at, std::size_t size) noexcept;
-    void drop_arrivals(socket& at) noexcept;
 
     kernel& kernel_;
     std::unique_ptr<ring> ring_;
     uring_buffers buffers_;
     bulk_buffer bulk_;
+    socket_watches watches_;
     int wake_up_ = -1;
     /// One trigger of a receive brings one buffer and no more, where the kernel knows how (Linux 6.17).
     bool capped_ = true;

@@ -70,9 +70,10 @@ void uring_loop::arm_wake_up() noexcept {
 }
 
 void uring_loop::arm_receive(socket_id which, socket& at) noexcept {
-    io_uring_sqe* const entry = prepare_incoming(which, at, at.bulk ? watch::polling : watch::receiving);
-    at.capped = capped_ && !at.bulk;
-    if (at.bulk) {
+    const bool polls = at.bulk || at.watched;
+    io_uring_sqe* const entry = prepare_incoming(which, at, polls ? watch::polling : watch::receiving);
+    at.capped = capped_ && !polls;
+    if (polls) {
         io_uring_prep_poll_add(entry, at.descriptor, POLLIN | POLLRDHUP);
     } else {
         io_uring_prep_recv_multishot(entry, at.descriptor, nullptr, at.capped ? buffers_.size() : 0, 0);

@@ -45,8 +45,10 @@ task<> answer_and_record(journal& book, const handler& what, std::string_view me
     std::optional<std::string_view> reply;
     if (with.is_answered()) reply = std::string_view(with.out()).substr(begin);
     const std::string peer = with.remote().to_string();
+    const time_point since = with.recording() ? clock::now() : time_point{};
     task<> recorded = book.append(peer, message, reply);
     co_await recorded;
+    if (with.recording()) *with.recording() += clock::now() - since;
 }
 
 }  // namespace

@@ -151,6 +151,8 @@ public:
     // ---- writing
 
     std::size_t pending() const noexcept { return outbox_ ? outbox_->pending() : 0; }
+    /// The kernel has a part of it in hand.
+    bool is_sending() const noexcept { return outbox_ && outbox_->in_flight(); }
     /// Where a reply may be appended directly; `commit` afterwards.
     std::string& reply_buffer();
     /// Sends at the end of the turn what was appended, or now where it is much.
@@ -203,6 +205,7 @@ public:
     std::uint64_t messages() const noexcept { return messages_; }
     bool is_closing() const noexcept { return closing_; }
     bool is_answering() const noexcept { return answers_ == answers::in_hand; }
+    bool is_timed = false;  ///< by the server, for one or more of its messages (server/message_timing.hpp)
 
     // ---- ending
 

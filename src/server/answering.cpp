@@ -46,6 +46,7 @@ struct answering::job {
     std::size_t charged = 0;
     std::exception_ptr thrown;
     bool done = false;
+    bool is_timed = false;  ///< it is the one that was picked
 };
 
 answering::answering(worker& at, connection& of, const connection_view& who, stream peer)
@@ -84,9 +85,11 @@ task<> answering::read() {
                 changed_.reset();
                 co_await changed_.wait();
             }
+            if (worker_.sampler()) worker_.sampler()->before_wait(connection_, who_.id());
             const auto message = co_await peer_.read_message();
             if (!message) break;
             jobs_.push_back(std::make_unique<job>(*this, *message));
+            if (connection_.is_timed) begin_timing(*jobs_.back());
             connection_.set_answering(true);
             worker_.shared().events.message(who_, *message, jobs_.back()->offset);
             group_.spawn(answer_one(*jobs_.back()));
@@ -98,9 +101,20 @@ task<> answering::read() {
     changed_.set();
 }
 
+void answering::begin_timing(job& each) noexcept {
+    message_timing* const timing = worker_.sampler()->begin(connection_, each.message, each.offset);
+    each.is_timed = timing != nullptr;
+    if (timing) each.with.recording_ = &timing->recording();
+}
+
+message_timing* answering::timing_of(const job& each) const noexcept {
+    return each.is_timed && connection_.is_timed ? &worker_.sampler()->of(connection_) : nullptr;
+}
+
 task<> answering::answer_one(job& each) {
     task<> calling = call(each);
     co_await calling;
+    if (message_timing* const timing = timing_of(each)) timing->handled();
     each.recount();
     each.done = true;
     changed_.set();
@@ -129,10 +143,15 @@ task<> answering::write() {
         job& next = *jobs_.front();
         if (next.thrown) std::rethrow_exception(next.thrown);
         ended_by_us_ = next.with.close_ || worker_.shared().options.once;
-        if (!next.with.silent_) {
+        message_timing* const timing = timing_of(next);
+        if (next.with.silent_) {
+            if (timing) timing->finish_without_answer();
+        } else {
             worker_.shared().events.replied(who_, std::string_view(next.out).substr(next.payload));
             end_frame(connection_.written_framing(), next.begin, next.out, next.carriage_return);
+            if (timing) timing->answered(next.out.size(), next.out.size());
             co_await peer_.write(next.out);
+            if (connection_.is_timed) worker_.sampler()->of(connection_).look_at_turn_end();
             if (worker_.times_answers())
                 worker_.shared().events.answered(worker_.on().read_now() - next.whole, 1);
         }

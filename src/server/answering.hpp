@@ -13,6 +13,7 @@
 
 namespace aperto {
 
+class message_timing;
 class worker;
 
 /// The messages of one connection in the hands of a coroutine: so many at a time as `options::max_in_flight`
@@ -35,6 +36,9 @@ private:
     task<> answer_one(job& each);
     task<> write();
     task<> call(job& each);
+    void begin_timing(job& each) noexcept;
+    /// Null where it is not timed.
+    message_timing* timing_of(const job& each) const noexcept;
 
     worker& worker_;
     connection& connection_;

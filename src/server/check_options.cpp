@@ -31,6 +31,12 @@ void check_rate(double given) {
                   takes_number("accept_rate", 0, static_cast<std::uint64_t>(ranges::accept_rate_most), text));
 }
 
+void check_share(double given) {
+    if (std::isfinite(given) && given >= 0 && given <= 1) return;
+    const std::string text = fmt::format("{}", given);
+    refuse_option("trace_messages", text, takes_number("trace_messages", 0, 1, text));
+}
+
 void check_backlog(int given) {
     if (given >= ranges::backlog_least) return;
     const std::string text = std::to_string(given);
@@ -88,6 +94,7 @@ void check_options(const options& chosen) {
     check_count("max_connections", chosen.max_connections);
     check_count("max_connections_per_address", chosen.max_connections_per_address);
     check_rate(chosen.accept_rate);
+    check_share(chosen.trace_messages);
     check_backlog(chosen.socket.backlog);
     check_times(chosen);
     check_transport(chosen.transport.get());

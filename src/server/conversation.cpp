@@ -85,7 +85,10 @@ void conversation::begin() noexcept {
     }
 }
 
-void conversation::leave() noexcept { worker_.ended(*this); }
+void conversation::leave() noexcept {
+    if (peer_.is_timed) worker_.sampler()->drop(peer_);
+    worker_.ended(*this);
+}
 
 double conversation::weight() const noexcept {
     // Of those who move all the time the one that holds most.
@@ -152,6 +155,7 @@ std::optional<limit> conversation::limit_that_struck(const std::error_code& by) 
 }
 
 void conversation::report_end() noexcept {
+    if (peer_.is_timed) worker_.sampler()->drop(peer_);
     closing how{.reason = ended_by_us_ ? close_reason::server : close_reason::client,
                 .error = thrown_ ? code_of(thrown_) : broken_by_.code(),
                 .lifetime = worker_.on().now() - began_};

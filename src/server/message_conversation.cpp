@@ -58,6 +58,7 @@ message_conversation::step message_conversation::serve() noexcept {
     }
     mine_.commit();
     if (worker_.times_answers()) worker_.note_answers();
+    if (mine_.is_timed) worker_.sampler()->of(mine_).look_at_turn_end();
     if (next == step::blocked) mine_.settle();  // a lent buffer is not held for as long as the client likes
     if (next == step::aside) mine_.step_aside(*this);
     if (next != step::waiting) owner().disarm(*this);
@@ -79,6 +80,7 @@ message_conversation::step message_conversation::answer_arrived() {
             return end_by_reading();
         }
         if (message) return step::aside;
+        if (worker_.sampler()) worker_.sampler()->before_wait(mine_, view().id());
     } while (mine_.receive(*this));
     return wait_for_bytes();
 }
@@ -118,14 +120,19 @@ bool message_conversation::answer(std::string_view message) {
     const std::size_t begin = begin_frame(mine_.written_framing(), out);
     const std::size_t payload = out.size();
     exchange with(who, state_, out, mine_.message_offset());
+    message_timing* const timing =
+        mine_.is_timed ? worker_.sampler()->begin(mine_, message, mine_.message_offset()) : nullptr;
     try {
         shared.what.on_message()(message, with);
+        if (timing) timing->handled();
         if (with.silent_) {
             out.resize(begin);
+            if (timing) timing->finish_without_answer();
         } else {
             shared.events.replied(who, std::string_view(out).substr(payload));
             end_frame(mine_.written_framing(), begin, out, mine_.line_had_carriage_return());
             if (worker_.times_answers()) worker_.note_answer();
+            if (timing) timing->answered(out.size() - begin, 0);
         }
     } catch (...) {
         out.resize(begin);  // half an answer is none

@@ -46,6 +46,10 @@ worker::worker(loop& on, server_shared& shared)
       background_(shared.workers_made.fetch_add(1)),
       timing_(*this),
       times_answers_(shared.events.times_answers()),
+      sampler_(shared.options.trace_messages > 0
+                   ? std::make_unique<message_sampler>(loop_, shared.events, shared.options.trace_messages,
+                                                       background_.index())
+                   : nullptr),
       stop_request_(*this, &worker::on_stop),
       room_request_(*this, &worker::on_room),
       terms_request_(*this, &worker::on_terms) {

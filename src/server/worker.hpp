@@ -11,6 +11,7 @@
 #include "server/admission.hpp"
 #include "server/doors.hpp"
 #include "server/message_conversation.hpp"
+#include "server/message_timing.hpp"
 #include "server/proxy_greeting.hpp"
 #include "server/session.hpp"
 #include "server/surroundings.hpp"
@@ -136,6 +137,8 @@ public:
         if (timing_.messages++ == 0) timing_.since = loop_.now();
     }
     bool times_answers() const noexcept { return times_answers_; }
+    /// Null where no messages are picked to be timed.
+    message_sampler* sampler() const noexcept { return sampler_.get(); }
 
     bool is_stopping() const noexcept { return stopping_; }
     loop& on() const noexcept { return loop_; }
@@ -293,6 +296,7 @@ private:
     std::size_t refusals_ = 0;  ///< connections being refused
     answer_timing timing_;
     const bool times_answers_;
+    const std::unique_ptr<message_sampler> sampler_;
     event stop_;
     event empty_;
     request stop_request_;

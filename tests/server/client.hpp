@@ -19,10 +19,12 @@ namespace aperto {
 class plain_client {
 public:
     /// `from`: an address of this machine to come from; empty: the system's choice.
-    explicit plain_client(const endpoint& to, std::string_view from = {}) {
+    /// `room`: bytes of its receive buffer; 0: the system's choice.
+    explicit plain_client(const endpoint& to, std::string_view from = {}, int room = 0) {
         endpoint where = to;
         if (to.is_any()) where = *endpoint::from_address("127.0.0.1", to.port());
         descriptor_ = ::socket(where.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (room > 0) ::setsockopt(descriptor_, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
         sockaddr_storage address{};
         socklen_t length = 0;
         if (!from.empty()) {

@@ -124,6 +124,9 @@ std::string admin::answer(const http_request& request, const std::vector<worker_
         what.type = content_type(format);
         what.body = write_metrics(format, {seen_, *watched_.serving, loads, watched_.book, watched_.sealed,
                                            process_, !draining_, told_});
+    } else if (request.path == "/messages") {
+        what.type = "application/json";
+        what.body = seen_.times.json();
     } else if (request.path == "/livez") {
         what.body = "alive\n";
     } else if (request.path == "/readyz") {
@@ -132,7 +135,8 @@ std::string admin::answer(const http_request& request, const std::vector<worker_
         else
             what.body = "ready\n";
     } else {
-        what = {404, "Not Found", "text/plain", "there are /metrics, /connections, /livez and /readyz\n"};
+        what = {404, "Not Found", "text/plain",
+                "there are /metrics, /connections, /messages, /livez and /readyz\n"};
     }
     return write(what, request.method != "HEAD", request.keeps_alive);
 }

@@ -48,15 +48,25 @@ public:
     }
     void histogram(std::string_view name, std::string_view help, const bucket_counts& of) {
         begin(name, "histogram", help);
-        const std::string bucket = std::string(name) + "_bucket";
-        for (std::size_t i = 0; i < bucket_counts::bounds.size(); ++i)
-            sample(bucket, "le",
-                   fmt::format("{:.{}f}", bucket_counts::bounds[i], bucket_counts::bounds[i] < 1 ? 5 : 1),
-                   of.up_to(i));
-        const std::uint64_t all = of.up_to(bucket_counts::bounds.size());
-        sample(bucket, "le", "+Inf", all);
-        sample(std::string(name) + "_sum", of.sum());
-        sample(std::string(name) + "_count", all);
+        buckets(name, {}, of, nullptr);
+    }
+    /// One of several of a name, by a label, as `part="handler"`: behind `begin_histogram`.
+    void begin_histogram(std::string_view name, std::string_view help) { begin(name, "histogram", help); }
+    void buckets(std::string_view name, const std::string& label, const bucket_counts& of,
+                 const message_times::exemplars* latest) {
+        const std::string before = label.empty() ? "" : label + ",";
+        for (std::size_t i = 0; i <= bucket_counts::bounds.size(); ++i) {
+            const bool last = i == bucket_counts::bounds.size();
+            const std::string bound =
+                last ? "+Inf"
+                     : fmt::format("{:.{}f}", bucket_counts::bounds[i], bucket_counts::bounds[i] < 1 ? 5 : 1);
+            text_ += fmt::format("{}_bucket{{{}le=\"{}\"}} {}", name, before, bound, of.up_to(i));
+            if (latest) add_exemplar((*latest)[i]);
+            text_ += '\n';
+        }
+        const std::string labels = label.empty() ? "" : "{" + label + "}";
+        sample(std::string(name) + "_sum" + labels, of.sum());
+        sample(std::string(name) + "_count" + labels, of.up_to(bucket_counts::bounds.size()));
     }
     std::string finish() {
         if (format_ == metrics_format::openmetrics) text_ += "# EOF\n";
@@ -64,6 +74,12 @@ public:
     }
 
 private:
+    /// OpenMetrics alone has them: one of those that were counted, by what it can be found by elsewhere.
+    void add_exemplar(const message_times::exemplar& one) {
+        if (format_ != metrics_format::openmetrics || one.connection == 0) return;
+        text_ += fmt::format(" # {{connection=\"{}\",message=\"{}\"}} {} {:.3f}", one.connection, one.message,
+                             one.seconds, one.when);
+    }
     void begin(std::string_view name, std::string_view type, std::string_view help) {
         text_ += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
     }
@@ -178,6 +194,18 @@ void add_traffic(metrics_text& to, const observer& seen) {
                  seen.round_trips);
 }
 
+void add_message_times(metrics_text& to, const message_times& times) {
+    to.begin_histogram(
+        "aperto_message_time_seconds",
+        "Of messages that were picked (--trace-messages): how long each part took, where it took any time.");
+    for (std::size_t i = 0; i < message_part_count; ++i) {
+        const auto part = static_cast<message_part>(i);
+        const message_times::exemplars latest = times.latest_of(part);
+        to.buckets("aperto_message_time_seconds", fmt::format("part=\"{}\"", to_string(part)), times.of(part),
+                   &latest);
+    }
+}
+
 void add_journal(metrics_text& to, const journal& book) {
     const journal_counters counted = book.counters();
     to.one_counter("aperto_journal_recorded_total", "Messages on record.", counted.recorded);
@@ -265,6 +293,7 @@ std::string write_metrics(metrics_format format, const metrics_sources& from) {
     add_server(text, from);
     add_loads(text, from);
     add_traffic(text, from.seen);
+    add_message_times(text, from.seen.times);
     if (from.sealed) add_tls(text, *from.sealed);
     if (from.book) add_journal(text, *from.book);
     add_kernel(text, from.process);

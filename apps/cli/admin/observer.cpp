@@ -18,8 +18,7 @@ double seconds(auto time) noexcept { return std::chrono::duration<double>(time).
 }  // namespace
 
 void bucket_counts::add(double value, std::uint64_t times) noexcept {
-    const auto at = std::lower_bound(bounds.begin(), bounds.end(), value) - bounds.begin();
-    counts_[static_cast<std::size_t>(at)].fetch_add(times, std::memory_order_relaxed);
+    counts_[bucket_of(value)].fetch_add(times, std::memory_order_relaxed);
     sum_.fetch_add(value * static_cast<double>(times), std::memory_order_relaxed);
 }
 
@@ -45,6 +44,11 @@ void observer::replied(const connection_view& who, std::string_view reply) {
 void observer::answered(duration took, std::size_t count) {
     answers.add(seconds(took), count);
     next_.answered(took, count);
+}
+
+void observer::timed(const message_record& what) {
+    times.add(what);
+    next_.timed(what);
 }
 
 void observer::lagged(duration by) noexcept { lags.add(seconds(by)); }

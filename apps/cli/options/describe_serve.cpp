@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/options/command_line.hpp"
 #include "cli/options/describe_listen.hpp"
+#include "cli/options/quantity.hpp"
 #include "core/log_safe.hpp"
 #include "core/option_ranges.hpp"
 #include "core/sentence.hpp"
@@ -138,12 +139,12 @@ option_description admin_option(std::string& target) {
         }
         target = text;
     };
-    return {
-        .name = "--admin",
-        .value = "ADDRESS",
-        .help = _("answer /metrics, /connections, /livez and /readyz there, by HTTP: HOST:PORT or unix:PATH"),
-        .fallback = _("nowhere"),
-        .set = take};
+    return {.name = "--admin",
+            .value = "ADDRESS",
+            .help = _("answer /metrics, /connections, /messages, /livez and /readyz there, by HTTP: "
+                      "HOST:PORT or unix:PATH"),
+            .fallback = _("nowhere"),
+            .set = take};
 }
 
 option_description handover_option(std::string& target) {
@@ -214,6 +215,23 @@ option_description level_option(log_level& target) {
             }};
 }
 
+option_description trace_option(double& target) {
+    const auto take = [&target](const std::string& text) {
+        const auto share = text.ends_with('%') ? parse_decimal(text.substr(0, text.size() - 1), 0, 100)
+                                               : std::optional<double>();
+        if (!share)
+            throw usage_error(sentence(
+                _("--trace-messages takes a share from 0% to 100%, like 1%, not \"{}\""), log_safe(text)));
+        target = *share / 100;
+    };
+    return {.name = "--trace-messages",
+            .value = "SHARE",
+            .help = _("tell of so many messages where their time went, like 1%: in the network, the kernel, "
+                      "the loop, the handler, the client's window"),
+            .fallback = "0%",
+            .set = take};
+}
+
 option_description sandbox_option(confinement_mode& target) {
     return {.name = "--sandbox",
             .value = "on|required|off",
@@ -282,6 +300,7 @@ command_description describe_serve(serve_request& request) {
         messages_option(request.messages),
         log_option(request.log),
         level_option(request.level),
+        trace_option(options.trace_messages),
         text_option("--log-file", "FILE",
                     _("write the log there; opened again on SIGUSR1, for who moves it away"),
                     _("standard output"), request.log_file),

@@ -117,6 +117,12 @@ json_line& json_line::add_cut(std::string_view key, std::string_view text, std::
     return add(key, text.substr(0, utf8::complete_prefix(text.substr(0, size_max))));
 }
 
+json_line& json_line::add_members(std::string_view object) {
+    text_ += ',';
+    text_ += object.substr(1, object.size() - 2);
+    return *this;
+}
+
 const std::string& json_line::finish() {
     text_ += "}\n";
     return text_;

@@ -51,6 +51,9 @@ public:
     /// At most `size_max` bytes of `text`, never part of a character.
     json_line& add_cut(std::string_view key, std::string_view text, std::size_t size_max);
 
+    /// The members of an object that is written already.
+    json_line& add_members(std::string_view object);
+
     /// The line with its line feed. Once.
     const std::string& finish();
 

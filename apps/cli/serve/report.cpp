@@ -3,6 +3,7 @@
 
 #include "aperto/error.hpp"
 #include "aperto/server.hpp"
+#include "cli/options/quantity.hpp"
 #include "cli/terminal_text.hpp"
 #include "core/display.hpp"
 #include "core/sentence.hpp"
@@ -54,6 +55,52 @@ tcp_facts facts_of(const connection_view& who) {
     } catch (const error&) {
         return {};
     }
+}
+
+namespace {
+
+/// What took the time.
+std::string cause_text(message_part of) {
+    switch (of) {
+    case message_part::queue:
+        return _("waiting to be accepted");
+    case message_part::handshake:
+        return _("the handshake");
+    case message_part::client:
+        return _("the client's sending");
+    case message_part::reordering:
+        return _("segments out of order");
+    case message_part::machine:
+        return _("a process that did not run");
+    case message_part::loop:
+        return _("waiting behind others");
+    case message_part::handler:
+        return _("the handler");
+    case message_part::journal:
+        return _("the journal");
+    case message_part::kernel:
+        return _("the queue to the wire");
+    case message_part::window:
+        return _("the client's full window");
+    case message_part::buffer:
+        return _("the full send buffer");
+    case message_part::nagle:
+        return _("Nagle's algorithm");
+    case message_part::congestion:
+        return _("the congestion window");
+    case message_part::retransmission:
+        return _("loss and sending again");
+    case message_part::network:
+        return _("the network");
+    }
+    return "?";
+}
+
+}  // namespace
+
+std::string timing_text(const message_record& of) {
+    return sentence(_("{} message {} took {}, of which {}: {}"), name_of(of.remote), of.message,
+                    duration_text(of.total()), duration_text(of.of(of.blame())), cause_text(of.blame()));
 }
 
 namespace {
@@ -177,9 +224,10 @@ void report::tick_due() {
                      .accepted = held_accepted_.exchange(0),
                      .closed = held_closed_.exchange(0),
                      .limits = held_limits_.exchange(0),
+                     .timed = held_timed_.exchange(0),
                      .invalid = held_invalid_.exchange(0)};
-    const bool clients_calm = program_pace_.settle(held.of_clients());
-    const bool calm = pace_.settle(held.total()) && clients_calm;
+    const bool clients_calm = program_pace_.settle(held.of_clients() + held.timed);
+    const bool calm = pace_.settle(held.total() + held.timed) && clients_calm;
     if (held.total() != 0) summary(held, calm);
     // Calm is only known a second after the last line held back.
     if (!calm && !summary_due_.exchange(true)) writer_->tick_later();

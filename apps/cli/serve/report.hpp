@@ -91,6 +91,7 @@ struct tally {
     std::uint64_t accepted = 0;
     std::uint64_t closed = 0;
     std::uint64_t limits = 0;
+    std::uint64_t timed = 0;    ///< not told of in a summary: they are a sample
     std::uint64_t invalid = 0;  ///< connections whose first byte that is not UTF-8 was not told of
     std::uint64_t of_clients() const noexcept { return accepted + closed + invalid; }
     std::uint64_t total() const noexcept { return messages + limits + of_clients(); }
@@ -232,6 +233,7 @@ protected:
     std::atomic<std::uint64_t> held_closed_ = 0;
     std::atomic<std::uint64_t> held_limits_ = 0;
     std::atomic<std::uint64_t> held_invalid_ = 0;
+    std::atomic<std::uint64_t> held_timed_ = 0;
     std::atomic<std::uint64_t> connections_ = 0;
     std::atomic<std::uint64_t> invalid_bytes_ = 0;
 
@@ -270,6 +272,8 @@ std::string utc_text(std::chrono::system_clock::time_point when);
 std::string signal_name(int signal);
 /// A client as the log calls it: those of a Unix socket have no address.
 std::string name_of(const endpoint& who);
+/// Where the time of a message went, in a sentence.
+std::string timing_text(const message_record& of);
 /// What the kernel knows of a connection; nothing where it is gone.
 tcp_facts facts_of(const connection_view& who);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/server.hpp"
 #include "aperto/version.hpp"
+#include "cli/admin/message_times.hpp"
 #include "cli/admin/observer.hpp"
 #include "cli/serve/log.hpp"
 #include "cli/serve/report.hpp"
@@ -111,6 +112,12 @@ public:
         if (!how.tried.empty()) line.add("tried", how.tried);
         if (!how.thrown.empty()) line.add("thrown", how.thrown);
         write(level, line.finish());
+    }
+
+    void timed(const message_record& what) override {
+        if (!tells(log_level::info)) return;
+        if (!admit_for_program()) return hold(held_timed_);
+        write(log_level::info, json_line("timed").add_members(message_json(what)).finish());
     }
 
     void limit(std::string_view name, const endpoint& who, const std::error_code& why) override {

@@ -165,6 +165,12 @@ public:
         if (steps_ && messages() != message_detail::none) step_text(6, "send", reply);
     }
 
+    void timed(const message_record& what) override {
+        if (!tells(log_level::info)) return;
+        if (!admit()) return hold(held_timed_);
+        line(log_level::info, timing_text(what));
+    }
+
     void tell_closed(const connection_view& who, const closing& how) override {
         const log_level level = level_of(how);
         if (!shown(held_closed_, level)) return;
