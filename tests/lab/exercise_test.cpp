@@ -56,6 +56,9 @@ TEST(exercise, needs_enough_packets) {
 TEST(exercise, takes_an_answer_however_it_is_written) {
     EXPECT_TRUE(is_same_answer("1460", "1,460"));
     EXPECT_TRUE(is_same_answer("1460", " 1.460"));
+    EXPECT_TRUE(is_same_answer("1460", "1460 bytes"));
+    EXPECT_FALSE(is_same_answer("1460", "bytes"));
+    EXPECT_FALSE(is_same_answer("1460", "1 or 460"));
     EXPECT_TRUE(is_same_answer("SYN/ACK", "ack, syn"));
     EXPECT_TRUE(is_same_answer("FIN ACK", "ACK/FIN"));
     EXPECT_TRUE(is_same_answer("EBCDAF", "e b c d a f"));

@@ -37,8 +37,9 @@ class HandIn(unittest.TestCase):
         with open(self.path(name), "w", encoding="utf-8") as file:
             json.dump(content, file)
 
-    def grade(self, *names, **more):
-        done = lab("grade", *map(self.path, names), timeout=300, **more)
+    def grade(self, *names, seed=None, **more):
+        asked = [] if seed is None else ["--seed", seed]
+        done = lab("grade", *asked, *map(self.path, names), timeout=300, **more)
         return done.returncode, list(csv.DictReader(io.StringIO(done.stdout)))
 
     def test_answers_are_marked_in_any_language_and_folder(self):
@@ -64,6 +65,56 @@ class HandIn(unittest.TestCase):
         self.assertIn("its run is not what this lab and seed give", rows[0]["remark"])
         self.assertIn("other questions", rows[2]["remark"])
         self.assertIn("no file of --hand-in", rows[3]["remark"])
+
+    def test_what_would_have_the_teacher_run_something_else_is_refused(self):
+        """A lab of the student's own, with a command and questions that have their own answers; and fields that are none."""
+        made = self.hand_in("a", "--answers", GOOD)
+        shutil.copytree(LABS, self.path("labs"))
+        own = self.path("labs/retransmit.toml")
+        changed = pathlib.Path(own).read_text().replace('"server duplicate-acks"', '"client syn"')
+        pathlib.Path(own).write_text(changed)
+        theirs = self.hand_in("theirs", "--answers", "a; 20ms; 240ms; 1", env={"APERTO_LABS": self.path("labs")})
+        attacks = {"path": theirs | {"lab": own}, "relative": theirs | {"lab": "./labs/retransmit.toml"}, "theirs": theirs, "up": {"lab": "../labs/retransmit"},
+                   "none": {"lab": "retransmitt"}, "long": {"lab": "x" * 5000}, "empty": {"lab": ""}, "kind": {"kind": "essay"},
+                   "minus": {"seed": -1}, "half": {"seed": 8.5}, "words": {"seed": "8"}, "huge": {"seed": 2**64 - 1},
+                   "answers": {"answers": "a"}, "numbers": {"answers": [1]}, "name": {"name": ["Ana"]},
+                   "nothing": {"packets": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}}
+        for name, change in attacks.items():
+            self.write(name, made | change)
+        for name, text in (("cut", json.dumps(made)[:-20]), ("list", "[]"), ("deep", "[" * 100_000), ("bytes", "\x00\x01"), ("void", "")):
+            pathlib.Path(self.path(name)).write_text(text, encoding="utf-8")
+            attacks[name] = text
+        code, rows = self.grade(*attacks, "missing", "a", cwd=self.folder.name)
+        self.assertEqual(code, 1)
+        self.assertEqual([(one["result"], one["right"]) for one in rows], [("refused", "")] * (len(attacks) + 1) + [("marked", "4")], rows)
+
+    def test_answers_that_are_no_answers_are_wrong(self):
+        made = self.hand_in("a", "--answers", GOOD)
+        cheats = [["nan"] * 4, ["inf"] * 4, ["abc", "20ms;240ms", "1ns 999s", "17 18"], ["A", "0x1312D00", "1e99s", "1e400"], ["a"] * 1000, []]
+        for number, answers in enumerate(cheats):
+            self.write(str(number), made | {"answers": answers, "name": str(number)})
+        _, rows = self.grade(*map(str, range(len(cheats))))
+        self.assertEqual([one["marks"] for one in rows], ["0000"] * 4 + ["1000", "0000"])
+
+    def test_the_seed_that_was_asked_for_and_no_other(self):
+        self.hand_in("a", "--answers", GOOD, "--seed", "8")
+        self.hand_in("b", "--answers", GOOD, "--seed", "9")
+        self.assertEqual([one["result"] for one in self.grade("a", "b")[1]], ["marked"] * 2)
+        code, rows = self.grade("a", "b", seed=8)
+        self.assertEqual((code, [one["result"] for one in rows]), (1, ["marked", "refused"]))
+        self.assertEqual(rows[1]["remark"], "seed 8 was asked for")
+
+    def test_one_file_of_two_students_is_remarked_on(self):
+        made = self.hand_in("a", "--answers", "b; 20ms; 1s; 3")
+        self.write("copy", made | {"name": "Rui"})
+        self.write("own", made | {"name": "Eva", "answers": [*made["answers"][:3], "5"]})
+        self.write("right", self.hand_in("r", "--answers", GOOD, student="Ivo") | {"name": "Ida"})
+        self.write("moves\x1b[2J", made | {"name": "=1+1\x1b[2J\nX"})
+        _, rows = self.grade("a", "copy", "own", "right", "r", "a", "moves\x1b[2J")
+        self.assertEqual([one["remark"].replace(self.folder.name, "") for one in rows],
+                         ["", "has the same wrong answers as /a", "", "", "", "handed in before, in /a", "has the same wrong answers as /a"])
+        self.assertEqual({one["result"] for one in rows}, {"marked"}, "a remark takes no mark away")
+        self.assertEqual(rows[-1]["name"], "'=1+1\\x1B[2J\\nX", "no terminal and no spreadsheet obeys it")
 
     def test_a_changed_key_is_refused(self):
         self.hand_in("a", "--answers", "b; ; ;")

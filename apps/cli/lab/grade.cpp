@@ -3,6 +3,7 @@
 #include "cli/lab/hand_in.hpp"
 #include "cli/lab/lesson.hpp"
 #include "core/display.hpp"
+#include "core/log_safe.hpp"
 #include "core/sentence.hpp"
 #include "lab/analysis/quantity.hpp"
 #include "lab/scenario/exercise.hpp"
@@ -16,6 +17,7 @@
 #include <fstream>
 #include <iostream>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <system_error>
 #include <tuple>
@@ -28,8 +30,9 @@ namespace {
 
 void print(const std::string& text) { std::fputs(text.c_str(), stdout); }
 
-/// RFC 4180. What a spreadsheet would take for a formula begins with an apostrophe.
-std::string csv_field(const std::string& text) {
+/// RFC 4180, one line. What a spreadsheet would take for a formula begins with an apostrophe.
+std::string csv_field(const std::string& written) {
+    const auto text = log_safe(written);
     const bool formula =
         !text.empty() && std::string_view("=+-@\t\r").find(text.front()) != std::string_view::npos;
     std::string out = formula ? "'" : "";
@@ -45,14 +48,32 @@ struct mark {
     std::vector<bool> right;
 };
 
+/// Whether two have the same answers, two or more of them wrong. Right ones are alike by themselves.
+bool same_mistakes(const hand_in& one, const hand_in& another, const mark& marked) {
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < marked.right.size() && i < one.answers.size(); ++i) {
+        wrong += !marked.right[i] && !one.answers[i].empty() ? 1U : 0U;
+    }
+    return wrong >= 2 && one.answers == another.answers;
+}
+
 /// Runs each (lab, seed) once, however many handed it in.
 class examiners {
 public:
+    /// `asked_for`: the one seed that counts; none: any.
+    explicit examiners(std::optional<std::uint64_t> asked_for) : asked_for_(asked_for) {}
+
     mark examine(const hand_in& one) {
+        if (asked_for_ && *asked_for_ != one.seed) {
+            return {sentence(_("seed {} was asked for"), *asked_for_), {}};
+        }
         if (one.questions != questions_digest(one.lab)) {
             return {_("it was asked other questions: the lab's files are not those here"), {}};
         }
         const auto& run = run_of(one.lab, one.seed);
+        if (run.report.empty()) {
+            return {_("it could not be run here"), {}};
+        }
         if (packets_digest(run.report) != one.packets) {
             lab::digest was;
             was.kernel = one.kernel;
@@ -62,6 +83,22 @@ public:
             return {fmt::format("{}", fmt::join(why, "; ")), {}};
         }
         return {{}, one.is_exercise ? marks_of_exercise(one, run) : marks_of_lesson(one, run)};
+    }
+
+    /// What who marks it may want to look at; it counts all the same.
+    std::string remark_on(const std::string& path, const hand_in& one, const mark& marked) {
+        auto& others = marked_[{one.lab, one.is_exercise, one.seed}];
+        const auto find = [&](auto is_it) {
+            const auto found = std::find_if(others.begin(), others.end(),
+                                            [&](const auto& other) { return is_it(other.second); });
+            return found == others.end() ? std::string() : found->first;
+        };
+        const auto before = find([&](const hand_in& other) { return other.student == one.student; });
+        const auto alike = find([&](const hand_in& other) { return same_mistakes(one, other, marked); });
+        others.emplace_back(path, one);
+        return !before.empty()  ? sentence(_("handed in before, in {}"), before)
+               : !alike.empty() ? sentence(_("has the same wrong answers as {}"), alike)
+                                : std::string();
     }
 
 private:
@@ -89,10 +126,14 @@ private:
         return out;
     }
 
+    std::optional<std::uint64_t> asked_for_;
     std::map<std::pair<std::string, std::uint64_t>, quiet_run> runs_;
+    std::map<std::tuple<std::string, bool, std::uint64_t>, std::vector<std::pair<std::string, hand_in>>>
+        marked_;
 };
 
-std::string csv_row(const std::string& path, const hand_in& one, const mark& marked) {
+std::string csv_row(const std::string& path, const hand_in& one, const mark& marked,
+                    const std::string& remark) {
     std::string marks;
     for (const bool right : marked.right) {
         marks += right ? "1" : "0";
@@ -104,7 +145,7 @@ std::string csv_row(const std::string& path, const hand_in& one, const mark& mar
     return fmt::format("{},{},{},{},{},{},{},{},{},{}\n", csv_field(path), csv_field(one.student),
                        csv_field(one.lab), one.is_exercise ? "exercise" : "lesson", one.seed,
                        marked.refused.empty() ? "marked" : "refused", count(right),
-                       count(marked.right.size()), csv_field(marks), csv_field(marked.refused));
+                       count(marked.right.size()), csv_field(marks), csv_field(remark));
 }
 
 std::vector<std::string> ask_items(const lab::ladder_style& style, const lab::exercise& asked) {
@@ -177,7 +218,7 @@ int run_exercise(lab_request request) {
 }
 
 int grade_hand_ins(const lab_request& request) {
-    examiners all;
+    examiners all(request.seed);
     int code = exit_done;
     print("file,name,lab,kind,seed,result,right,questions,marks,remark\n");
     for (const auto& path : request.names) {
@@ -189,8 +230,9 @@ int grade_hand_ins(const lab_request& request) {
         } catch (const lab::bad_input& wrong) {
             marked.refused = wrong.what();
         }
-        code = marked.refused.empty() ? code : exit_failed;
-        print(csv_row(path, one, marked));
+        const bool counts = marked.refused.empty();
+        code = counts ? code : exit_failed;
+        print(csv_row(path, one, marked, counts ? all.remark_on(path, one, marked) : marked.refused));
         std::fflush(stdout);
     }
     return code;

@@ -90,20 +90,23 @@ command_description describe_exercise(lab_request& request) {
 }
 
 command_description describe_grade(lab_request& request) {
-    return {.name = "grade",
-            .summary = _("marks what was handed in, by running it again; CSV"),
-            .arguments = "FILE…",
-            .about = _("Runs again in the virtual Linux what each of these files of --hand-in says, marks "
-                       "its answers, and "
-                       "writes a line of CSV for each. One whose run or questions are not those of the lab "
-                       "here is refused."),
-            .chosen = [&request] { request.what = verb::grade; },
-            .set_arguments =
-                [&request](std::vector<std::string> names) {
-                    if (names.empty())
-                        throw usage_error(_("name a file that was handed in:  aperto lab grade FILE"));
-                    request.names = std::move(names);
-                }};
+    return {
+        .name = "grade",
+        .summary = _("marks what was handed in, by running it again; CSV"),
+        .arguments = "FILE…",
+        .about = _("Runs again in the virtual Linux what each of these files of --hand-in says, marks "
+                   "its answers, and "
+                   "writes a line of CSV for each. One whose run or questions are not those of the lab "
+                   "here is refused. The remark tells who handed in before, or has the same wrong answers."),
+        .options = {number_option("--seed", _("refuse what was made with another seed"), _("any"), 0,
+                                  seed_max, [&request](std::uint64_t number) { request.seed = number; })},
+        .chosen = [&request] { request.what = verb::grade; },
+        .set_arguments =
+            [&request](std::vector<std::string> names) {
+                if (names.empty())
+                    throw usage_error(_("name a file that was handed in:  aperto lab grade FILE"));
+                request.names = std::move(names);
+            }};
 }
 
 }  // namespace aperto::cli

@@ -220,8 +220,15 @@ exercise make_exercise(const std::vector<exercise_row>& rows, std::uint64_t seed
 
 bool is_same_answer(std::string_view right, std::string_view given) {
     const bool is_flags = right.find_first_of("/ ") != std::string_view::npos;
-    return is_flags ? flags_of(right) == flags_of(given)
-                    : !plain(given).empty() && plain(right) == plain(given);
+    if (is_flags) {
+        return flags_of(right) == flags_of(given);
+    }
+    const bool is_number = right.find_first_not_of("0123456789") == std::string_view::npos;
+    const auto word = given.find_last_of("0123456789");
+    if (is_number && word != std::string_view::npos) {
+        given = given.substr(0, word + 1);  // "1460 bytes"
+    }
+    return !plain(given).empty() && plain(right) == plain(given);
 }
 
 }  // namespace aperto::lab

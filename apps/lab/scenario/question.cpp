@@ -15,20 +15,34 @@ using form = question::form;
 
 constexpr std::array<std::string_view, 5> topic_names{"", "establishment", "flow", "sequence", "errors"};
 
-/// "1,460", "1.460" and "1 460 B" are the same number, whatever the language.
-std::optional<std::uint64_t> read_number(std::string_view text) {
+/// "1,460", "1.460" and "1 460 bytes" are the same number, whatever the language, and so are "12.5" and "12,5": what three
+/// digits follow parts thousands. A word behind it does not count, a single letter might be a unit of another size.
+std::optional<std::string> read_number(std::string_view text) {
+    const auto end = text.find_first_not_of("0123456789., ");
+    const auto word = end == std::string_view::npos ? std::string_view{} : text.substr(end);
+    const auto is_letter = [](char one) { return (one | 0x20) >= 'a' && (one | 0x20) <= 'z'; };
+    if (!std::all_of(word.begin(), word.end(), is_letter) || (word.size() == 1 && (word[0] | 0x20) != 'b')) {
+        return std::nullopt;
+    }
     std::string digits;
-    for (const char one : text) {
-        if (one >= '0' && one <= '9') {
-            digits += one;
-        } else if (one == 'B' || one == 'b') {
-            break;
-        } else if (one != ',' && one != '.' && one != ' ') {
-            return std::nullopt;
+    const auto number = trimmed(text.substr(0, end));
+    for (std::size_t at = 0; at < number.size(); ++at) {
+        if (number[at] >= '0' && number[at] <= '9') {
+            digits += number[at];
+            continue;
+        }
+        const auto next = number.find_first_of("., ", at + 1);
+        const auto behind = (next == std::string_view::npos ? number.size() : next) - at - 1;
+        const bool few = !digits.empty() && digits != "0" && number.find_first_of("., ") <= 3;
+        if (behind != 3 || !few) {
+            if (number[at] == ' ' || next != std::string_view::npos || behind == 0 || digits.empty()) {
+                return std::nullopt;
+            }
+            digits += '.';
         }
     }
     constexpr std::size_t digits_max = 15;
-    return digits.empty() || digits.size() > digits_max ? std::nullopt : std::optional(std::stoull(digits));
+    return digits.empty() || digits.size() > digits_max ? std::nullopt : std::optional(digits);
 }
 
 /// In Portuguese "1,5 s".
@@ -142,8 +156,7 @@ std::optional<std::string> read_answer(const question& asked, std::string_view t
         const auto time = read_time(text);
         return time ? std::optional(fmt::format("{}ns", time->count())) : std::nullopt;
     }
-    const auto number = read_number(text.starts_with('#') ? text.substr(1) : text);
-    return number ? std::optional(fmt::format("{}", *number)) : std::nullopt;
+    return read_number(text.starts_with('#') ? text.substr(1) : text);
 }
 
 std::string answer_hint(const question& asked) {
