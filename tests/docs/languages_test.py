@@ -16,6 +16,22 @@ PAIRS = {
     "docs/lab.md": "docs/laboratorio.md",
     "docs/lecture.md": "docs/aula.md",
 }
+LESSONS = {str(one.relative_to(ROOT)): str(one.relative_to(ROOT)).replace(".en.md", ".pt_BR.md")
+           for one in sorted((ROOT / "labs").glob("*.en.md"))}
+# Every section of an RFC that a lesson names, and what it is about: looked up, once, by who wrote the sentence.
+SECTIONS = {
+    "5681": {"3.1": "slow start and congestion avoidance", "3.2": "fast retransmit, fast recovery", "4.1": "restarting idle connections",
+             "4.2": "generating acknowledgments"},
+    "6298": {"2.1": "before a round trip is known: 1 s", "2.2": "the first one", "2.3": "each further one", "2.4": "at least 1 s",
+             "3": "Karn's algorithm", "5.5": "the timer doubles"},
+    "7323": {"2.2": "window scale, and the SYN's window that has none"},
+    "8985": {"6.2": "upon receiving an ACK: what was sent after what, and how long to wait", "7": "tail loss probe"},
+    "9293": {"3.1": "header, checksum", "3.4": "sequence numbers", "3.4.1": "the first one", "3.5": "establishing a connection",
+             "3.5.3": "reset processing", "3.6.1": "half-closed, RST on unread data, TIME-WAIT", "3.7.1": "MSS option",
+             "3.7.4": "Nagle", "3.8.4": "keepalive", "3.8.6": "window", "3.8.6.1": "zero-window probes", "3.8.6.3": "delayed ACK",
+             "3.10.7.1": "segment arrives, CLOSED"},
+}
+WHOLE = {"959", "1191", "2883", "4253", "4821", "5321", "6928", "6937", "9112", "9438"}  # named without a section
 # For those who work on the program, not for those who learn with it.
 ENGLISH_ALONE = {"docs/lab.md": {"Tests and measurements"}}
 
@@ -67,6 +83,31 @@ def rows(text):
 def pairs_of_sections():
     """(where, the English words, the Portuguese ones) of each section."""
     return [(f"{english}: {ours[1]}", ours[2], theirs[2]) for english in PAIRS for ours, theirs in zip(*of_both(english))]
+
+
+def cited(text):
+    """(RFC, section or nothing) of each."""
+    return Counter(re.findall(r"RFC (\d+)(?:,? (\d+(?:\.\d+)*))?(?![,.]?\d)", re.sub(r"\s+", " ", text)))
+
+
+class Lessons(unittest.TestCase):
+    def test_both_languages_have_the_same_choices_points_commands_and_citations(self):
+        self.assertEqual(len(LESSONS), 16)
+        for english, portuguese in LESSONS.items():
+            with self.subTest(lesson=english):
+                ours, theirs = ((ROOT / one).read_text() for one in (english, portuguese))
+                for what in (r"^\d\. ", r"^   [a-z]\) ", r"^- ", r"^---$"):
+                    self.assertEqual(*(len(re.findall(what, text, re.M)) for text in (ours, theirs)), what)
+                tried = [re.findall(r"aperto (?:lab|send) .*?(?=   |$)", text, re.M) for text in (ours, theirs)]
+                self.assertEqual(*([re.sub(r"window|janela|hello|olá", "", one) for one in some] for some in tried))
+                self.assertEqual(cited(ours), cited(theirs))
+
+    def test_what_they_cite_is_about_that(self):
+        """A number that nobody looked up is a mistake until it stands in the table above."""
+        for path in [*LESSONS, *LESSONS.values(), "docs/lecture.md", "docs/aula.md"]:
+            for number, section in cited((ROOT / path).read_text()):
+                with self.subTest(document=path, rfc=number, section=section):
+                    self.assertIn(section, SECTIONS.get(number, {})) if section else self.assertIn(number, {*SECTIONS, *WHOLE})
 
 
 class SameInBothLanguages(unittest.TestCase):

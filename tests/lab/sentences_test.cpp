@@ -121,6 +121,18 @@ const std::vector<lesson>& lessons() {
          "algorithm)",
          "ACK: conectado 1,00 s depois do primeiro SYN; o que foi reenviado não mede ida e volta (algoritmo "
          "de Karn)"},
+        {"a RST answers the SYN: there was no connection to be broken off (RFC 9293 3.10.7.1)",
+         [](telling& on) {
+             on.pass(side::client, {.flags = tcp_flag::syn, .sequence = 1000});
+             on.pass(side::server, {.flags = tcp_flag::rst | tcp_flag::ack, .acknowledgement = 1001});
+         },
+         "RST: the server refuses the connection", "RST: o servidor recusa a conexão"},
+        {"a RST in the midst of a connection",
+         [](telling& on) {
+             on.handshake();
+             on.pass(side::client, {.flags = tcp_flag::rst, .sequence = 1001});
+         },
+         "RST: the client breaks the connection off", "RST: o cliente derruba a conexão"},
         {"one byte",
          [](telling& on) {
              on.handshake();

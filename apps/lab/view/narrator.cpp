@@ -320,11 +320,15 @@ void narrator::ending(const event& one, std::vector<std::string>& out) {
                           ? sentence(_("FIN: the {} has nothing more to send"), who)
                           : std::string("FIN"));
     }
-    if (one.is_kind(kind::rst)) {
-        out.push_back(
-            sentence(first("rst") ? _("RST: the {} breaks the connection off") : _("reset by the {}"), who));
-    }
     const auto how = handshakes_.find(one.flow);
+    if (one.is_kind(kind::rst)) {
+        // RFC 9293 3.10.7.1: what answers a SYN where nobody listens. No connection was there to be broken off.
+        const bool refused = how != handshakes_.end() && how->second.syn_sent && !how->second.answered;
+        const auto* const words = refused        ? _("RST: the {} refuses the connection")
+                                  : first("rst") ? _("RST: the {} breaks the connection off")
+                                                 : _("reset by the {}");
+        out.push_back(sentence(words, who));
+    }
     const bool third = one.end == fate::delivered && one.is_kind(kind::ack) && how != handshakes_.end() &&
                        one.sequence == 1 && one.acknowledgement == 1;
     if (third && connected_.insert(one.flow).second) {
