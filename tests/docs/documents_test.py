@@ -62,7 +62,7 @@ class Background:
         self.printed = ""
         self.grew = threading.Condition()
         self.process = subprocess.Popen(
-            ["bash", "-c", command], cwd=folder, env=environment, start_new_session=True, text=True,
+            ["bash", "-e", "-c", command], cwd=folder, env=environment, start_new_session=True, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )
         self.reader = threading.Thread(target=self._read)
