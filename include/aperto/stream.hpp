@@ -6,6 +6,7 @@
 #include "aperto/proxy_facts.hpp"
 #include "aperto/transport.hpp"
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -258,8 +259,14 @@ public:
     /// `errc::cut_short` where the file is shorter: the stream then lacks the rest. Nothing else may be written
     /// meanwhile.
     task<> send_file(int file, std::uint64_t offset, std::uint64_t size);
-    /// A message in the framing of the options.
+    /// A message in the framing of the options. What `message` views stays until this has ended, which begins when it is
+    /// awaited.
     task<> write_message(std::string_view message);
+    /// The same of a string that nobody else has: it is kept, so that the task may be kept too.
+    template <std::same_as<std::string> Text>
+    task<> write_message(Text&& message) {
+        return write_kept(std::move(message));
+    }
     /// Writes `data` where there is room for all of it, and never waits: for one who tells many, and leaves
     /// out who is slow. False, and nothing of it is written, where it would pass `high_water`, where another
     /// write waits, and where writing has ended or failed; the reader is told of that. Throws std::bad_alloc.
@@ -284,7 +291,7 @@ public:
     /// (STARTTLS). What was written goes out before. Bytes that have already arrived behind the request are nobody's
     /// that could be trusted: `tls::errc::plaintext_behind` (CVE-2011-0411). `name`: by what the peer was connected to,
     /// for a client. Throws `errc::misuse` where something waits to be read or written, or where it has a transport.
-    task<> start_tls(std::shared_ptr<const aperto::transport> with, std::string_view name = {});
+    task<> start_tls(std::shared_ptr<const aperto::transport> with, std::string name = std::string());
     /// What its transport knows; none where it has none, or its handshake is not over.
     std::optional<transport_facts> transport() const;
 
@@ -344,6 +351,7 @@ private:
     friend class session;
     friend class worker;
     explicit stream(connection* taken) noexcept : connection_(taken) {}
+    task<> write_kept(std::string message);
     connection* connection_ = nullptr;
 };
 

@@ -297,10 +297,9 @@ task<> stream::handshake() {
     co_await open;
 }
 
-task<> stream::start_tls(std::shared_ptr<const aperto::transport> with, std::string_view name) {
+task<> stream::start_tls(std::shared_ptr<const aperto::transport> with, std::string name) {
     const connection::reference held(*connection_);  // the stream may go meanwhile
     connection& on = *connection_;
-    const std::string peer_name(name);
     if (on.is_waited_on() || on.is_secured()) detail::raise(errc::misuse, "begin TLS with", on);
     detail::write_awaiter before(on, {}, detail::write_awaiter::until::sent);
     co_await before;
@@ -309,7 +308,7 @@ task<> stream::start_tls(std::shared_ptr<const aperto::transport> with, std::str
         throw error(tls::errc::plaintext_behind, "begin TLS with", on.whom(),
                     "It sent more behind its request, which anybody on the way may have added.");
     if (!on.is_open()) detail::raise(errc::closed, "begin TLS with", on);
-    on.secure(with->open(peer_name));
+    on.secure(with->open(name));
     on.begin_transport();
     detail::handshake_awaiter open(on);
     co_await open;
@@ -322,6 +321,11 @@ task<> stream::write_message(std::string_view message) {
     const std::array<std::string_view, 3> parts{edges.before(), message, edges.after()};
     detail::write_awaiter written = write(parts);
     co_await written;
+}
+
+task<> stream::write_kept(std::string message) {
+    task<> writing = write_message(std::string_view(message));
+    co_await writing;
 }
 
 void stream::consume(std::size_t count) {

@@ -97,6 +97,28 @@ TEST_P(StreamWrite, JoinsPartsAndFramesMessages) {
     play(story());
 }
 
+TEST_P(StreamWrite, AMessageThatWasMadeForItIsKeptUntilTheTaskRuns) {
+    const auto story = []() -> task<> {
+        stream_options options;
+        options.framing = framing::line;
+        task<pair> meeting = meet(options);
+        pair both = co_await meeting;
+        constexpr std::size_t size = 1000;
+        task<> later = both.ours.write_message(std::string(size, 'a'));
+        std::string lives(size, 'b');
+        task<> viewed = both.ours.write_message(lives);
+        std::vector<std::string> others;  // where the first one was, if it is gone
+        for (int i = 0; i < 100; ++i)
+            others.emplace_back(size, 'x');
+        lives.assign(size, 'c');
+        co_await later;
+        co_await viewed;
+        co_await both.ours.flush();
+        EXPECT_EQ(both.peer.take(), std::string(size, 'a') + "\n" + std::string(size, 'c') + "\n");
+    };
+    play(story());
+}
+
 TEST_P(StreamWrite, GathersManyLargePartsWhereTheyAre) {
     const auto story = []() -> task<> {
         const std::string bytes = pattern(2'000'000);
