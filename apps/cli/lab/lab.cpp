@@ -78,7 +78,7 @@ void apply(const lab_request& request, lab::run_plan& plan, const std::vector<la
     plan.wire.replay = request.replay;
     plan.wire.keep_decisions = !request.save_path.empty();
     plan.wire.keep_events = lab::show::wants_events(request.show, expected);
-    plan.wire.keep_bytes = !request.show.capture_path.empty();
+    plan.wire.keep_bytes = !request.show.capture_path.empty() || !request.show.page_path.empty();
 }
 
 std::optional<lab::decision_log> read_decisions(const std::string& path) {
@@ -206,6 +206,8 @@ lab::scenario_result run_scenario(const lab_request& request, const std::string&
     const auto saved = decisions_file(request, one.name);
     show_plan.style.v6 = one.plan.client.v6;
     show_plan.title = lesson ? lesson->title : one.name;
+    show_plan.lesson = lesson;
+    show_plan.topic = lab::topic_text(one.teaches);
     const bool to_person = request.show.json_path != "-";
     std::vector<std::string> answers;
     if (lesson && to_person) {

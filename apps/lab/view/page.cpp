@@ -6,6 +6,9 @@
 #include "lab/view/sockets.hpp"
 #include "lab/view/summary.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <map>
@@ -30,47 +33,9 @@ std::string for_script(std::string text) {
     return text;
 }
 
-std::string words_json() {
-    const std::vector<std::pair<const char*, const char*>> words{
-        {"client", _("client")},
-        {"server", _("server")},
-        {"all", _("all packets")},
-        {"notable", _("out of the ordinary")},
-        {"faults", _("struck by the wire")},
-        {"again", _("sent again")},
-        {"data", _("with data")},
-        {"connection", _("connection")},
-        {"all_connections", _("all connections")},
-        {"ladder", _("Ladder")},
-        {"sequence", _("Time and sequence numbers")},
-        {"window", _("Window")},
-        {"zoom", _("zoom")},
-        {"show", _("show")},
-        {"details", _("Click a packet for its details; the arrow keys go from one to the next.")},
-        {"key_syn", _("beginning and end")},
-        {"key_lost", _("lost or damaged")},
-        {"key_note", _("out of order, SACK, duplicate ACK")},
-        {"key_zero", _("zero window and its end")},
-        {"ms", "ms"},
-        {"bytes", _("bytes")},
-        {"sent", _("sent")},
-        {"lost", _("lost")},
-        {"acknowledged", _("acknowledged")},
-        {"in_flight", _("sent but not acknowledged")},
-        {"advertised", _("window the receiver offers")},
-        {"segments", _("Segments, as the kernel counts them")},
-        {"timers", _("Round trip and retransmission timer, as the kernel has them")},
-        {"direction", _("stream of the")}};
-    std::string out = "{";
-    for (const auto& [key, text] : words) {
-        out += (out.size() > 1 ? "," : "") + json_string(key) + ":" + json_string(text);
-    }
-    return out + "}";
-}
-
 }  // namespace
 
-void page_data::add(const event& one) {
+void page_data::add(const event& one, bytes_view bytes) {
     if (count_ == packets_max) {
         ++left_out_;
         return;
@@ -82,40 +47,106 @@ void page_data::add(const event& one) {
     if (!loss.empty()) {
         text = loss + (text.empty() ? "" : " · ") + text;
     }
-    packets_ += (count_ > 0 ? ",\n" : "") + object + R"(,"words":)" + json_string(text) + "}";
+    const auto header = bytes.first(std::min<std::size_t>(bytes.size(), one.seen.payload_offset()));
+    packets_ += (count_ > 0 ? ",\n" : "") + object + R"(,"words":)" + json_string(text) +
+                fmt::format(R"(,"header":"{:02x}"}})", fmt::join(header, ""));
     ++count_;
 }
 
-std::string page_data::run_json(const run_report& report, const std::vector<verdict>& verdicts) const {
-    auto summary = summary_text(report);
-    for (const auto& one : verdicts) {
-        summary += fmt::format("{} {}   {}\n", one.holds ? "✓" : "✗", one.text, one.evidence);
-    }
-    if (left_out_ > 0) {
-        summary +=
-            counted("{} more packet is not on this page", "{} more packets are not on this page", left_out_) +
-            "\n";
-    }
-    std::string lines;
-    std::istringstream read(summary);
+namespace {
+
+double microseconds(duration value) { return static_cast<double>(value.count()) / 1e3; }
+
+std::string lines_json(const std::string& text) {
+    std::string out = "[";
+    std::istringstream read(text);
     for (std::string line; std::getline(read, line);) {
-        lines += (lines.empty() ? "" : ",") + json_string(line);
+        out += (out.size() > 1 ? "," : "") + json_string(line);
     }
-    std::string samples;
-    for (const auto& one : report.socket_samples) {
-        samples += (samples.empty() ? "" : ",\n") + sample_json(one);
-    }
-    return "{\"title\":" + json_string(title_) + ",\"lines\":[" + lines + "],\"packets\":[\n" + packets_ +
-           "\n],\"samples\":[\n" + samples + "\n]}";
+    return out + "]";
 }
 
-void page_data::write(const std::string& path, const run_report& report,
-                      const std::vector<verdict>& verdicts) const {
+std::string checks_json(const std::vector<verdict>& verdicts) {
+    std::string out = "[";
+    for (const auto& one : verdicts) {
+        out += fmt::format(R"({}{{"holds":{},"text":{},"evidence":{}}})", out.size() > 1 ? "," : "",
+                           one.holds, json_string(one.text), json_string(one.evidence));
+    }
+    return out + "]";
+}
+
+std::string samples_json(const run_report& report) {
+    std::string out = "[";
+    for (const auto& one : report.socket_samples) {
+        out += (out.size() > 1 ? ",\n" : "") + sample_json(one);
+    }
+    return out + "]";
+}
+
+/// The retransmission timer as RFC 6298 computes it from what the wire saw.
+std::string timers_json(const run_report& report) {
+    std::string out = "[";
+    for (const auto& one : report.flows) {
+        for (const auto from : {side::client, side::server}) {
+            if (one.half(from).timer_steps.empty()) {
+                continue;
+            }
+            out += fmt::format(R"({}{{"flow":{},"from":"{}","steps":[)", out.size() > 1 ? ",\n" : "",
+                               one.number, side_name(from));
+            const char* between = "";
+            for (const auto& step : one.half(from).timer_steps) {
+                out += fmt::format("{}[{:.1f},{:.1f},{:.1f},{:.1f}]", between, microseconds(step.at),
+                                   microseconds(step.round_trip), microseconds(step.srtt),
+                                   microseconds(step.rto));
+                between = ",";
+            }
+            out += "]}";
+        }
+    }
+    return out + "]";
+}
+
+std::string lesson_json(const page_lesson& lesson) {
+    if (!lesson.text) {
+        return "null";
+    }
+    std::string questions;
+    for (const auto& one : lesson.text->questions) {
+        std::string choices;
+        for (const auto& choice : one.choices) {
+            choices += (choices.empty() ? "" : ",") + json_string(choice);
+        }
+        questions += fmt::format(R"({}{{"text":{},"choices":[{}]}})", questions.empty() ? "" : ",",
+                                 json_string(one.text), choices);
+    }
+    std::string facts;
+    for (const auto& one : lesson.facts) {
+        facts += fmt::format(R"({}{{"known":{},"right":{},"evidence":{},"packets":[{}]}})",
+                             facts.empty() ? "" : ",", one.known, json_string(one.right),
+                             json_string(one.evidence), fmt::join(one.packets, ","));
+    }
+    return fmt::format(R"({{"intro":{},"questions":[{}],"after":{},"facts":[{}]}})",
+                       json_string(lesson.text->intro), questions, json_string(lesson.text->after), facts);
+}
+
+}  // namespace
+
+std::string page_data::run_json(const run_report& report, const std::vector<verdict>& verdicts,
+                                const page_lesson& lesson) const {
+    return fmt::format(R"({{"title":{},"headline":{},"topic":{},"lines":{},"checks":{},"left_out":{},)",
+                       json_string(title_), json_string(headline(report)), json_string(lesson.topic),
+                       lines_json(summary_text(report)), checks_json(verdicts), left_out_) +
+           R"("lesson":)" + lesson_json(lesson) + ",\n\"timers\":" + timers_json(report) +
+           ",\n\"packets\":[\n" + packets_ + "\n],\n\"samples\":" + samples_json(report) + "}";
+}
+
+void page_data::write(const std::string& path, const run_report& report, const std::vector<verdict>& verdicts,
+                      const page_lesson& lesson) const {
     std::ofstream file(path, std::ios::trunc);
     if (!file) {
         throw std::system_error(errno, std::system_category(), path);
     }
-    file << page_text(title_, run_json(report, verdicts));
+    file << page_text(title_, run_json(report, verdicts, lesson));
     file.close();
     if (file.fail()) {
         throw std::system_error(EIO, std::system_category(), path);
@@ -128,7 +159,7 @@ std::string page_text(std::string_view title, std::string_view run, const page_m
         {"policy", more.asks_server ? "; connect-src 'self'" : ""},
         {"title", for_markup(title)},
         {"style", std::string(page_style) + std::string(more.style)},
-        {"words", for_script(words_json())},
+        {"words", for_script(page_words())},
         {"run", for_script(std::string(run))},
         {"library", std::string(page_library)},
         {"script", std::string(page_script) + std::string(more.script)}};

@@ -2,32 +2,44 @@
 #pragma once
 
 #include "lab/scenario/expectation.hpp"
+#include "lab/scenario/lesson.hpp"
 #include "lab/view/narrator.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace aperto::lab {
 
-/// Collects a run's packets for one self-contained HTML page: the ladder as SVG to scroll, zoom and filter, a
-/// packet's details on click, a time-sequence graph and a window graph. The page loads nothing from anywhere.
+/// The lesson that a run belongs to, for the page.
+struct page_lesson {
+    std::optional<lesson_text> text = {};
+    std::string topic = {};
+    std::vector<fact> facts = {};
+};
+
+/// Collects a run's packets for one self-contained HTML page: the ladder at true time scale to zoom and click, a packet's
+/// header with its bits, five graphs, and the lesson. The page loads nothing from anywhere. apps/lab/page/ has its parts.
 class page_data {
 public:
     page_data(std::string title, const std::vector<named_fault>& named)
         : title_(std::move(title)), named_(&named), words_(named) {}
 
-    /// In the order packets entered the wire. Beyond `packets_max` only a count is kept.
-    void add(const event& one);
+    /// In the order packets entered the wire. `bytes` is the packet then, of which the headers are kept; empty where it is
+    /// not known. Beyond `packets_max` only a count is kept, and the page says so.
+    void add(const event& one, bytes_view bytes = {});
 
     /// The run as the page's show_run (page/run.js) takes it: a JSON object.
-    std::string run_json(const run_report& report, const std::vector<verdict>& verdicts) const;
+    std::string run_json(const run_report& report, const std::vector<verdict>& verdicts,
+                         const page_lesson& lesson = {}) const;
 
     /// The page, with this run in it. Throws std::system_error when the file cannot be written.
-    void write(const std::string& path, const run_report& report, const std::vector<verdict>& verdicts) const;
+    void write(const std::string& path, const run_report& report, const std::vector<verdict>& verdicts,
+               const page_lesson& lesson = {}) const;
 
-    /// A page of more packets than this would not scroll well.
-    static constexpr std::size_t packets_max = 20'000;
+    /// A page of so many is 60 MB, and is zoomed at 50 ms a frame at most.
+    static constexpr std::size_t packets_max = 100'000;
 
 private:
     std::string title_;
@@ -37,6 +49,12 @@ private:
     std::size_t count_ = 0;
     std::size_t left_out_ = 0;
 };
+
+/// What a run showed, in one sentence.
+std::string headline(const run_report& report);
+
+/// Every word of the page in the reader's language, as a JSON object.
+std::string page_words();
 
 /// What somebody adds to the page, behind its own; page/run.js says by what hooks.
 struct page_more {

@@ -190,7 +190,7 @@ void show::see(const seen_packet& one) {
         capture_->add(one);
     }
     if (page_) {
-        page_->add(one.what);
+        page_->add(one.what, one.bytes);
     }
     if (plan_.detail != ladder_detail::none) {
         draw(one.what);
@@ -325,7 +325,7 @@ void show::write_end(const run_report& report, const std::vector<verdict>& verdi
         throw std::system_error(EIO, std::system_category(), plan_.capture_path);
     }
     if (page_) {
-        page_->write(plan_.page_path, report, verdicts);
+        page_->write(plan_.page_path, report, verdicts, {plan_.lesson, plan_.topic, facts_});
     }
     if (!out_.finish() && plan_.json_path == "-") {
         throw std::system_error(EIO, std::system_category(), plan_.json_path);

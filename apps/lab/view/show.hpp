@@ -43,7 +43,9 @@ struct show_plan {
     capture_view view = capture_view::sent;
     std::string page_path;
     std::string title;
-    bool folds_checks = false;  ///< what was expected and was seen takes one line together
+    std::optional<lesson_text> lesson = {};  ///< for the page
+    std::string topic = {};                  ///< likewise: what it teaches
+    bool folds_checks = false;               ///< what was expected and was seen takes one line together
 };
 
 /// Standard output that holds up nobody while a run goes on: what its reader does not take, such as a pager

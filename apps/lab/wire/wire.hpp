@@ -49,7 +49,7 @@ struct wire_plan {
     std::optional<decision_log> replay;
     std::array<sender_traits, 2> senders{};  ///< by `side`
     bool keep_events = true;                 ///< off: nobody wants to look at single packets
-    bool keep_bytes = false;                 ///< for a capture file
+    bool keep_bytes = false;                 ///< for a capture file, and for the page
     bool keep_decisions = false;
     /// At the packet of which this is true the wire stops, as at `halt`: it has entered, and nothing has become of it.
     std::function<bool(const event&)> stops_at;
