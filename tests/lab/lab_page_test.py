@@ -52,7 +52,7 @@ class Page(Folder):
         view = self.open(page)
         self.assertGreater(view.count("#ladder .packet"), 8)
         self.assertIn("checksums equal", view.text("#summary"))
-        self.assertRegex(view.text("#headline"), r"60,000 B went to the server .*whole and in order; the wire lost 1 of .*1 segment was sent again")
+        self.assertRegex(view.text("#headline"), r"60,000 B went to the server .*whole and in order; packets lost on the wire: 1 of .*1 segment was sent again")
         self.assertEqual(view.errors + view.requests, [])
         if "APERTO_PAGE_SHOT" in os.environ:
             view.screenshot(os.environ["APERTO_PAGE_SHOT"])
@@ -63,7 +63,7 @@ class Page(Folder):
         self.assertIn("--drop client data#5", view.text("#details"))
         view.press("Home")
         self.assertIn("SYN: the client asks to connect", view.text("#details"))
-        self.assertIn("1,460 bytes", view.text("#details .field[data-name=MSS]"))
+        self.assertIn("1,460 B", view.text("#details .field[data-name=MSS]"))
         view.press("ArrowDown")
         self.assertIn("SYN/ACK: the server accepts", view.text("#details"))
         view.press("End")
@@ -79,7 +79,7 @@ class Page(Folder):
             self.assertEqual(int(fields["Source Port"]), p["sport"])
             self.assertEqual(int(fields["Sequence Number"].split()[0]), p["raw_seq"])
             self.assertEqual(int(fields["Window"].split()[0]), p["raw_window"])
-            self.assertEqual(fields["Total Length"], f"{p['length']:,} bytes")
+            self.assertEqual(fields["Total Length"], f"{p['length']:,} B")
             flags = {flag for flag in ("SYN", "ACK", "FIN", "RST", "PSH") if fields[flag] == "1"}
             self.assertEqual(flags, set(re.split("[ /]", p["flags"])))
             self.assertEqual(int(fields["TTL"]), p["ttl"])
@@ -179,8 +179,12 @@ class Played(Folder):
     def test_a_lesson_s_page(self):
         self.play("zoom,touch,brush,click,apart,keep,axe", self.lesson("retransmit"))
 
-    def test_in_portuguese(self):
-        self.play("zoom,apart,axe", self.lesson("retransmit", "pt_BR"))
+    @unittest.skipUnless(FULL, "APERTO_LAB_FULL=1")
+    def test_every_lesson_in_both_languages(self):
+        for language in ("en", "pt_BR"):
+            for lesson in sorted(LABS.glob("*.toml")):
+                with self.subTest(lesson=lesson.stem, language=language):
+                    self.play("apart,axe", self.lesson(lesson.stem, language), APERTO_AXE="all")
 
     @unittest.skipUnless(FULL, "APERTO_LAB_FULL=1: 100,000 packets")
     def test_a_hundred_thousand_packets_are_fluid(self):

@@ -84,7 +84,7 @@ const flight = {
     if (this.windowShown) steps(context, list, at, f => f.window, y, 'zero');
     steps(context, list, at, f => f.bytes, y, 'plain');
     const entries = [['plain', words.in_flight], ['zero', this.windowShown ? words.advertised : fill(words.window_above, bytesText(most(list, f => f.window)))]];
-    if (!second) return entries;
+    if (!second) return [...entries, ['grid', words.cwnd_unknown]];
     steps(context, cwnd, c => c.at_us, c => c.cwnd, second, 'again');
     context.setLineDash([7, 4]); steps(context, cwnd, c => c.at_us, c => c.ssthresh, second, 'lost'); context.setLineDash([]);
     return [...entries, ['again', words.cwnd], ...(cwnd.some(c => c.ssthresh) ? [['lost', words.ssthresh, 'dashed']] : [])];

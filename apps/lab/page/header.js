@@ -70,7 +70,7 @@ function drawFields(fields, bytes, title, explain) {
       const part = Math.min(first + bits - at, 32 - at % 32), binary = part <= 16 ? bitsOf(bytes, at, part).toString(2).padStart(part, '0') : '';
       const box = made('button', {class: `field${part < 3 ? ' narrow' : part < 5 ? ' tight' : ''}${part === 1 && value === 1 ? ' set' : ''}`, 'data-name': name, 'aria-label': at === first ? undefined : name,
         tabindex: at === first ? undefined : '-1'});
-      if (at === first) box.append(made('b', {}, bits === 4 ? name.replace('Data ', '') : name), ' ', part < 3 ? made('i', {}, String(bitsOf(bytes, at, part))) : made('span', {}, String(value)));
+      if (at === first) box.append(made('b', {}, name === 'Data Offset' ? 'Off.' : name), ' ', part < 3 ? made('i', {}, String(bitsOf(bytes, at, part))) : made('span', {}, String(value)));
       if (part >= 4 && part <= 16 && at === first) box.append(made('small', {}, binary.replace(/(.{4})(?=.)/g, '$1 ')));
       box.style.gridColumn = `${at % 32 + 1} / span ${part}`;
       box.style.gridRow = Math.floor(at / 32) + 1;

@@ -10,7 +10,7 @@ function measured(text, bold) {
 let labelFont = {fontSize: '13px', fontFamily: 'sans-serif'};
 /// As much of a text as has room, broken between words; what is cut stands in the packet's details.
 function cut(text, room) {
-  if (room < 60 || text === '') return '';
+  if (room < 110 || text === '') return '';
   if (measured(text) <= room) return text;
   const letters = Math.floor(text.length * room / measured(text)), end = text.lastIndexOf(' ', letters - 2);
   return end > 0 ? text.slice(0, end) + ' …' : '';

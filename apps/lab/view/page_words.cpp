@@ -66,7 +66,7 @@ constexpr auto words = std::to_array<word>(
      {"took", N_("{} under way")},
      {"relative", N_("relative")},
      {"echo", N_("echo")},
-     {"n_bytes", N_("{} bytes")},
+     {"n_bytes", "{} B"},
      {"lesson", N_("Lesson")},
      {"packet", N_("Packet")},
      {"packet_n", N_("packet {}")},
@@ -140,7 +140,7 @@ constexpr auto words = std::to_array<word>(
      {"kept", N_("Answers are kept in this browser; print the page to hand it in.")},
      {"checks_fail", N_("checks that do not hold: {} of {}")},
      {"checks_hold", N_("all checks hold: {}")},
-     {"table_of", N_("{} packets of {}, those that say most")},
+     {"table_of", N_("the packets that say most: {} of {}")},
      {"sent_ms", N_("sent, ms")},
      {"arrived_ms", N_("arrived, ms")},
      {"from", N_("from")},
@@ -151,9 +151,10 @@ constexpr auto words = std::to_array<word>(
                           "is what was acknowledged, the one above how far the window reaches. A loss leaves "
                           "a gap that a later stroke fills.")},
      {"flight", N_("Bytes in flight and the congestion window")},
-     {"flight_look", N_("Look for what holds the sender back: the receiver's window, or the congestion "
-                        "window, which grows with each acknowledgement and shrinks after a loss (RFC 5681). "
-                        "Without --samples the kernel's cwnd and ssthresh are not known.")},
+     {"flight_look",
+      N_("Look for what holds the sender back: the receiver's window, or the congestion window, which grows "
+         "with each acknowledgement and shrinks after a loss (RFC 5681).")},
+     {"cwnd_unknown", N_("cwnd and ssthresh are the kernel's: --samples tells them")},
      {"rtt", N_("Round trip and retransmission timer")},
      {"rtt_look",
       N_("Look how SRTT smooths the round trips and RTO keeps above them (RFC 6298); each time the timer "
@@ -274,7 +275,7 @@ namespace {
 std::string opening(const run_report& report) {
     const auto& first = report.flows.front();
     if (report.flows.size() > 1) {
-        return sentence(_("Over {} connections"), number_text(report.flows.size()));
+        return counted("Over {} connection", "Over {} connections", report.flows.size());
     }
     if (first.established) {
         return sentence(_("Over a connection that the {} opened"), side_text(first.opened_by));
@@ -312,7 +313,7 @@ std::string headline(const run_report& report) {
                         number_text(bytes[0]), number_text(bytes[1]));
     }
     if (report.lost() > 0) {
-        out += "; " + sentence(_("the wire lost {} of {} packets"), number_text(report.lost()),
+        out += "; " + sentence(_("packets lost on the wire: {} of {}"), number_text(report.lost()),
                                number_text(report.packets));
     }
     if (resent > 0) {

@@ -186,7 +186,7 @@ async function axe() {
   for (const [name, options] of Object.entries({light: {}, dark: {colorScheme: 'dark'}, phone: {viewport: {width: 390, height: 844}}})) {
     const {page, context} = await open({...options, bypassCSP: true});
     await page.addScriptTag({path: source});
-    for (const state of ['begin', 'packet']) {
+    for (const state of process.env.APERTO_AXE === 'all' ? ['begin', 'packet'] : [name === 'light' ? 'begin' : 'packet']) {
       if (state === 'packet') await page.evaluate(() => { choose(5, true); document.querySelector('#details details').open = true; });
       await settle(page);
       const found = (await page.evaluate(() => window.axe.run())).violations.map(v => `${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map(n => n.html.slice(0, 160)).join(' | ')}`);
