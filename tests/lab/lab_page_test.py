@@ -92,6 +92,15 @@ class Page(Folder):
         for t, y in lines:
             self.assertAlmostEqual(y, y0 + (t - t0) / (t1 - t0) * (y1 - y0), delta=0.01)
 
+    def test_what_a_program_sends_stays_text(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        page = pathlib.Path(folder) / "run.html"
+        lab("--server", "peer serve", "--client", "aperto send --host server --port 9999 '<!--<script></script><b>'", "--html", page, "--show", "none")
+        view = self.open(page)
+        view.run("choose(packets.find(p => p.payload > 0).n, true)")
+        self.assertIn("<!--<script></script><b>", view.text("#details"))
+        self.assertEqual(view.errors, [])
+
     def test_filters_leave_what_they_say(self):
         view = self.open(self.make())
         view.choose("#filter", "again")

@@ -57,6 +57,7 @@ function beginGraphs() {
   const old = [span0, span1];
   stream = streamOf(byId('direction').value, chosenFlow() || flows[0]);
   [span0, span1] = ladder.limits();
+  byId('graphs-flow').textContent = flows.length > 1 ? `${words.connection} ${group(stream.flow)}` : '';
   if (old[0] !== span0 || old[1] !== span1) graphZoom = d3.zoomIdentity;
   for (const plot of plots) plot.figure.hidden = !plot.curve.known(stream);
   resizePlots();

@@ -194,8 +194,9 @@ const ladder = (() => {
     }
     return best;
   }
+  // Where a drawing came between pressing and letting go, the event's own target is gone.
   const under = event => {
-    const group = event.target.closest('.packet'), [x, height] = d3.clientPoint(svg, event);
+    const group = document.elementFromPoint(event.clientX, event.clientY)?.closest('.packet'), [x, height] = d3.clientPoint(svg, event);
     return group ? packetOf(Number(group.dataset.n)) : packetAt(x, height);
   };
   svg.addEventListener('pointermove', event => {

@@ -25,12 +25,18 @@ extern const std::string_view page_script;
 
 namespace {
 
-/// JSON inside <script>: no "</" may end the element early.
-std::string for_script(std::string text) {
-    for (auto at = text.find("</"); at != std::string::npos; at = text.find("</", at + 3)) {
-        text.replace(at, 2, "<\\/");
+/// JSON inside <script>: no tag or comment may begin in a string of it.
+std::string for_script(std::string_view text) {
+    std::string out;
+    out.reserve(text.size());
+    for (const char c : text) {
+        if (c == '<') {
+            out += "\\u003c";
+        } else {
+            out += c;
+        }
     }
-    return text;
+    return out;
 }
 
 }  // namespace
@@ -160,7 +166,7 @@ std::string page_text(std::string_view title, std::string_view run, const page_m
         {"title", for_markup(title)},
         {"style", std::string(page_style) + std::string(more.style)},
         {"words", for_script(page_words())},
-        {"run", for_script(std::string(run))},
+        {"run", for_script(run)},
         {"library", std::string(page_library)},
         {"script", std::string(page_script) + std::string(more.script)}};
     std::string out;
