@@ -4,8 +4,10 @@
 #include <linux/errqueue.h>
 #include <linux/net_tstamp.h>
 #include <linux/netlink.h>
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>  // NOLINT(modernize-deprecated-headers): clock_gettime
@@ -156,12 +158,18 @@ stamp read_stamp_clock() noexcept {
     return stamp_of(now);
 }
 
-int stamp_socket(int socket, stamps wanted) noexcept {
+int stamp_socket(int socket, stamps wanted, std::uint32_t* before) noexcept {
+    if (before) *before = 0;
     if (wanted == stamps::none) return ask(socket, 0);
     const unsigned flags = wanted == stamps::all ? reporting | of_each_send : reporting;
     const int result = ask(socket, flags | keys_from_what_was_written);
-    // Before Linux 6.2 keys begin at what is not acknowledged yet: nothing is, where nothing is under way.
-    return result == -EINVAL ? ask(socket, flags) : result;
+    if (result != -EINVAL) return result;
+    // Before Linux 6.2 keys begin at what is not acknowledged yet.
+    const int older = ask(socket, flags);
+    int unacknowledged = 0;
+    if (before && ::ioctl(socket, SIOCOUTQ, &unacknowledged) == 0)
+        *before = static_cast<std::uint32_t>(unacknowledged);
+    return older;
 }
 
 descriptor keep_stamping() noexcept {

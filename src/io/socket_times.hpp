@@ -25,8 +25,9 @@ enum class stamps : std::uint8_t {
     arrivals,  ///< what is received, and what has been asked for of earlier sends still comes
     all,       ///< and each send: given to the device's queue, left, acknowledged
 };
-/// Keys of sends count bytes from the first call that asks for any stamps. 0 or a negative errno.
-int stamp_socket(int socket, stamps wanted) noexcept;
+/// 0 or a negative errno. Keys of sends count bytes from the first call that asks for any stamps on; `before`, of that
+/// call: so many bytes they count besides, of what was sent earlier.
+int stamp_socket(int socket, stamps wanted, std::uint32_t* before = nullptr) noexcept;
 
 /// The kernel stamps arriving packets while any socket wants it, for all of them: so one that is asked later knows
 /// when what it has came. This one wants it until it goes. Empty where it cannot be had.

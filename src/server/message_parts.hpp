@@ -17,8 +17,8 @@ struct message_times {
     time_point handshake{};  ///< the last bytes of the transport's handshake came; of a first message alone
     time_point first{};      ///< the message's first byte came
     time_point last{};       ///< its last byte came, as it is stamped
-    /// The last segment of the connection came, where some were out of order: what joins them may take the stamp of one that
-    /// came before, and so may tell less than the truth.
+    /// The last segment came, where some were out of order; `last` is then no later than `first`. What joins segments may
+    /// take the stamp of one that came before, and so tell less than the truth.
     time_point in_order{};
     time_point begun{};  ///< the handler was called
     duration asleep{};   ///< of the time between, the loop waited for the kernel

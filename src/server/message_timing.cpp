@@ -62,7 +62,8 @@ int message_timing::descriptor_of() const noexcept {
 
 bool message_timing::start() noexcept {
     const int socket = descriptor_of();
-    if (socket < 0 || !of_.remote() || io::stamp_socket(socket, io::stamps::arrivals) < 0) return false;
+    if (socket < 0 || !of_.remote()) return false;
+    if (io::stamp_socket(socket, io::stamps::arrivals, &written_) < 0) return false;
     if (!by_.on().watch_socket(of_.socket(), this)) {
         static_cast<void>(io::stamp_socket(socket, io::stamps::none));
         return false;
@@ -72,8 +73,8 @@ bool message_timing::start() noexcept {
 }
 
 void message_timing::pick() noexcept {
-    // At the end of the turn, if nothing comes before, which has not been waited for yet.
-    wanted_ = now_ == stage::offered;
+    // Where one is in hand: once its answer has gone, if nothing has come before that.
+    wanted_ = now_ == stage::in_hand || now_ == stage::offered;
     if (!is_free()) return;
     record_ = {};
     times_ = {};
@@ -193,7 +194,8 @@ bool message_timing::begin(std::string_view message, std::uint64_t offset) noexc
     const auto counts = knows_order_ ? io::read_counts(descriptor_of()) : std::nullopt;
     if (counts && counts->out_of_order != out_of_order_) {
         const time_point came = times_.begun - std::chrono::milliseconds(counts->last_received);
-        if (came > times_.last + tick) times_.in_order = came;
+        times_.in_order = came > times_.last + tick ? came : times_.last;
+        times_.last = times_.first;
     }
     const time_point there = std::max({times_.last, times_.in_order, times_.accepted});
     times_.asleep = asleep_between(by_.on(), there, times_.begun);
@@ -227,6 +229,7 @@ void message_timing::finish_without_answer() noexcept {
     if (is_free()) return;
     now_ = stage::none;
     tell(record_, times_);
+    if (std::exchange(wanted_, false)) pick();
     rest();
 }
 

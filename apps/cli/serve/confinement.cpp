@@ -10,6 +10,7 @@
 #include <linux/capability.h>
 #include <linux/landlock.h>
 #include <linux/sched.h>
+#include <linux/sockios.h>
 #include <pwd.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
@@ -243,7 +244,7 @@ void allow_in_part(scmp_filter_ctx to) {
     allow_where(to, SCMP_SYS(clone), {equals(0, CLONE_THREAD, CLONE_THREAD)});
     check(seccomp_rule_add_array(to, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0, nullptr));
     constexpr std::uint64_t low_half = 0xFFFFFFFF;
-    for (const int request : {TIOCGWINSZ, TCGETS, FIONREAD})
+    for (const int request : {TIOCGWINSZ, TCGETS, FIONREAD, SIOCOUTQ})
         allow_where(to, SCMP_SYS(ioctl), {equals(1, static_cast<std::uint64_t>(request), low_half)});
     allow_where(to, SCMP_SYS(prctl), {equals(0, PR_SET_NAME, low_half)});
     // This process's limits may be read, nobody else's, and none be set.
