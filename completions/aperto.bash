@@ -4,7 +4,7 @@ _aperto() {
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        serve | send | demo | cert | bench | journal | lab) command=${COMP_WORDS[i]}; break ;;
+        serve | send | demo | cert | bench | watch | journal | lab) command=${COMP_WORDS[i]}; break ;;
         esac
     done
     case $command:$before in
@@ -27,6 +27,8 @@ _aperto() {
     bench:--framing) words='stream line length' ;;
     bench:--expect) words='upper echo none' ;;
     bench:--port | bench:-p | bench:--connections | bench:--idle | bench:--rate | bench:--size | bench:--pipeline | bench:--send | bench:--expect-text | bench:--expect-bytes | bench:--duration | bench:--warm-up | bench:--patience | bench:--requests | bench:--server-pid | bench:--histogram) return ;;
+    watch:--sort) words='peer local state age messages in out in-rate out-rate rtt rto cwnd flight unread resent window-full idle blame' ;;
+    watch:--refresh | watch:--filter) return ;;
     journal:--peer | journal:--since | journal:--until | journal:--contains | journal:--last) return ;;
     lab:--show) words='auto brief all none' ;;
     lab:--pcap-view) words='sent client server' ;;
@@ -36,9 +38,10 @@ _aperto() {
     demo:*) words='--lang --help' ;;
     cert:*) words='--dir --days --lang --help' ;;
     bench:*) words='--host --port --connections --idle --rate --size --pipeline --framing --per-message-connection --reset --expect --send --expect-text --expect-bytes --duration --warm-up --patience --requests --server-pid --json --histogram --lang --help' ;;
+    watch:*) words='--refresh --sort --filter --once --json --lang --help' ;;
     journal:*) words='--peer --since --until --contains --last --json --verify --lang --help' ;;
     lab:*) words='run list show copy exercise grade verify sweep doctor --seed --timeout --show --json --pcap --pcap-view --html --decisions --save-decisions --virtual --wall-limit --keep --until --samples --no-colour --no-color --ascii --server --client --ready --host-mtu --rto-min --setting --ipv6 --ask-kernel --drop --mark --hold --loss --burst-enter --burst-leave --burst-bad-loss --burst-good-loss --loss-list --delay --jitter --jitter-shape --keep-order --rate --overhead --queue-packets --queue-bytes --reorder --reorder-gap --reorder-distance --reorder-wait --duplicate --corrupt --corrupt-where --mtu --mtu-reply --ecn --blackhole --junit --no-pause --answers --checks --hand-in --name --questions --key --seeds --jobs --stop-at-first --lang --help' ;;
-    *) words='serve send demo cert bench journal lab --help --version --lang' ;;
+    *) words='serve send demo cert bench watch journal lab --help --version --lang' ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The program `aperto`. options/ has the table of its commands and all that is made from it; serve/, send/,
-// bench/, journal/ and lab/ have what each command does; demo is a server and its client at once. What they share is
+// bench/, journal/, watch/ and lab/ have what each command does; demo is a server and its client at once. What they share is
 // here: failure (what is said when something does not work, exit codes, who holds a port) and terminal_text
 // (what a person reads of a conversation).
 
@@ -110,6 +110,8 @@ int run(const invocation& asked) {
         const int flushed = flush_output();
         return code == exit_done ? flushed : code;
     }
+    case invocation::verb::watch:
+        return run_watch(asked.watch);
     case invocation::verb::print:
         break;
     }

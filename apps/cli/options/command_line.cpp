@@ -307,12 +307,13 @@ struct known_command {
     command_description (*describe)(invocation& asked);
 };
 
-constexpr std::array<known_command, 7> known_commands{{
+constexpr std::array<known_command, 8> known_commands{{
     {"serve", verb::serve, [](invocation& asked) { return describe_serve(asked.serve); }},
     {"send", verb::send, [](invocation& asked) { return describe_send(asked.send); }},
     {"demo", verb::demo, [](invocation&) { return describe_demo(); }},
     {"cert", verb::cert, [](invocation& asked) { return describe_cert(asked.cert); }},
     {"bench", verb::bench, [](invocation& asked) { return describe_bench(asked.bench); }},
+    {"watch", verb::watch, [](invocation& asked) { return describe_watch(asked.watch); }},
     {"journal", verb::journal, [](invocation& asked) { return describe_journal(asked.journal); }},
     {"lab", verb::lab, [](invocation& asked) { return describe_lab(asked.lab); }},
 }};

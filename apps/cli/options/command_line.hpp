@@ -8,6 +8,7 @@
 #include "cli/options/description.hpp"
 #include "cli/send/send.hpp"
 #include "cli/serve/serve.hpp"
+#include "cli/watch/watch.hpp"
 
 #include <string>
 #include <string_view>
@@ -17,7 +18,7 @@ namespace aperto::cli {
 
 /// What the arguments ask for.
 struct invocation {
-    enum class verb { print, serve, send, demo, bench, cert, journal, lab };
+    enum class verb { print, serve, send, demo, bench, cert, journal, lab, watch };
     verb what = verb::print;
     std::string text;  ///< `print`: help, the version, a completion
     serve_request serve;
@@ -26,6 +27,7 @@ struct invocation {
     journal_request journal;
     lab_request lab;
     cert_request cert;
+    watch_request watch;
 };
 
 /// Reads the arguments, the program's name left out. Throws `usage_error`.
@@ -48,6 +50,7 @@ void add_tls_options(std::vector<option_description>& to, tls_of_client& wanted)
 void complete_tls(bool on, const std::string& given);
 void complete_tls(const tls_of_client& wanted);
 command_description describe_journal(journal_request& request);
+command_description describe_watch(watch_request& request);
 command_description describe_lab(lab_request& request);
 /// What the options of a run say together. Throws `usage_error`.
 void complete_run(lab_request& request);
