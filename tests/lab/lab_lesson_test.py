@@ -31,7 +31,7 @@ class Terminal:
         environment.pop("TMUX", None)
         environment.pop("COLUMNS", None)
         self.environment = environment
-        line = " ".join(f"'{one}'" for one in (PROGRAM, *arguments)) + "; echo ENDED:$?; sleep 100"
+        line = "trap : INT; " + " ".join(f"'{one}'" for one in (PROGRAM, *arguments)) + "; echo ENDED:$?; sleep 100"
         self.tmux("-f", "/dev/null", "new-session", "-d", "-x", str(columns), "-y", "250", line)
 
     def tmux(self, *arguments):
@@ -90,6 +90,7 @@ class Lesson(unittest.TestCase):
                 self.assertLessEqual(len(rows), 24)
                 self.assertGreaterEqual(len(rows), 15)
                 self.assertIn("packets like these", text)
+                self.assertNotIn("… 1 packet like these", text, "it takes a line itself")
                 self.assertEqual(sum(WORD["en"] in line for line in text.splitlines()[:3]), 1)
                 broken = [line for line in text.splitlines() if len(line) > columns]
                 self.assertEqual(broken, [])
@@ -111,6 +112,18 @@ class Lesson(unittest.TestCase):
         self.assertIn("4 of 4 right", text)
         self.assertIn("packets like these", text)
         self.assertIn("virtual Linux", text)
+
+    def test_ctrl_c_at_a_question_ends_it(self):
+        with Terminal(["lab", "run", "retransmit"], 100) as terminal:
+            terminal.wait("your answer:")
+            terminal.tmux("send-keys", "C-c")
+            text = terminal.wait("ENDED:130")
+        self.assertNotIn("├──", text)
+
+    def test_a_program_of_several_lines_is_shown_as_such(self):
+        program = "import socket\nsocket.create_connection(('server', 9999)).close()"
+        run = lab("--server", "peer serve", "--client", f'python3 -c "\n{program}\n"')
+        self.assertIn('client: python3 -c "\n  ' + program.replace("\n", "\n  ") + '\n  "\n', run.stdout)
 
     def test_checks_are_shown_when_asked_for(self):
         text = self.play(120, "en", ["", "", "", ""], "your answer:", "--checks")

@@ -133,6 +133,15 @@ const std::vector<lesson>& lessons() {
              on.pass(side::client, {.flags = tcp_flag::rst, .sequence = 1001});
          },
          "RST: the client breaks the connection off", "RST: o cliente derruba a conexão"},
+        {"an ACK after a keepalive is its answer, whatever window it has beside the SYN's, and opens none",
+         [](telling& on) {
+             on.handshake(linux_options);
+             on.wait(1s);
+             on.pass(side::client, {.sequence = 1000, .acknowledgement = 5001});
+             on.pass(side::server, {.sequence = 5001, .acknowledgement = 1001, .window = 502});
+         },
+         "ACK: it answers the keepalive, the server is still there",
+         "ACK: responde ao keepalive, o servidor ainda está lá"},
         {"one byte",
          [](telling& on) {
              on.handshake();

@@ -66,7 +66,10 @@ std::string shown_answer(const lab::question& asked, const std::string& answer) 
     if (answer.empty()) {
         return _("no answer");
     }
-    return asked.asks_for_time() ? lab::duration_text(lab::parse_duration(answer)) : answer;
+    if (asked.asks_for_time()) {
+        return lab::duration_text(lab::parse_duration(answer));
+    }
+    return answer.find('.') == std::string::npos ? answer : decimal_text(std::stod(answer));
 }
 
 /// The packets that show it, or what else does.

@@ -272,7 +272,8 @@ void judge_window(flow_half& mine, event& out, std::uint64_t window, bool bare) 
         mine.window_closed = false;
         mine.time_closed += out.sent - mine.window_closed_at;
     }
-    const bool same_ack = out.acknowledgement == mine.last_ack && mine.last_ack > 0;
+    // Before anything has arrived nothing can have made room: it is the SYN's window, counted in other units.
+    const bool same_ack = out.acknowledgement == mine.last_ack && mine.last_ack > 1;
     if (opening || (bare && same_ack && window > mine.last_window && out.seen.options.sack_count == 0)) {
         call(out, mine, kind::window_update);
         out.marks |= mark::window_update;

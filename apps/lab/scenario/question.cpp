@@ -156,7 +156,9 @@ std::optional<std::string> read_answer(const question& asked, std::string_view t
         const auto time = read_time(text);
         return time ? std::optional(fmt::format("{}ns", time->count())) : std::nullopt;
     }
-    return read_number(text.starts_with('#') ? text.substr(1) : text);
+    auto number = read_number(text.starts_with('#') ? text.substr(1) : text);
+    const bool half_a_packet = asked.what == form::packet && number && number->find('.') != std::string::npos;
+    return half_a_packet ? std::nullopt : number;
 }
 
 std::string answer_hint(const question& asked) {

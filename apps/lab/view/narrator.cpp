@@ -331,8 +331,14 @@ void narrator::ending(const event& one, std::vector<std::string>& out) {
     }
     const bool third = one.end == fate::delivered && one.is_kind(kind::ack) && how != handshakes_.end() &&
                        one.sequence == 1 && one.acknowledgement == 1;
+    const bool asked = one.is_kind(kind::ack) && asked_.erase({one.flow, other(one.from)}) > 0;
+    if (one.is(mark::keepalive) && one.end == fate::delivered) {
+        asked_.insert({one.flow, one.from});
+    }
     if (third && connected_.insert(one.flow).second) {
         out.push_back(connected_text(one, how->second));
+    } else if (asked && first("alive")) {
+        out.push_back(sentence(_("ACK: it answers the keepalive, the {} is still there"), who));
     } else if (one.is_kind(kind::ack) && one.acknowledgement > 1 &&
                !one.is(mark::duplicate_ack | mark::window_update | mark::dsack)) {
         acknowledged(one, out);

@@ -52,6 +52,7 @@ private:
     const std::vector<named_fault>* named_;
     std::set<std::string> told_;
     std::set<std::uint32_t> connected_;
+    std::set<std::pair<std::uint32_t, side>> asked_;  ///< by keepalive, whether the other side is there
     std::map<std::uint32_t, began> handshakes_;
     std::map<std::pair<std::uint32_t, side>, std::uint64_t> fin_at_;  ///< the number of each side's FIN
 };

@@ -80,7 +80,16 @@ std::vector<event> short_ladder::rows() const {
     std::sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
     std::vector<event> out;
     for (const auto& [points, at] : ranked) {
+        // One that is alone between two takes no more room than the words that would stand for it.
+        const bool alone = !out.empty() && out.back().number + 2 == kept_[at].number &&
+                           kept_[at - 1].number + 1 == kept_[at].number;
+        if (alone) {
+            out.push_back(kept_[at - 1]);
+        }
         out.push_back(kept_[at]);
+    }
+    if (out.back().number + 1 == seen_ && kept_.back().number == seen_) {
+        out.push_back(kept_.back());
     }
     return out;
 }

@@ -32,6 +32,19 @@ std::string coloured_sign(const std::string& line, bool holds) {
                        line.substr(begin, end - begin), line.substr(end));
 }
 
+/// A program of several lines as such, each of them a little to the right.
+std::string program_text(std::string_view text) {
+    std::string out;
+    while (text.ends_with('\n')) {
+        text.remove_suffix(1);
+    }
+    for (auto end = text.find('\n'); end != std::string_view::npos; end = text.find('\n')) {
+        out += log_safe(text.substr(0, end)) + "\n  ";
+        text.remove_prefix(end + 1);
+    }
+    return out + log_safe(text);
+}
+
 /// What is shown and kept of a program's output; expectations see all of it.
 constexpr std::uint64_t lines_shown_max = 100'000;
 constexpr std::uint64_t bytes_shown_max = 16'777'216;
@@ -138,8 +151,8 @@ void show::begin(const std::vector<std::string>& missing) {
                         run_.wire.seed, json_string(run_.server_program.text),
                         json_string(run_.client_program.text), settings));
     }
-    say(sentence(_("server: {}"), log_safe(run_.server_program.text)) + "\n" +
-            sentence(_("client: {}"), log_safe(run_.client_program.text)) + "\n" +
+    say(sentence(_("server: {}"), program_text(run_.server_program.text)) + "\n" +
+            sentence(_("client: {}"), program_text(run_.client_program.text)) + "\n" +
             sentence(_("seed {}"), run_.wire.seed) + "\n",
         2);
     if (plan_.detail != ladder_detail::none) {
