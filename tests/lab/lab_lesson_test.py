@@ -125,6 +125,14 @@ class Lesson(unittest.TestCase):
         run = lab("--server", "peer serve", "--client", f'python3 -c "\n{program}\n"')
         self.assertIn('client: python3 -c "\n  ' + program.replace("\n", "\n  ") + '\n  "\n', run.stdout)
 
+    def test_a_changed_wire_is_told_of_and_repeated(self):
+        run = lab("run", "retransmit", "--loss", "5%", "--queue-packets", "client:100", "--show", "none")
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("the wire was changed for this run", run.stdout)
+        again = re.search(r"replay: +aperto lab (run .* --seed 8) --loss '5%' --queue-packets 'client:100'$", run.stdout, re.M)
+        self.assertIsNotNone(again, run.stdout)
+        self.assertNotIn("was changed", lab("run", "retransmit", "--show", "none").stdout)
+
     def test_checks_are_shown_when_asked_for(self):
         text = self.play(120, "en", ["", "", "", ""], "your answer:", "--checks")
         self.assertEqual(text.count("✓"), 10)

@@ -61,7 +61,8 @@ class Fits(unittest.TestCase):
         for line in text.split("\n"):
             plain = COLOUR.sub("", line)
             self.assertLessEqual(width(plain), columns, plain)
-            self.assertNotRegex(plain, r'(^|\s)"\s*$', "a quotation mark alone")
+            if plain != '  "' and not plain.endswith(' -c "'):  # a program of several lines begins and ends so
+                self.assertNotRegex(plain, r'(^|\s)"\s*$', "a quotation mark alone")
         return text
 
     def test_what_is_written_once_has_the_same_words_at_every_width(self):

@@ -156,8 +156,12 @@ int run_once(lab_request& request) {
     return code;
 }
 
-std::string replay_hint(const std::string& saved, const lab::scenario& one) {
+std::string replay_hint(const lab_request& request, const std::string& saved, const lab::scenario& one) {
     auto out = fmt::format("  {}  aperto lab run {} --seed {}", _("replay:"), one.path, one.plan.wire.seed);
+    for (auto [key, text] : request.link_changes) {
+        std::replace(key.begin(), key.end(), '_', '-');
+        out += fmt::format(" --{} '{}'", key, text);  // it was read as a value, so it has no quotation mark
+    }
     if (!saved.empty()) {
         out += " --decisions " + saved;
     }
@@ -191,7 +195,14 @@ void tell_result(const lab_request& request, const lab::scenario& one, const lab
     const bool passed = result.passed();
     print(result.error.empty() ? "" : "\n  " + result.error + "\n");
     print(fmt::format("\n  {}  {}\n", passed ? _("PASSED") : _("FAILED"), one.name));
-    print(passed ? "" : replay_hint(decisions_file(request, one.name), one));
+    if (passed) {
+        return;
+    }
+    if (!request.link_changes.empty()) {
+        print(request.show.style.fitted(
+            sentence(_("  the wire was changed for this run; what is checked is still the lab's own\n")), 2));
+    }
+    print(replay_hint(request, decisions_file(request, one.name), one));
 }
 
 lab::scenario_result run_scenario(const lab_request& request, const std::string& path, int& code) {
