@@ -12,6 +12,7 @@
 #include "aperto/choice.hpp"
 #include "aperto/cidr.hpp"
 #include "aperto/client.hpp"
+#include "aperto/client_pool.hpp"
 #include "aperto/endpoint.hpp"
 #include "aperto/error.hpp"
 #include "aperto/event.hpp"

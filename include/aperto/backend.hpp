@@ -151,6 +151,9 @@ public:
     virtual endpoint local(socket_id which) const noexcept = 0;
     virtual endpoint remote(socket_id which) const noexcept = 0;
     virtual tcp_facts facts(socket_id which) const = 0;
+    /// Of a connection that nobody reads: nothing has come on it, no byte, no end of the stream and no failure. Asks the
+    /// kernel (recv(2), MSG_PEEK), which tells a failure once.
+    virtual bool is_quiet(socket_id which) noexcept = 0;
     /// The descriptor, for what this library does not offer; -1 where there is none (a simulation).
     virtual int native_handle(socket_id which) const noexcept = 0;
     /// Every address of `name`, numeric ones too, in the order to try them (getaddrinfo(3), RFC 6724); of one family,

@@ -236,6 +236,11 @@ public:
     /// A whole message in the framing of the options.
     detail::read_awaiter read_message() { return {*connection_, detail::want::message}; }
 
+    /// Whether it may be used again for something new: nothing is unread or unsent, nobody waits on it, neither side has
+    /// ended or failed, and nothing more has come, which the kernel is asked (recv(2), MSG_PEEK). With TLS a session's
+    /// ticket that no read has taken counts as having come. What the peer sends a moment later nobody knows.
+    bool at_rest() const noexcept;
+
     // ---- writing: co_await each
 
     /// Sends `data`. It returns once the stream has taken the bytes: small ones are copied and sent together

@@ -4,6 +4,7 @@
 #include "aperto/group.hpp"
 #include "client/check_client_options.hpp"
 #include "client/connect_hosts.hpp"
+#include "client/exchange_on.hpp"
 #include "client/reply_quiet.hpp"
 
 #include <algorithm>
@@ -106,21 +107,13 @@ client_options for_one_question(client_options options) {
     return options;
 }
 
-/// The answer on an open connection, by `until`.
+/// The answer on an open connection, by `until`, after which nothing more is asked on it.
 task<std::string> ask_on(stream peer, const std::string& message, const client_options& options,
                          time_point until) {
-    inquiry asked{peer, message, options, peer.remote().to_string()};
-    task<> exchanging = exchange_messages(asked);
-    const duration left = detail::time_left(until, loop::current().read_now());
-    const bool late = co_await detail::run_limited(std::move(exchanging), left);
-    if (late)
-        throw error(
-            errc::deadline, "get a reply of", asked.whom,
-            asked.answer.empty()
-                ? "It is connected, but silent. Does it know that the message is whole? Compare the framing."
-                : "A part of it has come, but not its end. client_options::reply_deadline bounds the whole.");
+    task<std::string> asking = client::exchange_on(peer, message, options, until);
+    std::string answer = co_await asking;
     if (is_delimited(options.stream)) co_await peer.shutdown_write();
-    co_return std::move(asked.answer);
+    co_return answer;
 }
 
 /// The answer; empty where the connection broke before it was whole, which is then in `why`.
@@ -142,6 +135,21 @@ time_point deadline_of_reply(const client_options& options) {
 }
 
 }  // namespace
+
+task<std::string> client::exchange_on(stream& peer, const std::string& message, const client_options& options,
+                                      time_point until) {
+    inquiry asked{peer, message, options, peer.remote().to_string()};
+    task<> exchanging = exchange_messages(asked);
+    const duration left = detail::time_left(until, loop::current().read_now());
+    const bool late = co_await detail::run_limited(std::move(exchanging), left);
+    if (late)
+        throw error(
+            errc::deadline, "get a reply of", asked.whom,
+            asked.answer.empty()
+                ? "It is connected, but silent. Does it know that the message is whole? Compare the framing."
+                : "A part of it has come, but not its end. client_options::reply_deadline bounds the whole.");
+    co_return std::move(asked.answer);
+}
 
 task<std::string> async_ask(host_port where, std::string message, client_options options) {
     client::check_client_options(options);

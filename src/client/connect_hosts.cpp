@@ -61,19 +61,6 @@ task<std::optional<stream>> try_each(round& now) {
     co_return std::nullopt;
 }
 
-[[noreturn]] void explain(const round& last) {
-    if (last.failures.size() == 1) throw error(last.failures.front());
-    std::string text = "any of " + std::to_string(last.failures.size()) + " hosts (";
-    for (std::size_t i = 0; i < std::min(last.failures.size(), hosts_named_max); ++i) {
-        if (i > 0) text += "; ";
-        text += last.failures[i].whom() + ": " + last.failures[i].code().message();
-    }
-    if (last.failures.size() > hosts_named_max)
-        text += "; and " + std::to_string(last.failures.size() - hosts_named_max) + " more";
-    const error& first = last.failures.front();
-    throw error(first.code(), "connect to", text + ')', first.advice());
-}
-
 /// Evenly from nothing to `most`.
 duration draw_pause(duration most) {
     const auto most_ticks = static_cast<std::uint64_t>(most.count());
@@ -100,6 +87,19 @@ bool client::names_service(std::string_view host) noexcept {
     return host.starts_with('_') && host.find("._tcp.") != std::string_view::npos;
 }
 
+error client::failure_of_all(const std::vector<error>& failures) {
+    if (failures.size() == 1) return failures.front();
+    std::string text = "any of " + std::to_string(failures.size()) + " hosts (";
+    for (std::size_t i = 0; i < std::min(failures.size(), hosts_named_max); ++i) {
+        if (i > 0) text += "; ";
+        text += failures[i].whom() + ": " + failures[i].code().message();
+    }
+    if (failures.size() > hosts_named_max)
+        text += "; and " + std::to_string(failures.size() - hosts_named_max) + " more";
+    const error& first = failures.front();
+    return error(first.code(), "connect to", text + ')', first.advice());
+}
+
 task<stream> client::connect_any(const std::vector<host_port>& hosts, const client_options& options,
                                  std::size_t& reached) {
     if (hosts.empty()) throw error(errc::misuse, "connect to", "no host", "Name one at least.");
@@ -113,7 +113,7 @@ task<stream> client::connect_any(const std::vector<host_port>& hosts, const clie
         const duration pause = draw_pause(pause_most);
         const bool is_time_left =
             now.until == time_point::max() || loop::current().read_now() + pause < now.until;
-        if (--rounds_left == 0 || !is_time_left) explain(now);
+        if (--rounds_left == 0 || !is_time_left) throw failure_of_all(now.failures);
         detail::sleep_awaiter resting = sleep(pause);
         co_await resting;
         pause_most = std::min(2 * pause_most, options.retry.pause_most);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "aperto/client.hpp"
+#include "aperto/error.hpp"
 
 #include <cstddef>
 #include <vector>
@@ -12,6 +13,9 @@ namespace aperto::client {
 /// keeps all of them until it ends.
 task<stream> connect_any(const std::vector<host_port>& hosts, const client_options& options,
                          std::size_t& reached);
+
+/// What became of several hosts, one failure each, one at least, as one error.
+error failure_of_all(const std::vector<error>& failures);
 
 /// Whether a host's name is that of a service, "_capitals._tcp.example": no host's name begins so (RFC 952).
 bool names_service(std::string_view host) noexcept;

@@ -285,6 +285,7 @@ endpoint epoll_loop::local(socket_id which) const noexcept { return kernel_.loca
 endpoint epoll_loop::remote(socket_id which) const noexcept { return kernel_.remote(descriptor_of(which)); }
 
 tcp_facts epoll_loop::facts(socket_id which) const { return kernel_.facts(descriptor_of(which)); }
+bool epoll_loop::is_quiet(socket_id which) noexcept { return nothing_came(kernel_, descriptor_of(which)); }
 
 loop::census epoll_loop::count() const noexcept {
     census all = loop::count();

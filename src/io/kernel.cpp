@@ -99,6 +99,13 @@ kernel& kernel::machine() noexcept {
     return calls;
 }
 
+bool nothing_came(kernel& calls, int socket) noexcept {
+    ssize_t there = -EINTR;
+    while (there == -EINTR)
+        there = calls.look(socket);
+    return there == -EAGAIN;
+}
+
 int accept_client(kernel& calls, int listener, endpoint& who, bool told) noexcept {
     if (!told && !calls.has_client(listener)) return -EAGAIN;
     // As many as may have gone in a moment. A firewall that refuses everybody gives its errno without end.

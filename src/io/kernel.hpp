@@ -72,6 +72,9 @@ public:
     static kernel& machine() noexcept;
 };
 
+/// Nothing is there to be received, no byte, no end of the stream and no failure.
+bool nothing_came(kernel& calls, int socket) noexcept;
+
 /// The next client of a listener; what concerns one client alone (accept(2): gone before it was accepted) is
 /// passed over, so that nobody waits for the next one behind it. -EAGAIN: nobody is there; found out by asking
 /// first, for an accept4(2) in vain costs ten times as much, except where it was `told` that somebody is.

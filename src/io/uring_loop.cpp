@@ -349,6 +349,15 @@ void uring_loop::close(socket_id which, bool reset) noexcept {
 endpoint uring_loop::local(socket_id which) const noexcept { return kernel_.local(descriptor_of(which)); }
 endpoint uring_loop::remote(socket_id which) const noexcept { return kernel_.remote(descriptor_of(which)); }
 tcp_facts uring_loop::facts(socket_id which) const { return kernel_.facts(descriptor_of(which)); }
+bool uring_loop::is_quiet(socket_id which) noexcept {
+    const socket* const at = find_open(which);
+    if (!at || at->ahead || at->now == stage::ended) return false;
+    // What a receive that is still armed has taken may wait for its turn.
+    for (std::size_t i = arrived_next_; at->incoming != watch::none && i < arrived_count_; ++i) {
+        if (arrived_[i].user_data == pack(tag::incoming, at->incoming_number, which)) return false;
+    }
+    return nothing_came(kernel_, at->descriptor);
+}
 int uring_loop::native_handle(socket_id which) const noexcept { return descriptor_of(which); }
 
 loop::census uring_loop::count() const noexcept {

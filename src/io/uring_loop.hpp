@@ -86,6 +86,7 @@ public:
     endpoint local(socket_id which) const noexcept override;
     endpoint remote(socket_id which) const noexcept override;
     tcp_facts facts(socket_id which) const override;
+    bool is_quiet(socket_id which) noexcept override;
     int native_handle(socket_id which) const noexcept override;
     census count() const noexcept override;
 

@@ -214,6 +214,11 @@ public:
     bool is_quiet() const noexcept {
         return !is_open() || (ended_ && pending() == 0 && !owes_end()) || is_broken(read_failure_.code());
     }
+    /// See stream::at_rest.
+    bool is_at_rest() const noexcept {
+        return is_open() && !is_waited_on() && !ended_ && !closing_ && !write_shut_ && !in_message() &&
+               pending() == 0 && !read_failure_.code() && !write_failure_.code() && loop_->is_quiet(socket_);
+    }
     /// Somebody waits to read or to write.
     bool is_waited_on() const noexcept { return reader || writer; }
     /// Sends what is left and the end of the stream, then reads on until the peer's end, within the options'

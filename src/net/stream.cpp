@@ -333,6 +333,7 @@ void stream::consume(std::size_t count) {
 }
 
 std::size_t stream::unread() const noexcept { return connection_->unread_size(); }
+bool stream::at_rest() const noexcept { return connection_ && connection_->is_at_rest(); }
 
 cork::cork(stream& on) noexcept : on_(*on.connection_) {
     on_.hold();
