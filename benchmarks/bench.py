@@ -12,6 +12,7 @@ from pathlib import Path
 
 import against
 import clients
+import files as files_bench
 import guard
 import journal
 import loads as load_table
@@ -50,6 +51,7 @@ def parse():
                         help="only this build beside another one of aperto, such as that of the commit before; with --loads, --rounds")
     parser.add_argument("--journal", action="store_true", help="only what it costs to record every message before its reply")
     parser.add_argument("--mail", action="store_true", help="only aperto-mail beside Postfix, on the same disk")
+    parser.add_argument("--files", action="store_true", help="only aperto-files beside nc, rsync and scp")
     parser.add_argument("--list", action="store_true", help="name the loads and the peers")
     arguments = parser.parse_args()
     if arguments.rounds < 1 or arguments.seconds <= 0:
@@ -152,8 +154,9 @@ def main():
     if arguments.journal:
         return 0 if journal.run(arguments.rounds, arguments.seconds, say, progress) else 1
     if arguments.mail:
-        mail.run_mail(arguments.rounds)
-        return 0
+        return 0 if mail.run(arguments.rounds, say, progress) else 1
+    if arguments.files:
+        return 0 if files_bench.run_files(arguments.rounds, say, progress) else 1
     if arguments.services:
         known = facts(arguments)
         done = services.run_services(arguments.rounds, arguments.seconds, arguments.loads, known, arguments.out, say, progress)

@@ -5,7 +5,6 @@ letter and syncs a letter, by Postfix's own load generator, smtp-source.
 Postfix runs from a configuration of its own, on loopback alone, and keeps letters in its queue (they are held there), which is what it
 syncs before its 250; aperto-mail keeps them in a Maildir. The CPU is that of all processes of each."""
 
-import json
 import os
 import pathlib
 import re
@@ -16,7 +15,9 @@ import subprocess
 import tempfile
 import time
 
-from peers import BUILT, aperto_program
+from loads import Load
+from peers import BUILT, Peer, aperto_program
+from summary import Results, count, microseconds
 
 CLIENTS = 64
 LETTER_BYTES = 4096
@@ -152,25 +153,48 @@ def count_syncs(server, folder, letters):
     return len(re.findall(r"(?:fsync|fdatasync|syncfs)\(", trace.read_text())) / letters
 
 
-def measure_one(kind, letters):
-    # Where the build is rather than in /tmp, which may be memory.
+def measure_one(kind, letters, folder):
+    folder.mkdir()
+    server = kind(folder)
+    try:
+        send(server.port, letters // 10)
+        before, began = cpu_s(server.process.pid), time.monotonic()
+        send(server.port, letters)
+        took, used = time.monotonic() - began, cpu_s(server.process.pid) - before
+        syncs = count_syncs(server, folder, letters // 10) if shutil.which("strace") else None
+    finally:
+        server.end()
+    return {"requests_per_second": letters / took, "cpu_us": used / letters * 1e6, "syncs": syncs}
+
+
+def table(results, load):
+    """As docs/performance.md has it."""
+    ours, theirs = (peer.key for peer in results.peers)
+    yield "| | letters a second | CPU a letter | syncs a letter |"
+    yield "|---|---|---|---|"
+    for peer in results.peers:
+        rate, cpu, syncs = (results.middle(load.key, peer.key, figure) for figure in ("requests_per_second", "cpu_us", "syncs"))
+        yield f"| {peer.title} | {count(rate)} | {microseconds(cpu)} | {'–' if syncs is None else f'{syncs:.2f}'} |"
+    rate, cpu, syncs = (results.ratio(load.key, ours, theirs, figure) for figure in ("requests_per_second", "cpu_us", "syncs"))
+    yield f"| ours / theirs, of each round | {rate} | {cpu} | {syncs or '–'} |"
+
+
+def run(rounds, say, progress, letters=LETTERS):
+    """The two take turns; prints a table, and gives the samples."""
+    load = Load("mail", f"{LETTER_BYTES} bytes a letter, one at a time on each of {CLIENTS} connections, {letters} letters a round")
+    kinds = {kind.title: kind for kind in (Aperto, Postfix)}
+    samples = {title: [] for title in kinds}
+    # Where the build is rather than in /tmp, which may be memory. Nothing is removed before the end: for five minutes ext4 looks at
+    # each inode that was just freed whenever a file is made (recently_deleted), and the next server's letters would pay for that.
     with tempfile.TemporaryDirectory(dir=BUILT) as name:
-        folder = pathlib.Path(name)
-        server = kind(folder)
-        try:
-            send(server.port, letters // 10)
-            before, began = cpu_s(server.process.pid), time.monotonic()
-            send(server.port, letters)
-            took, used = time.monotonic() - began, cpu_s(server.process.pid) - before
-            syncs = count_syncs(server, folder, letters // 10) if shutil.which("strace") else float("nan")
-        finally:
-            server.end()
-    return {"server": kind.title, "letters_per_second": letters / took, "cpu_us": used / letters * 1e6, "syncs": syncs}
-
-
-def run_mail(rounds, letters=LETTERS):
-    """Prints a row for each server and round: they take turns."""
-    print(f"{LETTER_BYTES} bytes a letter, one at a time on each of {CLIENTS} connections, {letters} letters a round")
-    for _ in range(rounds):
-        for kind in (Aperto, Postfix):
-            print(json.dumps(measure_one(kind, letters)), flush=True)
+        whole = pathlib.Path(name)
+        whole.chmod(0o755)
+        for number in range(rounds):
+            for title, kind in kinds.items():
+                progress(f"{load.title}, round {number + 1} of {rounds}: {title}")
+                samples[title].append(measure_one(kind, letters, whole / f"{kind.__name__}-{number}"))
+    progress("")
+    say(load.title + "\n")
+    results = Results([Peer(title, title, ()) for title in kinds], {load.key: samples})
+    say("\n".join(table(results, load)))
+    return samples
