@@ -79,8 +79,7 @@ public:
                 std::string broken;
                 const std::uint64_t before = mine.at;
                 try {
-                    aperto::task<> moving = move(peer, mine);
-                    co_await moving;
+                    co_await move(peer, mine);
                     break;
                 } catch (const wrong_hash& why) {
                     if (++spoilt == 3) {
@@ -117,8 +116,7 @@ public:
         std::vector<entry> found;
         for (aperto::duration pause = 50ms;; pause = std::min<aperto::duration>(2 * pause, 3s)) {
             try {
-                aperto::task<std::vector<entry>> asking = ask_for_list(path);
-                found = co_await asking;
+                found = co_await ask_for_list(path);
                 break;
             } catch (const aperto::error&) {
                 if (now() - moved_ > patience) throw;
@@ -144,16 +142,13 @@ public:
         aperto::task_group together;
         for (std::size_t i = 0; i < std::min(lanes, files.size()); ++i)
             together.spawn(lane(files, next));
-        aperto::task<> joining = together.join();
-        co_await joining;
+        co_await together.join();
         std::sort(folders.begin(), folders.end(),
                   [](const item& one, const item& other) { return one.what.path > other.what.path; });
         next = 0;
-        aperto::task<> rest = lane(folders, next);
-        co_await rest;
+        co_await lane(folders, next);
         over.set();
-        aperto::task<> ending = beside.join();
-        co_await ending;
+        co_await beside.join();
     }
     /// Before `list`.
     void begin() { moved_ = now(); }
@@ -175,14 +170,11 @@ private:
     }
     aperto::task<std::vector<entry>> ask_for_list(const std::string& path) {
         aperto::stream peer;
-        aperto::task<> connecting = connect(peer);
-        co_await connecting;
-        const std::string asked = join("list", path);
-        co_await peer.write_message(asked);
+        co_await connect(peer);
+        co_await peer.write_message(join("list", path));
         std::vector<entry> found;
         for (;;) {
-            aperto::task<std::vector<std::string>> hearing = hear(peer);
-            const std::vector<std::string> line = co_await hearing;
+            const std::vector<std::string> line = co_await hear(peer);
             if (line[0] == "end") co_return found;
             if (line.size() != 5 || line[0].size() != 1) throw refusal("what it lists is no entry");
             found.push_back({line[0][0], line[1], number_in<unsigned>(line, 2),
@@ -194,8 +186,7 @@ private:
             put_folder(into, mine.what);
             co_return;
         }
-        aperto::task<> connecting = connect(peer);
-        co_await connecting;
+        co_await connect(peer);
         aperto::task<> moving = mine.what.kind == 'd' ? put_dir(peer, mine)
                                 : into >= 0           ? get(peer, mine)
                                                       : put(peer, mine);
@@ -203,29 +194,25 @@ private:
         moved_ = now();
     }
     aperto::task<> put_dir(aperto::stream& peer, item& mine) {
-        const std::string asked = join("dir", mine.what.path, number(mine.what.mode), number(mine.what.time));
-        co_await peer.write_message(asked);
-        aperto::task<std::vector<std::string>> hearing = hear(peer);
-        co_await hearing;
+        co_await peer.write_message(
+            join("dir", mine.what.path, number(mine.what.mode), number(mine.what.time)));
+        co_await hear(peer);
     }
     // [put]
     static aperto::task<> give_and_wait(aperto::stream& peer, int file, std::uint64_t from,
                                         std::uint64_t size, progress tell) {
-        aperto::task<> giving = give(peer, file, from, size, tell);
-        co_await giving;
+        co_await give(peer, file, from, size, tell);
         aperto::event never;
         co_await never.wait();
     }
     aperto::task<> put(aperto::stream& peer, item& mine) {
         const descriptor file = open_beneath(mine.from, mine.source, O_RDONLY);
         struct stat about{};
-        if (!file || ::fstat(file.number(), &about) != 0) throw refusal::of_errno("open it");
+        if (!file || ::fstat(file.get(), &about) != 0) throw refusal::of_errno("open it");
         const entry is = entry_of(mine.what.path, about);  // it may have changed since it was listed
         if (is.kind != 'f') throw refusal("it is no file any more");
-        const std::string asked = join("put", is.path, number(is.mode), number(is.time), number(is.size));
-        co_await peer.write_message(asked);
-        aperto::task<std::vector<std::string>> hearing = hear(peer);
-        std::vector<std::string> said = co_await hearing;
+        co_await peer.write_message(join("put", is.path, number(is.mode), number(is.time), number(is.size)));
+        std::vector<std::string> said = co_await hear(peer);
         if (said[0] == "at") {
             const auto from = number_in<std::uint64_t>(said, 1);
             if (from > is.size) throw refusal("the other side has more than there is");
@@ -233,7 +220,7 @@ private:
             progress tell = [this, &mine](std::uint64_t at) { reached(mine, at); };
             // The answer may come before all is sent: where the disk is full.
             auto [given, heard] = co_await aperto::first(
-                give_and_wait(peer, file.number(), from, is.size, std::move(tell)), hear(peer));
+                give_and_wait(peer, file.get(), from, is.size, std::move(tell)), hear(peer));
             if (heard) said = std::move(*heard);
         }
         if (said[0] != "done") throw refusal("the other side answers something else");
@@ -245,15 +232,12 @@ private:
         incoming coming(into, mine.what);
         if (!coming.is_there()) {
             reached(mine, coming.offset());
-            const std::string asked = join("get", mine.source, number(coming.offset()),
-                                           number(mine.what.size), number(mine.what.time));
-            co_await peer.write_message(asked);
-            aperto::task<std::vector<std::string>> hearing = hear(peer);
-            const std::vector<std::string> said = co_await hearing;
+            co_await peer.write_message(join("get", mine.source, number(coming.offset()),
+                                             number(mine.what.size), number(mine.what.time)));
+            const std::vector<std::string> said = co_await hear(peer);
             if (said[0] != "at") throw refusal("the other side answers something else");
             const progress tell = [this, &mine](std::uint64_t at) { reached(mine, at); };
-            aperto::task<> taking = take(peer, coming, tell);
-            co_await taking;
+            co_await take(peer, coming, tell);
         }
         reached(mine, mine.what.size);
     }

@@ -89,7 +89,7 @@ int serve_folder(const command& said) {
     const std::string& folder = said.words[1];
     const descriptor root(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!root) return std::perror(folder.c_str()), 1;
-    const shared_folder here{root.number(), said.has("--read-only")};
+    const shared_folder here{root.get(), said.has("--read-only")};
     aperto::options options{.host = said.option("--host", ""),
                             .port = static_cast<std::uint16_t>(said.number("--port", usual_port)),
                             .engine = said.engine(),
@@ -149,11 +149,9 @@ std::string last_of(const std::string& path) { return path.substr(path.rfind('/'
 aperto::task<> list_all(job& all, std::vector<std::string> paths) {
     all.begin();
     for (const std::string& each : paths) {
-        aperto::task<> listing = all.list(each, last_of(each));
-        co_await listing;
+        co_await all.list(each, last_of(each));
     }
-    aperto::task<> running = all.run();
-    co_await running;
+    co_await all.run();
 }
 
 int transfer(const command& said) {
@@ -188,7 +186,7 @@ int transfer(const command& said) {
         fs::create_directories(last);
         open.emplace_back(::open(last.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
         if (!open.back()) throw refusal::of_errno(last);
-        all.into = open.back().number();
+        all.into = open.back().get();
         loop->run(list_all(all, paths));
     } else {
         for (const std::string& each : first) {
@@ -197,7 +195,7 @@ int transfer(const command& said) {
             open.emplace_back(::open(source.parent_path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
             if (!open.back()) throw refusal::of_errno(each);
             const std::string name = source.filename();
-            all.add_source(open.back().number(), name, path.empty() ? name : path + "/" + name);
+            all.add_source(open.back().get(), name, path.empty() ? name : path + "/" + name);
         }
         loop->run(all.run());
     }

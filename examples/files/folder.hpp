@@ -7,11 +7,9 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <openssl/evp.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -42,23 +40,8 @@ public:
     using refusal::refusal;
 };
 
-/// A descriptor, closed with its owner.
-class descriptor {
-public:
-    descriptor() noexcept = default;
-    explicit descriptor(int taken) noexcept : number_(taken) {}
-    descriptor(descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-    descriptor& operator=(descriptor&& other) noexcept { return std::swap(number_, other.number_), *this; }
-    ~descriptor() {
-        if (number_ >= 0) ::close(number_);
-    }
-    int number() const noexcept { return number_; }
-    int release() noexcept { return std::exchange(number_, -1); }
-    explicit operator bool() const noexcept { return number_ >= 0; }
-
-private:
-    int number_ = -1;
-};
+using aperto::descriptor;
+using aperto::open_beneath;
 
 /// What stands in a folder: 'f' a file, 'd' a folder, 'l' what is neither, and is not transferred.
 struct entry {
@@ -90,13 +73,6 @@ inline bool is_name(text path) noexcept {
         path.remove_prefix(part.size() + 1);
     }
 }
-/// Opens what `path` names beneath `root`, following no link; none and errno where that is not there.
-inline descriptor open_beneath(int root, const std::string& path, int flags) noexcept {
-    open_how how{};
-    how.flags = static_cast<unsigned>(flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);  // a fifo keeps nobody
-    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-    return descriptor(static_cast<int>(::syscall(SYS_openat2, root, path.c_str(), &how, sizeof how)));
-}
 // [/names]
 
 /// Opens a folder beneath `root` ("" is `root` itself), made with those above it where it is not there.
@@ -108,8 +84,8 @@ inline descriptor make_folder(int root, const std::string& path) {
     const descriptor above = make_folder(root, last == std::string::npos ? "" : path.substr(0, last));
     if (!above) return {};
     const std::string name = path.substr(last + 1);
-    if (::mkdirat(above.number(), name.c_str(), 0777) != 0 && errno != EEXIST) return {};
-    return open_beneath(above.number(), name, flags);
+    if (::mkdirat(above.get(), name.c_str(), 0777) != 0 && errno != EEXIST) return {};
+    return open_beneath(above.get(), name, flags);
 }
 inline void set_mode_and_time(int file, const entry& as, const char* what) {
     const timespec changed{as.time / 1'000'000'000, as.time % 1'000'000'000};
@@ -122,7 +98,7 @@ inline void put_folder(int root, const entry& as) {
     if (!is_name(as.path)) throw refusal("a name that leads elsewhere");
     const descriptor made = make_folder(root, as.path);
     if (!made) throw refusal::of_errno("make a folder");
-    set_mode_and_time(made.number(), as, "a folder");
+    set_mode_and_time(made.get(), as, "a folder");
 }
 
 /// Tells of what is at `path` beneath `root` and below it, folders before what is in them.
@@ -130,14 +106,14 @@ inline void walk(int root, const std::string& path, const std::function<void(ent
     std::vector<std::string> folders{path};
     const descriptor first = open_beneath(root, path.empty() ? "." : path, O_RDONLY);
     struct stat about{};
-    if (!first || ::fstat(first.number(), &about) != 0) throw refusal::of_errno("open it");
+    if (!first || ::fstat(first.get(), &about) != 0) throw refusal::of_errno("open it");
     if (!path.empty()) tell(entry_of(path, about));
     if (!S_ISDIR(about.st_mode)) return;
     while (!folders.empty()) {
         const std::string in = std::move(folders.back());
         folders.pop_back();
         descriptor opened = open_beneath(root, in.empty() ? "." : in, O_RDONLY | O_DIRECTORY);
-        const std::unique_ptr<DIR, int (*)(DIR*)> open(::fdopendir(opened.number()), ::closedir);
+        const std::unique_ptr<DIR, int (*)(DIR*)> open(::fdopendir(opened.get()), ::closedir);
         if (!open) throw refusal::of_errno("list " + in);
         const int at = opened.release();
         while (const dirent* const each = ::readdir(open.get())) {
@@ -187,24 +163,24 @@ public:
         folder_ = make_folder(root, last == std::string::npos ? "" : what.path.substr(0, last));
         if (!folder_) throw refusal::of_errno("open the folder");
         struct stat about{};
-        if (::fstatat(folder_.number(), name_.c_str(), &about, AT_SYMLINK_NOFOLLOW) == 0) {
+        if (::fstatat(folder_.get(), name_.c_str(), &about, AT_SYMLINK_NOFOLLOW) == 0) {
             if (S_ISDIR(about.st_mode)) throw refusal("a folder is in the file's place");
             const entry there = entry_of("", about);
             is_there_ = there.kind == 'f' && there.size == what.size && there.time == what.time;
             if (is_there_ && there.mode != what.mode)
-                ::fchmodat(folder_.number(), name_.c_str(), what.mode & 0777U, 0);
+                ::fchmodat(folder_.get(), name_.c_str(), what.mode & 0777U, 0);
         }
         if (!is_there_) open_part();
     }
     bool is_there() const noexcept { return is_there_; }
     const entry& what() const noexcept { return what_; }
-    int file() const noexcept { return part_.number(); }
+    int file() const noexcept { return part_.get(); }
     /// So many bytes are there.
     std::uint64_t offset() const noexcept { return offset_; }
     void write(text bytes) {
         while (!bytes.empty()) {
             const ssize_t done =
-                ::pwrite(part_.number(), bytes.data(), bytes.size(), static_cast<off_t>(offset_));
+                ::pwrite(part_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset_));
             if (done < 0 && errno == EINTR) continue;
             if (done <= 0) throw refusal::of_errno("write");
             bytes.remove_prefix(static_cast<std::size_t>(done));
@@ -214,11 +190,11 @@ public:
     /// In its place at once, or not at all.
     void finish(const std::string& own_hash, text sent_hash) {
         if (own_hash != sent_hash) {
-            ::unlinkat(folder_.number(), part_name_.c_str(), 0);
+            ::unlinkat(folder_.get(), part_name_.c_str(), 0);
             throw wrong_hash("what has come is not what was sent (SHA-256)");
         }
-        set_mode_and_time(part_.number(), what_, "a file");
-        if (::renameat(folder_.number(), part_name_.c_str(), folder_.number(), name_.c_str()) != 0)
+        set_mode_and_time(part_.get(), what_, "a file");
+        if (::renameat(folder_.get(), part_name_.c_str(), folder_.get(), name_.c_str()) != 0)
             throw refusal::of_errno("rename");
     }
 
@@ -227,21 +203,21 @@ private:
         hasher version;
         version.feed(name_ + '/' + std::to_string(what_.size) + '/' + std::to_string(what_.time));
         part_name_ = std::string(part_prefix) + version.finish().substr(0, 32);
-        part_ = descriptor(::openat(folder_.number(), part_name_.c_str(),
+        part_ = descriptor(::openat(folder_.get(), part_name_.c_str(),
                                     O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600));
         struct stat about{};
-        if (!part_ || ::fstat(part_.number(), &about) != 0) throw refusal::of_errno("make a file");
+        if (!part_ || ::fstat(part_.get(), &about) != 0) throw refusal::of_errno("make a file");
         if (!S_ISREG(about.st_mode) || about.st_nlink > 1) throw refusal("something is in the part's place");
-        if (::flock(part_.number(), LOCK_EX | LOCK_NB) != 0 || !is_still_named(about))
+        if (::flock(part_.get(), LOCK_EX | LOCK_NB) != 0 || !is_still_named(about))
             throw aperto::error(std::make_error_code(std::errc::device_or_resource_busy), "write a file");
         offset_ = static_cast<std::uint64_t>(about.st_size);
-        if (offset_ > what_.size && ::ftruncate(part_.number(), 0) == 0) offset_ = 0;
+        if (offset_ > what_.size && ::ftruncate(part_.get(), 0) == 0) offset_ = 0;
     }
     /// Who had the lock before may have renamed it.
     bool is_still_named(struct stat& about) const noexcept {
         struct stat named{};
-        return ::fstat(part_.number(), &about) == 0 &&
-               ::fstatat(folder_.number(), part_name_.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+        return ::fstat(part_.get(), &about) == 0 &&
+               ::fstatat(folder_.get(), part_name_.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
                named.st_ino == about.st_ino;
     }
 

@@ -73,10 +73,10 @@ private:
         std::string buffer;
     };
     static void add(state& to, std::uint64_t from, std::uint64_t end) {
-        to.buffer.resize(piece / 2);
+        to.buffer.resize(piece / 8);
         while (from < end) {
             const std::size_t wanted = std::min<std::uint64_t>(end - from, to.buffer.size());
-            const ssize_t got = ::pread(to.file.number(), to.buffer.data(), wanted, static_cast<off_t>(from));
+            const ssize_t got = ::pread(to.file.get(), to.buffer.data(), wanted, static_cast<off_t>(from));
             if (got <= 0) throw aperto::error(aperto::errc::cut_short, "read a file");
             to.sum.feed(text(to.buffer).substr(0, static_cast<std::size_t>(got)));
             from += static_cast<std::uint64_t>(got);
@@ -95,8 +95,7 @@ inline aperto::task<> send_bytes(aperto::stream& peer, int file, std::uint64_t f
                                  const progress& tell, bool& is_sent) {
     while (from < size) {
         const std::uint64_t some = std::min(size - from, piece);
-        aperto::task<> sending = peer.send_file(file, from, some);
-        co_await sending;
+        co_await peer.send_file(file, from, some);
         from += some;
         if (tell) tell(from);
     }
@@ -106,8 +105,7 @@ inline aperto::task<> hash_while_sent(aperto::stream& peer, digest& sum, std::ui
                                       const bool& is_sent) {
     aperto::time_point told = now();
     while (sum.done() < size) {
-        aperto::task<> hashing = sum.advance(size);
-        co_await hashing;
+        co_await sum.advance(size);
         if (!is_sent || now() - told < sign_of_life) continue;
         told = now();
         co_await peer.write_message("");
@@ -120,8 +118,7 @@ inline aperto::task<> give(aperto::stream& peer, int file, std::uint64_t from, s
     bool is_sent = false;
     co_await aperto::all(send_bytes(peer, file, from, size, tell, is_sent),
                          hash_while_sent(peer, sum, size, is_sent));
-    const std::string hash = sum.finish();
-    co_await peer.write_message(hash);
+    co_await peer.write_message(sum.finish());
 }
 // [/give]
 
@@ -147,8 +144,7 @@ inline aperto::task<> hash_behind(aperto::stream& peer, incoming& into, digest& 
         if (there - sum.done() < 2 * piece && there < size) {
             co_await more.wait(sign_of_life);
         } else {
-            aperto::task<> hashing = sum.advance(there);
-            co_await hashing;
+            co_await sum.advance(there);
         }
         if (now() - told < sign_of_life) continue;
         told = now();
@@ -174,8 +170,7 @@ inline aperto::task<> take(aperto::stream& peer, incoming& into, progress tell) 
     digest sum(into.file());
     aperto::event more;
     co_await aperto::all(receive_bytes(peer, into, more, tell), hash_behind(peer, into, sum, more));
-    aperto::task<std::vector<std::string>> hearing = hear(peer);
-    const std::vector<std::string> hash = co_await hearing;
+    const std::vector<std::string> hash = co_await hear(peer);
     into.finish(sum.finish(), hash[0]);
 }
 // [/take]
@@ -191,8 +186,7 @@ inline aperto::task<> answer_put(aperto::stream& peer, int root, const std::vect
                number_in<std::uint64_t>(asked, 4)};
     incoming into(root, what);
     if (!into.is_there()) {
-        const std::string at = join("at", number(into.offset()));
-        co_await peer.write_message(at);
+        co_await peer.write_message(join("at", number(into.offset())));
         aperto::task<> taking = take(peer, into, {});
         co_await taking;
     }
@@ -204,13 +198,12 @@ inline aperto::task<> answer_get(aperto::stream& peer, int root, const std::vect
     descriptor file(-1);
     if (is_name(asked[1])) file = open_beneath(root, asked[1], O_RDONLY);
     struct stat about{};
-    if (!file || ::fstat(file.number(), &about) != 0) throw refusal("it cannot be opened");
+    if (!file || ::fstat(file.get(), &about) != 0) throw refusal("it cannot be opened");
     const entry is = entry_of("", about);
     if (is.kind != 'f' || is.size != size || is.time != time || from > size)
         throw refusal("it has changed meanwhile");
-    const std::string at = join("at", asked[2]);
-    co_await peer.write_message(at);
-    aperto::task<> giving = give(peer, file.number(), from, size, {});
+    co_await peer.write_message(join("at", asked[2]));
+    aperto::task<> giving = give(peer, file.get(), from, size, {});
     co_await giving;
 }
 inline aperto::task<> answer_list(aperto::stream& peer, int root, const std::vector<std::string>& asked) {

@@ -22,27 +22,20 @@ namespace mail {
 inline std::error_code failure() { return {errno, std::generic_category()}; }
 
 /// A folder that is there, or is made.
-class folder {
-public:
-    explicit folder(const std::filesystem::path& path) {
-        std::filesystem::create_directories(path);
-        descriptor_ = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (descriptor_ < 0) throw std::filesystem::filesystem_error("open", path, failure());
-    }
-    ~folder() { ::close(descriptor_); }
-    folder(const folder&) = delete;
-    folder& operator=(const folder&) = delete;
-    operator int() const { return descriptor_; }  // NOLINT(google-explicit-constructor)
-
-private:
-    int descriptor_ = -1;
-};
+inline aperto::descriptor folder(const std::filesystem::path& path) {
+    std::filesystem::create_directories(path);
+    aperto::descriptor opened(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!opened) throw std::filesystem::filesystem_error("open", path, failure());
+    return opened;
+}
 
 class maildir final : public box {
 public:
     /// Makes it where it is not there. `host`: this machine's part of the files' names. Throws std::system_error.
     maildir(const std::filesystem::path& path, std::string host)
-        : host_(std::move(host)), tmp_(std::make_shared<folder>(path / "tmp")), new_(path / "new") {
+        : host_(std::move(host)),
+          tmp_(std::make_shared<aperto::descriptor>(folder(path / "tmp"))),
+          new_(folder(path / "new")) {
         std::filesystem::create_directories(path / "cur");
         const auto old = std::filesystem::file_time_type::clock::now() - std::chrono::hours(36);
         for (const auto& left : std::filesystem::directory_iterator(path / "tmp"))
@@ -55,30 +48,28 @@ public:
 
 private:
     struct file {
-        file(std::shared_ptr<folder> where, std::string called)
+        file(std::shared_ptr<aperto::descriptor> where, std::string called)
             : tmp(std::move(where)), name(std::move(called)) {}
         file(const file&) = delete;
         file& operator=(const file&) = delete;
         ~file() {
-            if (descriptor < 0) return;
-            ::close(descriptor);
-            if (!kept) ::unlinkat(*tmp, name.c_str(), 0);
+            if (open && !kept) ::unlinkat(tmp->get(), name.c_str(), 0);
         }
         void write() {
-            if (descriptor < 0)
-                descriptor = ::openat(*tmp, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-            if (descriptor < 0) failed = failure();
+            constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+            if (!open) open = aperto::descriptor(::openat(tmp->get(), name.c_str(), flags, 0600));
+            if (!open) failed = failure();
             for (text rest = part; !failed && !rest.empty();) {
-                const ssize_t size = ::write(descriptor, rest.data(), rest.size());
+                const ssize_t size = ::write(open.get(), rest.data(), rest.size());
                 if (size < 0 && errno != EINTR) failed = failure();
                 if (size > 0) rest.remove_prefix(static_cast<std::size_t>(size));
             }
         }
 
-        std::shared_ptr<folder> tmp;
+        std::shared_ptr<aperto::descriptor> tmp;
         std::string name;
         std::string part{};
-        int descriptor = -1;
+        aperto::descriptor open{};
         bool kept = false;
         std::error_code failed{};
     };
@@ -91,14 +82,12 @@ private:
         std::string id() const override { return mine_->name; }
         aperto::task<std::error_code> write(std::string part) override {
             mine_->part = std::move(part);
-            aperto::task<> writing = aperto::aside(std::bind_front(&file::write, mine_));
-            co_await writing;
+            co_await aperto::aside(std::bind_front(&file::write, mine_));
             co_return mine_->failed;
         }
         aperto::task<std::error_code> keep(std::string part) override {
             mine_->part = std::move(part);
-            auto keeping = disk_.run(mine_);
-            co_await keeping;
+            co_await disk_.run(mine_);
             co_return mine_->failed;
         }
 
@@ -114,16 +103,16 @@ private:
         std::error_code unsynced;
         for (const auto* each : batch)
             (*each)->write();
-        if ((batch.size() == 1 ? ::fsync((*batch[0])->descriptor) : ::syncfs(*tmp_)) < 0)
+        if ((batch.size() == 1 ? ::fsync((*batch[0])->open.get()) : ::syncfs(tmp_->get())) < 0)
             unsynced = failure();
         for (const auto* each : batch) {
             file& one = **each;
             if (!one.failed) one.failed = unsynced;
             if (one.failed) continue;
-            one.kept = ::renameat(*tmp_, one.name.c_str(), new_, one.name.c_str()) == 0;
+            one.kept = ::renameat(tmp_->get(), one.name.c_str(), new_.get(), one.name.c_str()) == 0;
             if (!one.kept) one.failed = failure();
         }
-        if (::fsync(new_) == 0) return;
+        if (::fsync(new_.get()) == 0) return;
         unsynced = failure();
         for (const auto* each : batch)
             (*each)->failed = unsynced;
@@ -138,8 +127,8 @@ private:
     }
 
     std::string host_;
-    std::shared_ptr<folder> tmp_;  // of letters on their way too, which may be longer than this
-    folder new_;
+    std::shared_ptr<aperto::descriptor> tmp_;  // of letters on their way too, which may be longer than this
+    aperto::descriptor new_;
     std::atomic<unsigned> count_ = 0;
     disk disk_{[this](files batch) { keep(batch); }};
 };

@@ -20,8 +20,7 @@ public:
             co_await peer_.write(reply_);
             if (over_) co_return;
             reply_.clear();
-            aperto::task<> next = one_command();
-            co_await next;
+            co_await one_command();
         }
     }
     // [/run]
@@ -84,8 +83,7 @@ private:
         // Whoever put something behind it, it is not known to come from the one who will speak TLS (CVE-2011-0411).
         if (peer_.unread() > 0) co_return end("554 5.5.1 nothing may stand behind STARTTLS");
         co_await peer_.write("220 2.0.0 go ahead\r\n");
-        aperto::task<> sealing = peer_.start_tls(by_.tls);
-        co_await sealing;
+        co_await peer_.start_tls(by_.tls);
         said_.begin_tls();
         parts_.reset();
     }
@@ -105,8 +103,7 @@ private:
         auto taken = co_await aperto::as_result(aperto::with_timeout(by_.letter_deadline, take(all, {})));
         if (!taken) co_return end_for(taken.error());
         if (!*taken) co_return end(peer_.stopping() ? "421 4.3.2 closing down" : "");
-        aperto::task<> ending = judge(all, true);
-        co_await ending;
+        co_await judge(all, true);
         said_.forget();
     }
     /// Takes all of it, or so many bytes. False where the client has gone. Of what is not kept anyway nothing is written.
@@ -121,8 +118,7 @@ private:
             if (in.words.out.size() < part_max) continue;
             std::string part = std::exchange(in.words.out, {});
             if (!in.paper || in.failed || in.words.is_broken() || in.words.size() > by_.size_max) continue;
-            aperto::task<std::error_code> writing = in.paper->write(std::move(part));
-            in.failed = co_await writing;
+            in.failed = co_await in.paper->write(std::move(part));
         }
         co_return true;
     }
@@ -130,8 +126,7 @@ private:
         if (is_last) in.words.finish();
         const bool is_well = !in.failed && !in.words.is_broken() && in.words.size() <= by_.size_max;
         if (is_well && is_last) {
-            aperto::task<std::error_code> keeping = in.paper->keep(std::move(in.words.out));
-            in.failed = co_await keeping;
+            in.failed = co_await in.paper->keep(std::move(in.words.out));
         }
         if (in.words.is_broken())
             reply_ = "554 5.6.0 a CR or an LF by itself is refused";
@@ -165,8 +160,7 @@ private:
             reply_ = refused;
             co_return;
         }
-        aperto::task<> judging = judge(in, is_last);
-        co_await judging;
+        co_await judge(in, is_last);
         if (!is_last && reply_.starts_with('2')) co_return;
         parts_.reset();
         said_.forget();
@@ -187,8 +181,7 @@ private:
 // [serve]
 inline aperto::task<> serve(aperto::stream peer, const rules& by, box& into) {
     session one(std::move(peer), by, into);
-    aperto::task<> running = one.run();
-    co_await running;
+    co_await one.run();
 }
 // [/serve]
 

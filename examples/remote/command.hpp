@@ -24,25 +24,7 @@
 
 namespace remote {
 
-/// A descriptor that is closed with it.
-class descriptor {
-public:
-    explicit descriptor(int number = -1) noexcept : number_(number) {}
-    descriptor(descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-    descriptor& operator=(descriptor&& other) noexcept {
-        std::swap(number_, other.number_);
-        return *this;
-    }
-    ~descriptor() { close(); }
-    int number() const noexcept { return number_; }
-    void close() noexcept {
-        if (number_ >= 0) ::close(number_);
-        number_ = -1;
-    }
-
-private:
-    int number_;
-};
+using aperto::descriptor;
 
 inline void check(bool good, const char* tried) {
     if (!good) throw aperto::error(std::error_code(errno, std::system_category()), tried);
@@ -91,8 +73,8 @@ public:
             each.close();
         pidfd_ = descriptor(static_cast<int>(::syscall(
             SYS_pidfd_open, pid_, 0)));  // it is ours and not yet waited for: the number is nobody else's
-        if (pidfd_.number() < 0) kill(SIGKILL);
-        check(pidfd_.number() >= 0, "watch a process");
+        if (!pidfd_) kill(SIGKILL);
+        check(bool(pidfd_), "watch a process");
     }
     ~command() {
         if (reaped_) return;
@@ -110,7 +92,7 @@ public:
     void end_input() noexcept {
         if (!terminal_) input_.close();
     }
-    void resize(const winsize& size) noexcept { ::ioctl(output_.number(), TIOCSWINSZ, &size); }
+    void resize(const winsize& size) noexcept { ::ioctl(output_.get(), TIOCSWINSZ, &size); }
     /// To all of its process group, which is the session's first.
     void kill(int signal) noexcept {
         if (!reaped_) ::kill(-pid_, signal);
@@ -120,7 +102,7 @@ public:
     aperto::task<std::pair<int, int>> ended() {
         siginfo_t how{};
         while (!reaped_) {
-            co_await aperto::loop::current().readable(pidfd_.number());
+            co_await aperto::loop::current().readable(pidfd_.get());
             how.si_pid = 0;
             reaped_ =
                 ::waitid(P_PID, static_cast<id_t>(pid_), &how, WEXITED | WNOHANG) == 0 && how.si_pid == pid_;
@@ -133,14 +115,13 @@ private:
     void open_terminal(const wish& what) {
         output_ = descriptor(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK));
         std::array<char, 64> name{};
-        check(output_.number() >= 0 && ::grantpt(output_.number()) == 0 &&
-                  ::unlockpt(output_.number()) == 0 &&
-                  ::ptsname_r(output_.number(), name.data(), name.size()) == 0,
+        check(output_ && ::grantpt(output_.get()) == 0 && ::unlockpt(output_.get()) == 0 &&
+                  ::ptsname_r(output_.get(), name.data(), name.size()) == 0,
               "open a terminal");
         termios modes{};
-        ::tcgetattr(output_.number(), &modes);
+        ::tcgetattr(output_.get(), &modes);
         modes.c_iflag |= IUTF8;
-        ::tcsetattr(output_.number(), TCSANOW, &modes);
+        ::tcsetattr(output_.get(), TCSANOW, &modes);
         resize(what.size);
         slave_ = name.data();
     }
@@ -150,7 +131,7 @@ private:
             check(::pipe2(both.data(), O_CLOEXEC) == 0, "open a pipe");
             ours = descriptor(both[static_cast<std::size_t>(end)]);
             theirs_.emplace_back(both[static_cast<std::size_t>(1 - end)]);
-            ::fcntl(ours.number(), F_SETFL, O_NONBLOCK);
+            ::fcntl(ours.get(), F_SETFL, O_NONBLOCK);
         };
         open(input_, 1);
         open(output_, 0);
@@ -205,7 +186,7 @@ inline void command::start(const wish& what) {
     ::posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
     for (int to = 0; to < 3; ++to) {
         if (!terminal_)
-            ::posix_spawn_file_actions_adddup2(&files, theirs_[static_cast<std::size_t>(to)].number(), to);
+            ::posix_spawn_file_actions_adddup2(&files, theirs_[static_cast<std::size_t>(to)].get(), to);
         else if (to == 0)  // the first terminal that a session's leader opens is the session's
             ::posix_spawn_file_actions_addopen(&files, 0, slave_.c_str(), O_RDWR, 0);
         else

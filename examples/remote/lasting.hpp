@@ -144,10 +144,7 @@ public:
         carried_ = true;
         sent_ = theirs.messages;
         sent_of_next_ = theirs.bytes;
-        aperto::task<> hearing = hear(peer);
-        aperto::task<> saying = say(peer);
-        aperto::task<> leaving = claimed_by_another(claim);
-        co_await aperto::first(std::move(hearing), std::move(saying), std::move(leaving));
+        co_await aperto::first(hear(peer), say(peer), claimed_by_another(claim));
     }
     bool carried() const noexcept { return carried_; }
     /// When it last was; while it is not.
@@ -217,15 +214,13 @@ private:
                 untold_ = 0;
                 std::string told = "A";
                 put(told, used_);
-                aperto::task<> telling = peer.write_message(told);
-                co_await telling;
+                co_await peer.write_message(told);
                 due = now + heartbeat;
             }
             if (sent_ < gone_ + kept_.size()) {
                 const std::string message = next_piece(said);  // a copy: it may be settled meanwhile
                 said += message.size();
-                aperto::task<> writing = peer.write_message(message);
-                co_await writing;
+                co_await peer.write_message(message);
             } else if (finishing_ && untold_ == 0) {
                 break;
             } else if (untold_ < window / 4) {

@@ -49,35 +49,34 @@ using session_pointer = std::shared_ptr<session>;
 /// What the command says, to its end, as messages that begin with `kind`.
 inline aperto::task<> pump_out(session& here, const descriptor& from, char kind) {
     std::array<char, lasting::message_max / 2> piece{};
-    while (from.number() >= 0) {
-        co_await aperto::loop::current().readable(from.number());
-        const ssize_t size = ::read(from.number(), piece.data(), piece.size());
+    while (from) {
+        co_await aperto::loop::current().readable(from.get());
+        const ssize_t size = ::read(from.get(), piece.data(), piece.size());
         if (size < 0 && errno == EAGAIN) continue;
         if (size <= 0) break;  // a terminal whose last process is gone says EIO
         std::string message(1, kind);
         message.append(piece.data(), static_cast<std::size_t>(size));
-        aperto::task<> sending = here.link.send(std::move(message));
-        co_await sending;  // waits while the client has no room: then nothing is read, and the command waits as well
+        co_await here.link.send(std::move(
+            message));  // waits while the client has no room: then nothing is read, and the command waits as well
     }
 }
 
 /// What the client says, to the command.
 inline aperto::task<> pump_in(session& here) {
     for (;;) {
-        aperto::task<std::string> receiving = here.link.receive();
-        const std::string message = co_await receiving;
+        const std::string message = co_await here.link.receive();
         if (message.starts_with('f')) here.running.end_input();
         if (message.starts_with('f') && here.is_terminal) {
             const char end_of_file = 'D' - '@';
-            static_cast<void>(::write(here.running.input().number(), &end_of_file, 1));
+            static_cast<void>(::write(here.running.input().get(), &end_of_file, 1));
         }
         if (!message.starts_with('i')) continue;
-        for (bytes rest = bytes(message).substr(1); !rest.empty() && here.running.input().number() >= 0;) {
-            const ssize_t size = ::write(here.running.input().number(), rest.data(), rest.size());
+        for (bytes rest = bytes(message).substr(1); !rest.empty() && here.running.input();) {
+            const ssize_t size = ::write(here.running.input().get(), rest.data(), rest.size());
             if (size >= 0)
                 rest.remove_prefix(static_cast<std::size_t>(size));
             else if (errno == EAGAIN)
-                co_await aperto::loop::current().writable(here.running.input().number());
+                co_await aperto::loop::current().writable(here.running.input().get());
             else
                 here.running.end_input(), rest = {};  // it reads no more: what comes is taken and thrown away
         }
@@ -166,17 +165,13 @@ inline void house::make_room(const std::string& owner) {
 
 // [live]
 inline aperto::task<> work(session& here) {
-    aperto::task<> out = pump_out(here, here.running.output(), 'o');
-    aperto::task<> errors = pump_out(here, here.running.errors(), 'e');
-    aperto::task<std::pair<int, int>> ending = here.running.ended();
-    aperto::task<std::tuple<std::monostate, std::monostate, std::pair<int, int>>> all =
-        aperto::all(std::move(out), std::move(errors), std::move(ending));
-    const auto [none, nothing, how] = co_await all;
+    const auto [none, nothing, how] =
+        co_await aperto::all(pump_out(here, here.running.output(), 'o'),
+                             pump_out(here, here.running.errors(), 'e'), here.running.ended());
     std::string message = "x";
     put(message, static_cast<std::uint64_t>(how.first), 1);
     put(message, static_cast<std::uint64_t>(how.second), 1);
-    aperto::task<> sending = here.link.send(std::move(message));
-    co_await sending;
+    co_await here.link.send(std::move(message));
     while (!here.link.settled())
         co_await here.link.changed();
 }
@@ -193,11 +188,8 @@ inline aperto::task<> abandoned(session& here, aperto::duration keep) {
 }
 
 inline aperto::task<> house::live(session_pointer here) {
-    aperto::task<> working = work(*here);
-    aperto::task<> listening = pump_in(*here);
-    aperto::task<> waiting = abandoned(*here, allowed_.keep);
     try {
-        co_await aperto::first(std::move(working), std::move(listening), std::move(waiting));
+        co_await aperto::first(work(*here), pump_in(*here), abandoned(*here, allowed_.keep));
     } catch (const aperto::error& failed) {
         std::fprintf(stderr, "aperto-remote: %s\n", failed.what());
     }
@@ -205,9 +197,8 @@ inline aperto::task<> house::live(session_pointer here) {
     std::erase(sessions_, here);
     here->link.finish();
     here->running.kill(SIGHUP);
-    aperto::task<std::pair<int, int>> ending = here->running.ended();
     try {
-        co_await aperto::with_timeout(1s, std::move(ending));
+        co_await aperto::with_timeout(1s, here->running.ended());
     } catch (const aperto::error&) {
         here->running.kill(SIGKILL);
     }
@@ -248,21 +239,17 @@ inline aperto::task<> attend(aperto::stream peer, house& all) {
         why = std::current_exception();
     }
     if (why) {
-        aperto::task<> refusing = peer.write_message(answer);
-        co_await refusing;
+        co_await peer.write_message(answer);
         std::rethrow_exception(why);  // for the log
     }
     session& here = *found.first;  // kept by `found`
-    aperto::task<std::uint64_t> claiming = here.link.claim();
-    const std::uint64_t claim = co_await claiming;
+    const std::uint64_t claim = co_await here.link.claim();
     answer = "K" + here.token;
     put(answer, here.link.received());
     put(answer,
         static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(all.keep()).count()), 4);
-    aperto::task<> welcoming = peer.write_message(answer);
-    co_await welcoming;
-    aperto::task<> carrying = here.link.carry(peer, found.second, claim);
-    co_await carrying;
+    co_await peer.write_message(answer);
+    co_await here.link.carry(peer, found.second, claim);
 }
 // [/attend]
 

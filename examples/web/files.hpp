@@ -7,9 +7,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cctype>
@@ -20,27 +18,9 @@ namespace web {
 constexpr std::size_t small_max = 16 * 1024;  ///< bytes of a file that goes out with its head
 constexpr std::size_t listed_max = 10'000;    ///< names in a listing
 
-/// A descriptor, closed with its owner.
-class descriptor {
-public:
-    explicit descriptor(int taken) noexcept : number_(taken) {}
-    descriptor(descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-    descriptor& operator=(descriptor&& other) noexcept { return std::swap(number_, other.number_), *this; }
-    ~descriptor() {
-        if (number_ >= 0) ::close(number_);
-    }
-    int number() const noexcept { return number_; }
-
-private:
-    int number_;
-};
-
-/// Opens what `path` names under the folder `root`; -1 and errno where it is not there, or not under it.
-inline descriptor open_beneath(int root, const std::string& path) noexcept {
-    open_how how{};
-    how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;  // a fifo keeps nobody waiting
-    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-    return descriptor(static_cast<int>(::syscall(SYS_openat2, root, path.c_str(), &how, sizeof how)));
+/// What `path` names under the folder `root`; links lead somewhere as long as that is under it too.
+inline aperto::descriptor beneath(int root, const std::string& path) noexcept {
+    return aperto::open_beneath(root, path, O_RDONLY, aperto::links::followed);
 }
 inline int status_of(int failed) noexcept {
     if (failed == EACCES || failed == EPERM) return 403;
@@ -183,8 +163,8 @@ inline std::optional<part> part_of(const request& asked, const version& has, std
 // ---- answers
 
 /// What is in a folder, as a page.
-inline std::string list(const descriptor& folder, text path) {
-    const std::unique_ptr<DIR, int (*)(DIR*)> open(::fdopendir(::dup(folder.number())), ::closedir);
+inline std::string list(const aperto::descriptor& folder, text path) {
+    const std::unique_ptr<DIR, int (*)(DIR*)> open(::fdopendir(::dup(folder.get())), ::closedir);
     std::vector<std::string> all;
     while (const dirent* const each = open ? ::readdir(open.get()) : nullptr) {
         if (each->d_name[0] == '.' || all.size() == listed_max) continue;
@@ -212,7 +192,7 @@ inline std::string list(const descriptor& folder, text path) {
     return page + "</ul>\n";
 }
 
-inline aperto::task<> give_file(aperto::stream& peer, const request& asked, const descriptor& file,
+inline aperto::task<> give_file(aperto::stream& peer, const request& asked, const aperto::descriptor& file,
                                 const struct stat& about, text type) {
     const auto size = static_cast<std::uint64_t>(about.st_size);
     const version has = version_of(about);
@@ -240,14 +220,13 @@ inline aperto::task<> give_file(aperto::stream& peer, const request& asked, cons
         const std::size_t head = out.size();
         out.resize(head + wanted.size);
         const ssize_t got =
-            ::pread(file.number(), out.data() + head, wanted.size, static_cast<off_t>(wanted.first));
+            ::pread(file.get(), out.data() + head, wanted.size, static_cast<off_t>(wanted.first));
         if (got != static_cast<ssize_t>(wanted.size))
             throw aperto::error(aperto::errc::cut_short, "read a file");
     }
     co_await peer.write(out);
     if (!has_body || wanted.size <= small_max) co_return;
-    aperto::task<> sending = peer.send_file(file.number(), wanted.first, wanted.size);
-    co_await sending;
+    co_await peer.send_file(file.get(), wanted.first, wanted.size);
 }
 
 /// Answers with what the path names.
@@ -255,25 +234,25 @@ inline aperto::task<> give(aperto::stream& peer, const request& asked, int root)
     auto path = decode(asked.path);
     int status = path ? 0 : 400;
     struct stat about{};
-    descriptor file(-1);
+    aperto::descriptor file;
     if (path) {
         path->erase(0, path->find_first_not_of('/'));
         // What begins with a dot is nobody's but its owner's; "..", too, which the kernel would keep in the folder.
         const std::string named = "/" + *path;
         const bool hidden = named.find("/.") != std::string::npos && !named.starts_with("/.well-known/");
         errno = ENOENT;
-        if (!hidden) file = open_beneath(root, path->empty() ? "." : *path);
-        if (file.number() < 0 || ::fstat(file.number(), &about) != 0) status = status_of(errno);
+        if (!hidden) file = beneath(root, path->empty() ? "." : *path);
+        if (!file || ::fstat(file.get(), &about) != 0) status = status_of(errno);
     }
     std::string out;
     if (status == 0 && S_ISDIR(about.st_mode)) {
         if (!asked.path.ends_with('/')) {
             const text last = text(*path).substr(path->rfind('/') + 1);
             out = failure(301, asked, "Location: ./" + encode(last) + "/\r\n");
-        } else if (descriptor index = open_beneath(root, *path + "index.html"); index.number() >= 0) {
+        } else if (aperto::descriptor index = beneath(root, *path + "index.html")) {
             file = std::move(index);
             *path = "index.html";
-            if (::fstat(file.number(), &about) != 0) status = status_of(errno);
+            if (::fstat(file.get(), &about) != 0) status = status_of(errno);
         } else {
             out = whole({.type = html}, asked, list(file, *path));
         }
@@ -284,8 +263,7 @@ inline aperto::task<> give(aperto::stream& peer, const request& asked, int root)
         co_await peer.write(out);
         co_return;
     }
-    aperto::task<> giving = give_file(peer, asked, file, about, type_of(*path));
-    co_await giving;
+    co_await give_file(peer, asked, file, about, type_of(*path));
 }
 
 }  // namespace web

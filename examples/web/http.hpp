@@ -148,10 +148,7 @@ public:
 
     /// Takes the body, and drops it. Gives 0 or a status. Chunks (RFC 9112, 7.1) are lines that end in CR LF, and bytes.
     aperto::task<int> drain(aperto::stream& peer) {
-        if (!is_chunked_) {
-            aperto::task<int> taking = take(peer, parser_.content_length);
-            co_return co_await taking;
-        }
+        if (!is_chunked_) co_return co_await take(peer, parser_.content_length);
         for (;;) {
             const auto line = co_await peer.read_line(aperto::line_end::crlf);
             const auto size = line ? number(line->substr(0, line->find(';')), 16) : std::nullopt;

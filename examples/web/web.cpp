@@ -61,9 +61,9 @@ int run(int count, char** words) {
             return std::fputs(usage, stderr), 2;
     }
     if (!folder) return std::fputs(usage, stderr), 2;
-    const web::descriptor root(::open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (root.number() < 0) return std::perror(folder), 1;
-    here.root = root.number();
+    const aperto::descriptor root(::open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!root) return std::perror(folder), 1;
+    here.root = root.get();
     return aperto::serve(options, [&here](aperto::stream peer) { return web::serve(std::move(peer), here); });
 }
 

@@ -34,8 +34,7 @@ inline aperto::task<> answer_one(aperto::stream& peer, const request& asked, sit
         co_await peer.write(out);
         co_return;
     }
-    aperto::task<> giving = give(peer, asked, here.root);
-    co_await giving;
+    co_await give(peer, asked, here.root);
 }
 
 /// Of a body that did not come, which may have been a line too long; anything else is thrown.
@@ -48,8 +47,7 @@ inline int status_of(const aperto::error& failed) {
 inline aperto::task<> serve(aperto::stream peer, site& here) {
     reader in;
     for (;;) {
-        aperto::task<int> coming = in.next(peer);
-        int status = co_await coming;
+        int status = co_await in.next(peer);
         if (status < 0) co_return;
         if (status == 0 && in.now.has_body) {
             constexpr text go_on = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -60,16 +58,14 @@ inline aperto::task<> serve(aperto::stream peer, site& here) {
         if (status != 0 || peer.stopping()) in.now.keeps_alive = false;
         if (status == 0 && in.now.path == "/live/socket") {
             in.now.keeps_alive = false;
-            aperto::task<> showing = show(peer, in.now, here.all);
-            co_await showing;
+            co_await show(peer, in.now, here.all);
             co_return;
         }
         if (status != 0) {
             const std::string refusal = failure(status, in.now);
             co_await peer.write(refusal);
         } else {
-            aperto::task<> answering = answer_one(peer, in.now, here, in.body_size());
-            co_await answering;
+            co_await answer_one(peer, in.now, here, in.body_size());
         }
         if (!in.now.keeps_alive) co_return;
     }

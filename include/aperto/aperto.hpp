@@ -13,6 +13,7 @@
 #include "aperto/cidr.hpp"
 #include "aperto/client.hpp"
 #include "aperto/client_pool.hpp"
+#include "aperto/descriptor.hpp"
 #include "aperto/endpoint.hpp"
 #include "aperto/error.hpp"
 #include "aperto/event.hpp"

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "aperto/cxx20.hpp"
+
 #include <unistd.h>
 
+#include <string>
 #include <utility>
 
 namespace aperto {
 
-/// Owns one file descriptor, which it closes. Moved, not copied; -1: none.
+/// Owns one file descriptor, which it closes. Moved, not copied; -1: none. What a loop waits on and what a stream sends
+/// of a file stays its owner's.
 class descriptor {
 public:
     descriptor() = default;
@@ -32,5 +36,16 @@ public:
 private:
     int number_ = -1;
 };
+
+/// What `open_beneath` does with symbolic links: none is ever followed out of the folder.
+enum class links { refused, followed };
+
+/// Opens what `path` names beneath `folder`, a descriptor of a folder (O_PATH will do): nothing outside it is reached, by
+/// "..", an absolute path or a link, whatever changes meanwhile, since the kernel resolves the path (openat2(2),
+/// RESOLVE_BENEATH; Linux 5.6). For names that somebody else has sent. `flags` are open(2)'s, for what is there already;
+/// O_CLOEXEC, O_NONBLOCK and O_NOCTTY are added, so that a fifo keeps nobody waiting. None, and errno, where it is not to
+/// be had. Blocks as open(2) does. Any thread.
+descriptor open_beneath(int folder, const std::string& path, int flags,
+                        links symbolic = links::refused) noexcept;
 
 }  // namespace aperto

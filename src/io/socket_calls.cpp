@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "io/socket_calls.hpp"
 
+#include "aperto/descriptor.hpp"
 #include "aperto/error.hpp"
-#include "core/descriptor.hpp"
 #include "core/log_safe.hpp"
 #include "io/bound_path.hpp"
 #include "io/host_text.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "journal/journal_file.hpp"
 
-#include "core/descriptor.hpp"
+#include "aperto/descriptor.hpp"
 #include "core/i18n.hpp"
 #include "journal/pending_entry.hpp"
 

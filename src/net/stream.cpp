@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "aperto/stream.hpp"
 
+#include "aperto/descriptor.hpp"
 #include "aperto/tls_error.hpp"
-#include "core/descriptor.hpp"
 #include "net/check_stream_options.hpp"
 #include "net/connection.hpp"
 #include "net/frame_edges.hpp"

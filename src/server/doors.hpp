@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "aperto/descriptor.hpp"
 #include "aperto/endpoint.hpp"
 #include "aperto/loop.hpp"
 #include "aperto/server.hpp"
-#include "core/descriptor.hpp"
 #include "io/bound_path.hpp"
 
 #include <atomic>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // A local authority and a certificate by it, for a first try.
+#include "aperto/descriptor.hpp"
 #include "aperto/endpoint.hpp"
 #include "aperto/error.hpp"
 #include "aperto/tls.hpp"
-#include "core/descriptor.hpp"
 #include "core/log_safe.hpp"
 #include "tls/words.hpp"
 

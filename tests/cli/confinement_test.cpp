@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "cli/serve/confinement.hpp"
 
+#include "aperto/descriptor.hpp"
 #include "aperto/error.hpp"
 #include "cli/serve/serve.hpp"
-#include "core/descriptor.hpp"
 
 #include <arpa/inet.h>
 #include <fcntl.h>

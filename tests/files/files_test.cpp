@@ -92,15 +92,15 @@ TEST_F(files_in_a_simulation, come_whole_whatever_breaks) {
             sim::world world({.seed = seed, .faults = sim::faults::swarm(seed, true)});
             sim::host& office = world.add_host("office", {.engine = which});
             sim::host& laptop = world.add_host("laptop", {.engine = which});
-            const files::shared_folder here{served.number()};
+            const files::shared_folder here{served.get()};
             server files_server({.host = "office",
                                  .framing = framing::length,
                                  .max_message = 16 * 1024,
                                  .idle_timeout = std::chrono::seconds(30)},
                                 [here](stream peer) { return files::serve(std::move(peer), here); });
             files::job put = job(), get = job();
-            put.add_source(source.number(), "source", "source");
-            get.into = back.number();
+            put.add_source(source.get(), "source", "source");
+            get.into = back.get();
             office.spawn(files_server.run_on(office.loop()));
             laptop.spawn(both_ways(put, get, files_server, out));
             ASSERT_NO_THROW(world.run()) << "seed " << seed;

@@ -2,13 +2,13 @@
 // Descriptors that are not the loop's, and loops that another one runs, on every engine.
 #include "aperto/aside.hpp"
 #include "aperto/choice.hpp"
+#include "aperto/descriptor.hpp"
 #include "aperto/event.hpp"
 #include "aperto/group.hpp"
 #include "aperto/loop_handle.hpp"
 #include "aperto/signals.hpp"
 #include "aperto/sleep.hpp"
 #include "aperto/stop_token.hpp"
-#include "core/descriptor.hpp"
 #include "io/seam.hpp"
 
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // A server that follows another on the same sockets: no client is refused or reset, and until it takes over it changes
 // nothing.
+#include "aperto/descriptor.hpp"
 #include "aperto/server.hpp"
-#include "core/descriptor.hpp"
 #include "server/client.hpp"
 
 #include <gtest/gtest.h>

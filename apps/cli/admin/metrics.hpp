@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "aperto/descriptor.hpp"
 #include "aperto/journal.hpp"
 #include "aperto/server.hpp"
 #include "aperto/tls.hpp"
 #include "cli/admin/observer.hpp"
-#include "core/descriptor.hpp"
 
 #include <cstdint>
 #include <optional>

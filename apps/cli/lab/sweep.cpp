@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include "aperto/descriptor.hpp"
 #include "cli/failure.hpp"
 #include "cli/lab/lab.hpp"
-#include "core/descriptor.hpp"
 #include "core/display.hpp"
 #include "core/sentence.hpp"
 #include "core/signal_set.hpp"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "cli/serve/confinement.hpp"
 
+#include "aperto/descriptor.hpp"
 #include "aperto/error.hpp"
-#include "core/descriptor.hpp"
 #include "core/sentence.hpp"
 
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "cli/serve/service_manager.hpp"
 
+#include "aperto/descriptor.hpp"
 #include "cli/options/quantity.hpp"
-#include "core/descriptor.hpp"
 #include "core/option_ranges.hpp"
 
 #include <fcntl.h>

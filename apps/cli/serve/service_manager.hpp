@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "aperto/descriptor.hpp"
 #include "aperto/server.hpp"
-#include "core/descriptor.hpp"
 
 #include <functional>
 #include <memory>

@@ -12,7 +12,7 @@
 //     doctor.cpp           what the machine has to allow
 #pragma once
 
-#include "core/descriptor.hpp"
+#include "aperto/descriptor.hpp"
 #include "lab/analysis/resend_cause.hpp"
 
 #include <array>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "lab/virtual/guest.hpp"
 
-#include "core/descriptor.hpp"
+#include "aperto/descriptor.hpp"
 #include "lab/virtual/guest_request.hpp"
 #include "lab/virtual/guest_root.hpp"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "lab/virtual/guest_root.hpp"
 
-#include "core/descriptor.hpp"
+#include "aperto/descriptor.hpp"
 
 #include <fcntl.h>
 #include <sched.h>

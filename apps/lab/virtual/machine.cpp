@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "lab/virtual/machine.hpp"
 
-#include "core/descriptor.hpp"
+#include "aperto/descriptor.hpp"
 #include "core/environment.hpp"
 #include "core/sentence.hpp"
 #include "core/signal_set.hpp"

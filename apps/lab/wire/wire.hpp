@@ -8,7 +8,7 @@
 //     decision_log.cpp     what was decided, written down for another run to follow
 #pragma once
 
-#include "core/descriptor.hpp"
+#include "aperto/descriptor.hpp"
 #include "lab/analysis/flow.hpp"
 #include "lab/wire/link.hpp"
 
