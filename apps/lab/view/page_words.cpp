@@ -306,11 +306,13 @@ std::string headline(const run_report& report) {
     }
     auto out = opening(report);
     if (bytes[0] + bytes[1] > 0) {
-        out += " " +
+        out += ", " +
                sentence(report.payload_intact()
                             ? _("{} B went to the server and {} B came to the client, whole and in order")
                             : _("{} B were sent to the server and {} B to the client, and NOT ALL ARRIVED"),
                         number_text(bytes[0]), number_text(bytes[1]));
+    } else if (report.flows.front().established) {
+        out += ", " + std::string(_("no data was sent"));
     }
     if (report.lost() > 0) {
         out += "; " + sentence(_("packets lost on the wire: {} of {}"), number_text(report.lost()),
