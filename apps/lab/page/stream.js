@@ -56,18 +56,23 @@ function between(list, from, to, of = one => one.t, values = []) {
 function thinned(list, of, values, pieces) {
   const out = [], scale = pieces / (span1 - span0);
   for (let i = 0; i < list.length;) {
-    const piece = Math.floor((of(list[i]) - span0) * scale), kept = new Set([i]);
-    const low = values.map(() => i), high = values.map(() => i);
-    let end = i + 1;
-    for (; end < list.length && Math.floor((of(list[end]) - span0) * scale) === piece; ++end)
-      for (let v = 0; v < values.length; ++v) {
-        const one = values[v](list[end]);
-        if (one < values[v](list[low[v]])) low[v] = end;
-        if (one > values[v](list[high[v]])) high[v] = end;
+    const limit = span0 + (Math.floor((of(list[i]) - span0) * scale) + 1) / scale, begin = i;
+    for (++i; i < list.length && of(list[i]) < limit;) ++i;
+    if (i - begin <= 2 + 2 * values.length) {
+      for (let n = begin; n < i; ++n) out.push(list[n]);
+      continue;
+    }
+    const kept = [begin, i - 1];
+    for (const value of values) {
+      let low = begin, high = begin, lowest = value(list[begin]), highest = lowest;
+      for (let n = begin + 1; n < i; ++n) {
+        const one = value(list[n]);
+        if (one < lowest) { lowest = one; low = n; } else if (one > highest) { highest = one; high = n; }
       }
-    for (const n of [...low, ...high, end - 1]) kept.add(n);
-    for (const n of [...kept].sort((a, b) => a - b)) out.push(list[n]);
-    i = end;
+      kept.push(low, high);
+    }
+    kept.sort((a, b) => a - b);
+    kept.forEach((n, place) => { if (n !== kept[place - 1]) out.push(list[n]); });
   }
   return out;
 }
