@@ -60,7 +60,7 @@ int epoll_loop::wait(time_point until) {
     else if (!at_once)
         nanoseconds = std::max<std::int64_t>(0, (until - read_clock()).count());
     events_next_ = 0;
-    if (nanoseconds != 0) fall_asleep();
+    if (nanoseconds != 0 && watches_.any()) fall_asleep();
     const int count = poller_->wait(events_, nanoseconds);
     if (count >= 0 || count == -EINTR) return std::max(count, 0);
     throw error::from_result(count, "wait for", "epoll");

@@ -214,9 +214,6 @@ std::optional<socket_counts> read_counts(int socket) noexcept {
     tcp_info info{};
     socklen_t length = sizeof info;
     if (::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &length) < 0) return {};
-    int no_delay = 0;
-    socklen_t size = sizeof no_delay;
-    static_cast<void>(::getsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &no_delay, &size));
     return socket_counts{.sending = {.busy = info.tcpi_busy_time,
                                      .window_limited = info.tcpi_rwnd_limited,
                                      .buffer_limited = info.tcpi_sndbuf_limited,
@@ -229,8 +226,13 @@ std::optional<socket_counts> read_counts(int socket) noexcept {
                          .unacknowledged = info.tcpi_unacked,
                          .out_of_order = info.tcpi_rcv_ooopack,
                          .last_received = info.tcpi_last_data_recv,
-                         .send_mss = info.tcpi_snd_mss,
-                         .no_delay = no_delay != 0};
+                         .send_mss = info.tcpi_snd_mss};
+}
+
+bool has_no_delay(int socket) noexcept {
+    int on = 0;
+    socklen_t size = sizeof on;
+    return ::getsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, &size) == 0 && on != 0;
 }
 
 }  // namespace aperto::io

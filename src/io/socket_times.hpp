@@ -73,9 +73,10 @@ struct socket_counts {
     std::uint32_t out_of_order = 0;    ///< segments received so
     std::uint32_t last_received = 0;   ///< milliseconds since the last one with data came
     std::uint32_t send_mss = 0;
-    bool no_delay = false;  ///< TCP_NODELAY
 };
 /// None where the kernel does not tell.
 std::optional<socket_counts> read_counts(int socket) noexcept;
+/// TCP_NODELAY, tcp(7).
+bool has_no_delay(int socket) noexcept;
 
 }  // namespace aperto::io

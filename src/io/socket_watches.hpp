@@ -28,6 +28,7 @@ public:
             return false;
         }
     }
+    bool any() const noexcept { return !all_.empty(); }
     /// Of one that has one.
     socket_watch& of(int descriptor) noexcept { return *find(descriptor)->second; }
 

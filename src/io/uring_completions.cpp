@@ -28,7 +28,7 @@ void uring_loop::poll(time_point until) {
         nanoseconds = -1;
     else if (!at_once && until != time_point::min())
         nanoseconds = std::max<std::int64_t>(0, (until - read_clock()).count());
-    if (nanoseconds != 0) fall_asleep();
+    if (nanoseconds != 0 && watches_.any()) fall_asleep();
     hand_over(nanoseconds);
     refresh_now();
     wake_up();

@@ -101,7 +101,7 @@ counted count_up(const message_times& of) noexcept {
 /// With Nagle's algorithm a last part that fills no segment waits for the acknowledgement of one before it that was sent
 /// so (Minshall's variant, as Linux has it), which the client delays.
 bool waits_for_acknowledgement(const message_times& of) noexcept {
-    if (!of.before || of.before->no_delay || of.before->send_mss == 0) return false;
+    if (!of.before || of.no_delay || of.before->send_mss == 0) return false;
     return of.before->unacknowledged > 0 && of.answer_size % of.before->send_mss != 0;
 }
 

@@ -33,6 +33,7 @@ struct message_times {
     bool came_with_more = false;  ///< the acknowledgement, with what the client sent next, or its end
     std::optional<io::socket_counts> before;  ///< as the answer was handed over
     std::optional<io::send_counts> after;     ///< as it was acknowledged
+    bool no_delay = false;                    ///< TCP_NODELAY
     std::size_t answer_size = 0;              ///< bytes
 };
 

@@ -46,7 +46,7 @@ message_timing::message_timing(message_sampler& by, connection& of, std::uint64_
 
 message_timing::~message_timing() {
     if (const int socket = descriptor_of(); socket >= 0) {
-        look(socket);
+        take_reports(socket);
         static_cast<void>(io::stamp_socket(socket, io::stamps::none));
         by_.on().watch_socket(of_.socket(), nullptr);
     }
@@ -64,6 +64,7 @@ bool message_timing::start() noexcept {
     const int socket = descriptor_of();
     if (socket < 0 || !of_.remote()) return false;
     if (io::stamp_socket(socket, io::stamps::arrivals, &written_) < 0) return false;
+    no_delay_ = io::has_no_delay(socket);
     if (!by_.on().watch_socket(of_.socket(), this)) {
         static_cast<void>(io::stamp_socket(socket, io::stamps::none));
         return false;
@@ -129,6 +130,12 @@ void message_timing::sent(std::size_t bytes) noexcept {
 }
 
 void message_timing::look(int socket) noexcept {
+    take_reports(socket);
+    // What came in the same packet as an acknowledgement is received behind this, in the same turn.
+    by_.on().at_turn_end(*this);
+}
+
+void message_timing::take_reports(int socket) noexcept {
     while (const auto report = io::take_report(socket)) {
         take_in(*report);
         try {
@@ -137,8 +144,6 @@ void message_timing::look(int socket) noexcept {
             // Then the message is told of without it.
         }
     }
-    // What came in the same packet as an acknowledgement is received behind this, in the same turn.
-    by_.on().at_turn_end(*this);
 }
 
 void message_timing::take_in(const io::send_report& what) noexcept {
@@ -191,12 +196,6 @@ bool message_timing::begin(std::string_view message, std::uint64_t offset) noexc
     times_.first = on_clock(message_.first);
     times_.last = on_clock(message_.last);
     times_.handshake = on_clock(handshake_.last);
-    const auto counts = knows_order_ ? io::read_counts(descriptor_of()) : std::nullopt;
-    if (counts && counts->out_of_order != out_of_order_) {
-        const time_point came = times_.begun - std::chrono::milliseconds(counts->last_received);
-        times_.in_order = came > times_.last + tick ? came : times_.last;
-        times_.last = times_.first;
-    }
     const time_point there = std::max({times_.last, times_.in_order, times_.accepted});
     times_.asleep = asleep_between(by_.on(), there, times_.begun);
     record_.connection = id_;
@@ -211,12 +210,23 @@ bool message_timing::begin(std::string_view message, std::uint64_t offset) noexc
     return true;
 }
 
+/// Where segments were out of order, the time until the last of them had come is that of the hole that they left.
+void message_timing::note_order() noexcept {
+    if (!knows_order_ || !times_.before || times_.before->out_of_order == out_of_order_) return;
+    const time_point came =
+        std::min(clock::now() - std::chrono::milliseconds(times_.before->last_received), times_.begun);
+    times_.in_order = came > times_.last + tick ? came : times_.last;
+    times_.last = times_.first;
+}
+
 void message_timing::answered(std::size_t bytes, std::size_t to_come) noexcept {
     if (now_ != stage::in_hand) return;
     const int socket = descriptor_of();
     if (socket < 0) return finish_without_answer();
     static_cast<void>(io::stamp_socket(socket, io::stamps::all));
     times_.before = io::read_counts(socket);
+    times_.no_delay = no_delay_;
+    note_order();
     times_.answer_size = bytes;
     record_.bytes_out = bytes;
     record_.answered = true;
@@ -264,6 +274,8 @@ void message_timing::settle() noexcept {
     }
     for (const io::send_report& each : std::exchange(early_, {}))
         take_in(each);
+    // What is there already wakes nobody.
+    if (const int socket = descriptor_of(); socket >= 0) take_reports(socket);
     if (std::exchange(wanted_, false)) pick();
 }
 

@@ -73,6 +73,8 @@ private:
     void note_arrival(const io::arrival& when) noexcept;
     void note_company(const io::arrival& when) noexcept;
     void tell_acknowledged() noexcept;
+    void note_order() noexcept;
+    void take_reports(int socket) noexcept;
     time_point on_clock(io::stamp when) const noexcept;
     void on_turn_end() noexcept;
     bool is_taken() const noexcept;
@@ -92,6 +94,7 @@ private:
     io::arrival handshake_;  ///< of those of the handshake before it
     std::uint32_t out_of_order_ = 0;
     bool knows_order_ = false;
+    bool no_delay_ = false;
     bool wanted_ = false;            ///< the next one is to be picked too
     io::arrival latest_;             ///< of what was received last
     io::stamp clocks_apart_ = 0;     ///< the stamps' clock less the loop's
