@@ -14,6 +14,9 @@
 
 namespace aperto::cli {
 
+/// page/, put into the program by apps/CMakeLists.txt.
+extern const std::string_view admin_page;
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -23,13 +26,21 @@ struct http_answer {
     std::string_view reason = "OK";
     std::string_view type = "text/plain; charset=utf-8";
     std::string body;
+    bool is_page = false;
 };
+
+/// The page loads nothing from elsewhere, asks its own server alone, and stands in nobody's frame.
+constexpr std::string_view page_policy =
+    "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "connect-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'\r\n"
+    "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n";
 
 std::string write(const http_answer& what, bool has_body, bool keeps_alive) {
     std::string text = fmt::format(
         "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nCache-Control: no-store\r\nConnection: "
-        "{}\r\n\r\n",
-        what.code, what.reason, what.type, what.body.size(), keeps_alive ? "keep-alive" : "close");
+        "{}\r\n{}\r\n",
+        what.code, what.reason, what.type, what.body.size(), keeps_alive ? "keep-alive" : "close",
+        what.is_page ? page_policy : "");
     if (has_body) text += what.body;
     return text;
 }
@@ -124,6 +135,10 @@ std::string admin::answer(const http_request& request, const std::vector<worker_
         what.type = content_type(format);
         what.body = write_metrics(format, {seen_, *watched_.serving, loads, watched_.book, watched_.sealed,
                                            process_, !draining_, told_});
+    } else if (request.path == "/") {
+        what.type = "text/html; charset=utf-8";
+        what.body = admin_page;
+        what.is_page = true;
     } else if (request.path == "/messages") {
         what.type = "application/json";
         what.body = seen_.times.json();
@@ -136,7 +151,7 @@ std::string admin::answer(const http_request& request, const std::vector<worker_
             what.body = "ready\n";
     } else {
         what = {404, "Not Found", "text/plain",
-                "there are /metrics, /connections, /messages, /livez and /readyz\n"};
+                "there are /, /metrics, /connections, /messages, /livez and /readyz\n"};
     }
     return write(what, request.method != "HEAD", request.keeps_alive);
 }
