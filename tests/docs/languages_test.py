@@ -110,6 +110,11 @@ class Lessons(unittest.TestCase):
                     self.assertIn(section, SECTIONS.get(number, {})) if section else self.assertIn(number, {*SECTIONS, *WHOLE})
 
 
+def spans(text):
+    """How many words stand in the typewriter's letters."""
+    return len(re.findall(r"`[^`\n]+`", CODE.sub("", text)))
+
+
 class SameInBothLanguages(unittest.TestCase):
     def test_the_sections_are_the_same(self):
         for english in PAIRS:
@@ -134,7 +139,12 @@ class SameInBothLanguages(unittest.TestCase):
             with self.subTest(where):
                 for what, pattern in NAMES.items():
                     both = [Counter(pattern.findall(CODE.sub("", text).replace(" --lang pt_BR", ""))) for text in (ours, theirs)]
-                    self.assertEqual(*(sorted(one) for one in both), what)
+                    self.assertEqual(*(sorted(one.items()) for one in both), what)
+
+    def test_as_much_is_named_in_both(self):
+        for where, ours, theirs in pairs_of_sections():
+            with self.subTest(where):
+                self.assertEqual(spans(ours), spans(theirs))
 
     def test_the_tables_have_the_same_rows(self):
         for where, ours, theirs in pairs_of_sections():
