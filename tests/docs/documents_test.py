@@ -22,7 +22,7 @@ BUILD = Path(os.environ["APERTO_BUILD_DIR"])
 DOCUMENTS = sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").glob("**/*.md"))
 COMMAND_SECONDS = 60
 SHELLS = ("sh", "console")
-IN_PORTUGUESE = ("laboratorio.md",)  # read by who has a system in Portuguese
+IN_PORTUGUESE = ("laboratorio.md", "linux-virtual.md")  # read by who has a system in Portuguese
 
 USUAL = """#include <aperto/aperto.hpp>
 #include <aperto/stop_token.hpp>

@@ -15,6 +15,7 @@ PAIRS = {
     "README.md": "README.pt-BR.md",
     "docs/lab.md": "docs/laboratorio.md",
     "docs/lecture.md": "docs/aula.md",
+    "docs/virtual.md": "docs/linux-virtual.md",
 }
 LESSONS = {str(one.relative_to(ROOT)): str(one.relative_to(ROOT)).replace(".en.md", ".pt_BR.md")
            for one in sorted((ROOT / "labs").glob("*.en.md"))}
@@ -33,7 +34,7 @@ SECTIONS = {
 }
 WHOLE = {"959", "1191", "2883", "4253", "4821", "5321", "6928", "6937", "9112", "9438"}  # named without a section
 # For those who work on the program, not for those who learn with it.
-ENGLISH_ALONE = {"docs/lab.md": {"Tests and measurements"}}
+ENGLISH_ALONE = {"docs/lab.md": {"Tests and measurements"}, "docs/virtual.md": {"In CI", "Measured"}}
 
 HEADING = re.compile(r"^(#+) (.+)$")
 CODE = re.compile(r"```.*?```", re.DOTALL)
