@@ -15,6 +15,7 @@ namespace aperto {
 class descriptor {
 public:
     descriptor() = default;
+    /// Takes it over.
     explicit descriptor(int number) noexcept : number_(number) {}
     descriptor(descriptor&& from) noexcept : number_(std::exchange(from.number_, -1)) {}
     descriptor& operator=(descriptor&& from) noexcept {
@@ -26,9 +27,13 @@ public:
     }
     ~descriptor() { close(); }
 
+    /// Its number, which stays this one's.
     int get() const noexcept { return number_; }
+    /// Whether there is one.
     explicit operator bool() const noexcept { return number_ >= 0; }
+    /// Its number, which the caller closes from now on.
     int release() noexcept { return std::exchange(number_, -1); }
+    /// Closes it before its time; nothing where there is none.
     void close() noexcept {
         if (number_ >= 0) ::close(std::exchange(number_, -1));
     }
@@ -38,7 +43,10 @@ private:
 };
 
 /// What `open_beneath` does with symbolic links: none is ever followed out of the folder.
-enum class links { refused, followed };
+enum class links {
+    refused,   ///< none leads anywhere
+    followed,  ///< as far as they stay beneath the folder
+};
 
 /// Opens what `path` names beneath `folder`, a descriptor of a folder (O_PATH will do): nothing outside it is reached, by
 /// "..", an absolute path or a link, whatever changes meanwhile, since the kernel resolves the path (openat2(2),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "aperto/descriptor.hpp"
 #include "aperto/time.hpp"
-#include "core/descriptor.hpp"
 
 #include <sys/types.h>
 

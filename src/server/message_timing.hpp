@@ -2,8 +2,8 @@
 #pragma once
 
 #include "aperto/backend.hpp"
+#include "aperto/descriptor.hpp"
 #include "aperto/message_record.hpp"
-#include "core/descriptor.hpp"
 #include "io/socket_times.hpp"
 #include "server/message_parts.hpp"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "aperto/descriptor.hpp"
 #include "aperto/endpoint.hpp"
-#include "core/descriptor.hpp"
 
 #include <chrono>
 #include <string>

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "cli/watch/open_source.hpp"
 
+#include "aperto/descriptor.hpp"
 #include "aperto/error.hpp"
 #include "cli/options/description.hpp"
 #include "cli/options/quantity.hpp"
 #include "cli/watch/admin_source.hpp"
 #include "cli/watch/sock_diag.hpp"
-#include "core/descriptor.hpp"
 #include "core/log_safe.hpp"
 #include "core/sentence.hpp"
 

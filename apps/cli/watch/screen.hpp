@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "core/descriptor.hpp"
+#include "aperto/descriptor.hpp"
 
 #include <termios.h>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "aperto/descriptor.hpp"
 #include "cli/watch/sample.hpp"
-#include "core/descriptor.hpp"
 
 #include <cstdint>
 #include <memory>

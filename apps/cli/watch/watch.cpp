@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "cli/watch/watch.hpp"
 
+#include "aperto/descriptor.hpp"
 #include "aperto/error.hpp"
 #include "cli/failure.hpp"
 #include "cli/options/description.hpp"
 #include "cli/watch/open_source.hpp"
 #include "cli/watch/views.hpp"
-#include "core/descriptor.hpp"
 #include "core/display.hpp"
 #include "core/log_safe.hpp"
 #include "core/sentence.hpp"
