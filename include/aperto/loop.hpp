@@ -15,63 +15,56 @@
 namespace aperto {
 
 class loop_handle;
+class root_task;
+struct root_hook;
 
 /// An event loop: it runs the coroutines of one thread and completes their operations.
 ///
 ///     auto loop = aperto::loop::create();
 ///     loop->run(session());                  // until that task ends
 ///
-/// Everything of a loop is used on the thread that made it, which runs it; any thread may call `post` and
-/// `stop`. `now`, `read_now` and `random` are its clock and its dice; what else `backend` has is for who
-/// writes awaiters or engines.
+/// It is used on the thread that made it, which runs it; any thread may call `post` and `stop`. `now`, `read_now` and
+/// `random` are its clock and its dice; what else `backend` has is for who writes awaiters or engines.
 class loop : public backend {
 public:
-    /// A loop on the engine asked for. `engine::automatic` falls back from uring to epoll and says why in
-    /// `why()`; an engine asked for by name that the kernel refuses throws `error`, and so does an option
-    /// that is not in its range (`errc::malformed`), with its name, its value and what it takes.
+    /// A loop on the engine asked for. `engine::automatic` falls back from uring to epoll, and `why` says so. Throws
+    /// `error` where the kernel refuses an engine asked for by name, and for an option that is not in its range
+    /// (`errc::malformed`), with its name, its value and what it takes.
     static std::unique_ptr<loop> create(const loop_options& options = {});
     ~loop() override;
 
-    /// The loop that runs on this thread. Asserts that there is one.
+    /// The loop that runs on this thread, which there must be.
     static loop& current() noexcept;
-    /// Whether a loop runs on this thread.
-    static bool has_current() noexcept;
+    static bool has_current() noexcept;  ///< whether there is one
 
-    /// One line on why this engine runs, for people: "io_uring, kernel 6.18", "epoll: io_uring is not
-    /// permitted here".
+    /// Why this engine runs, for people: "io_uring, kernel 6.18", "epoll: io_uring is not permitted here".
     const std::string& why() const noexcept { return why_; }
 
-    /// Runs until every spawned task has ended or `stop` is called. Throws what a spawned task threw.
-    void run();
-    /// Runs until `main` has ended, and gives its result or throws its exception. Other tasks run meanwhile;
-    /// those still there stay for the next run, or end with the loop. Throws what another task threw
-    /// meanwhile, and `errc::cancelled` where `stop` was called; `main` then stays, as any other task.
+    void run();  ///< until every spawned task has ended or `stop` is called; throws what one threw
+    /// Runs until `main` has ended, and gives its result or throws its exception. Other tasks run meanwhile, and stay for
+    /// the next run, or end with the loop. Throws what another threw meanwhile, and `errc::cancelled` after `stop`; `main`
+    /// then stays, as any other task.
     template <class T>
     T run(task<T> main);
-    /// Makes `run` return after the turn in progress. Any thread; also before `run`, which then returns at
-    /// once.
+    /// Makes `run` return after the turn in progress, or at once where it comes later. Any thread.
     void stop() noexcept;
 
     /// Starts a task that nobody awaits, at once, on this thread; it may outlive the caller. It runs in
     /// `scope`, or in the loop's own, which is cancelled when the loop is destroyed.
     void spawn(task<> work, cancel_scope* scope = nullptr);
-    /// Destroys every task that was spawned in `scope` or below, wherever it waits, the latest first: the last
-    /// resort, for those that did not end when it was cancelled. Not from within one of them. What a task
-    /// waits for that is not of this library must bear that its coroutine goes.
+    /// Destroys every task that was spawned in `scope` or below, wherever it waits, the latest first: the last resort.
+    /// Not from within one of them. What a task waits for that is not of this library must bear that its coroutine goes.
     void destroy_tasks(cancel_scope& scope) noexcept;
-    /// Runs `work` on the loop's thread, soon. Any thread. What `work` throws leaves `run`; what else was
-    /// posted stays for the next one.
+    /// Runs `work` on its thread, soon. Any thread. What it throws leaves `run`; what else was posted stays.
     void post(std::function<void()> work);
     using backend::post;
-    /// For threads that may live longer than the loop (aperto/loop_handle.hpp).
-    loop_handle handle() const noexcept;
+    loop_handle handle() const noexcept;  ///< for threads that may live longer (aperto/loop_handle.hpp)
 
     // ---- other descriptors, other loops
 
-    /// Waits until `descriptor`, any that poll(2) takes, can be read without waiting, or has failed or hung up: for
-    /// another library's connection, a pipe, a timerfd. It stays its owner's. Two may wait for one. Each
-    /// wait takes a descriptor more. Throws `cancellation`, and `error` where it cannot be waited for, as in a
-    /// simulation, and without descriptors.
+    /// Waits until `descriptor`, any that poll(2) takes, can be read without waiting, or has failed or hung up. It stays
+    /// its owner's. Two may wait for one. Each wait takes a descriptor more. Throws `cancellation`, and `error` where it
+    /// cannot be waited for, as in a simulation, and without descriptors.
     detail::ready_awaiter readable(int descriptor) {
         return {*this, descriptor, ready_operation::direction::reading};
     }
@@ -100,36 +93,21 @@ protected:
     explicit loop(time_point epoch = clock::now());
     void set_why(std::string why) { why_ = std::move(why); }
 
-    /// For an engine that runs the turns itself (the simulation): one turn, whether every task has ended,
-    /// and what a spawned task threw; null where none did.
+    /// For an engine that runs the turns itself: one turn, whether every task has ended, and what one threw, or null.
     void run_turn(bool may_wait);
     bool ended() const noexcept;
     std::exception_ptr take_failure() noexcept;
-    /// Makes a loop the current one of this thread, for as long as the guard lives.
-    class current_guard {
-    public:
-        explicit current_guard(loop& now) noexcept;
-        ~current_guard();
-        current_guard(const current_guard&) = delete;
-        current_guard& operator=(const current_guard&) = delete;
-
-    private:
-        loop* before_;
-    };
-    /// Destroys every task that is left. An engine's destructor calls it while it can still give operations
-    /// up.
+    /// Destroys every task that is left: for an engine's destructor, while it can still give operations up.
     void drop_tasks() noexcept;
 
 private:
-    struct root;
-    class root_task;
-    static root_task run_root(loop& on, task<> work);
+    friend class root_task;
+    class spawned;
     void keep_failure(std::exception_ptr why) noexcept;
     bool is_to_end() const noexcept;
-    void destroy(root& task) noexcept;
 
     std::string why_;
-    list<root> roots_;
+    list<root_task, root_hook> roots_;
     std::size_t root_count_ = 0;
     std::exception_ptr failure_;
     cancel_scope scope_;

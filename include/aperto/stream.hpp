@@ -75,11 +75,24 @@ enum class want : std::uint8_t {
 
 class [[nodiscard]] read_awaiter : public operation_awaiter<receive_operation>, private deadline {
 public:
-    /// `until`: instead of the options' deadlines.
-    read_awaiter(connection& from, want what, std::size_t count = 0, time_point until = time_point::max(),
-                 frame_finder finder = nullptr) noexcept;
+    /// How many bytes, by what, or until when instead of the options' deadlines: no read is asked for two of them.
+    union details {
+        details(std::size_t of) noexcept : count(of) {}       // NOLINT(google-explicit-constructor)
+        details(frame_finder of) noexcept : finder(of) {}     // NOLINT(google-explicit-constructor)
+        details(time_point limit) noexcept : until(limit) {}  // NOLINT(google-explicit-constructor)
+        std::size_t count;
+        frame_finder finder;
+        time_point until;
+    };
+    read_awaiter(connection& from, want what, std::size_t count = 0) noexcept
+        : read_awaiter(from, what, count, false) {}
+    read_awaiter(connection& from, frame_finder finder) noexcept
+        : read_awaiter(from, want::frame, finder, false) {}
+    read_awaiter(connection& from, want what, time_point until) noexcept
+        : read_awaiter(from, what, until == time_point::max() ? details(std::size_t{0}) : details(until),
+                       until != time_point::max()) {}
     read_awaiter(read_awaiter&& unused) noexcept
-        : read_awaiter(unused.from_, unused.want_, unused.count_, unused.until_, unused.finder_) {}
+        : read_awaiter(unused.from_, unused.want_, unused.details_, unused.has_until_) {}
     ~read_awaiter();
     bool await_ready();
     template <class Promise>
@@ -96,6 +109,7 @@ protected:
 private:
     friend class aperto::connection;
 
+    read_awaiter(connection& from, want what, details more, bool has_until) noexcept;
     bool is_misused() noexcept;
     void end_misused() noexcept;
     bool try_take() noexcept;
@@ -106,10 +120,9 @@ private:
 
     connection& from_;
     std::optional<std::string_view> found_;
-    std::size_t count_;
-    frame_finder finder_;
-    time_point until_;
+    details details_;
     want want_;
+    bool has_until_;
     bool over_share_ = false;  ///< what is wanted may be there, but others have their turn first
     bool misused_ = false;     ///< beside another read, or its stream went while it waited
 };
@@ -156,14 +169,17 @@ private:
     bool begin();
     bool satisfied() const noexcept;
     std::span<const std::string_view> parts() const noexcept {
-        return several_.empty() ? std::span(&one_, 1) : several_;
+        return is_one_ ? std::span(&one_, 1) : several_;
     }
 
     connection& to_;
-    std::string_view one_;
-    std::span<const std::string_view> several_;
-    std::size_t size_ = 0;  ///< of all of it
+    union {
+        std::string_view one_;
+        std::span<const std::string_view> several_;
+    };
+    std::size_t size_;  ///< of all of it
     until until_;
+    bool is_one_;           ///< part, and not several
     bool misused_ = false;  ///< beside another write, or its stream went while it waited
 };
 
@@ -230,9 +246,7 @@ public:
     /// The message of a frame that `finder` finds. A parser of one's own keeps its deadline so:
     /// `message_deadline` runs from the frame's first byte to its last. `errc::misuse` where `finder` breaks
     /// its contract.
-    detail::read_awaiter read_frame(frame_finder finder) {
-        return {*connection_, detail::want::frame, 0, time_point::max(), finder};
-    }
+    detail::read_awaiter read_frame(frame_finder finder) { return {*connection_, finder}; }
     /// A whole message in the framing of the options.
     detail::read_awaiter read_message() { return {*connection_, detail::want::message}; }
 

@@ -183,17 +183,23 @@ public:
     }
     template <class Awaiting>
     bool await_suspend(std::coroutine_handle<Awaiting> awaiting) {
-        promise_base& promise = frame_.promise();
-        promise.continuation_ = awaiting;
-        if (!promise.scope_) promise.scope_ = scope_of(awaiting);
-        promise.starting_ = true;
-        frame_.resume();
-        promise.starting_ = false;
-        if (!frame_.done()) return true;
+        if (start(awaiting, scope_of(awaiting))) return true;
+        const promise_base& promise = frame_.promise();
         if constexpr (std::is_base_of_v<promise_base, Awaiting>) {
             if (promise.refusals_ > 0) return !awaiting.promise().may_go_on(promise.refusals_);
         }
         return false;
+    }
+    /// Runs it until it waits, in `scope` where it has none; `next` is resumed at its end. False where it has
+    /// ended.
+    bool start(std::coroutine_handle<> next, cancel_scope* scope) {
+        promise_base& promise = frame_.promise();
+        promise.continuation_ = next;
+        if (!promise.scope_) promise.scope_ = scope;
+        promise.starting_ = true;
+        frame_.resume();
+        promise.starting_ = false;
+        return !frame_.done();
     }
     T await_resume() { return frame_.promise().result(); }
 

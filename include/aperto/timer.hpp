@@ -24,8 +24,10 @@ public:
 
 private:
     friend class timer_wheel;
+    friend class deadline;
     action fire_;
-    std::uint64_t tick_ = 0;
+    std::uint64_t tick_ : 56 = 0;          ///< at most timer_wheel::tick_max
+    std::uint64_t put_off_count_ : 8 = 0;  ///< a deadline's; here, where it costs it nothing
 };
 
 /// A timer for what somebody else has to do in time. Only time in which the loop could have noticed counts:
@@ -39,9 +41,6 @@ public:
     /// To be asked by the action: true where the loop came late, and the deadline is set anew: by as much as
     /// that was, a second at most.
     bool put_off(backend& on) noexcept;
-
-private:
-    std::uint8_t put_off_count_ = 0;
 };
 
 }  // namespace aperto

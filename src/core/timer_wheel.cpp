@@ -8,7 +8,7 @@ namespace aperto {
 
 void timer_wheel::set(timer& alarm, std::uint64_t tick) noexcept {
     alarm.unlink();
-    alarm.tick_ = std::min(tick, tick_max);
+    alarm.tick_ = std::min(tick, tick_max) & tick_max;  // which says its width
     place(alarm);
 }
 
@@ -18,7 +18,7 @@ void timer_wheel::place(timer& alarm) noexcept {
     if (alarm.tick_ <= now_) return due_.push_back(alarm);
     // The highest bit in which the two times differ says how far up the timer has to wait. All of a level's
     // timers are therefore in slots ahead of the present one, and an earlier level's are always sooner.
-    const unsigned highest = static_cast<unsigned>(std::bit_width(alarm.tick_ ^ now_)) - 1;
+    const unsigned highest = static_cast<unsigned>(std::bit_width(alarm.tick() ^ now_)) - 1;
     const unsigned level = highest / slot_bits;
     const unsigned slot = static_cast<unsigned>(alarm.tick_ >> (level * slot_bits)) % slots;
     wheels_[level].buckets[slot].push_back(alarm);

@@ -3,7 +3,9 @@
 
 #include "aperto/error.hpp"
 #include "aperto/loop_handle.hpp"
+#include "io/current_loop.hpp"
 #include "io/mailbox.hpp"
+#include "io/root_task.hpp"
 
 #include <cassert>
 #include <cerrno>
@@ -18,40 +20,48 @@ thread_local loop* this_thread_loop = nullptr;
 
 // ---- the tasks nobody awaits
 
-struct loop::root : list_hook {
-    std::coroutine_handle<> frame;
-    cancel_scope* within = nullptr;  ///< the scope that was asked for
-};
+void root_task::enter(loop& on, cancel_scope* within) noexcept {
+    within_ = within;
+    on.roots_.push_back(*this);
+    ++on.root_count_;
+}
 
-/// The coroutine around a spawned task: it starts at once, keeps itself in the loop's list and destroys
-/// itself.
-class loop::root_task {
-public:
-    class promise_type : public detail::promise_base, public root {
-    public:
-        root_task get_return_object() noexcept {
-            const auto mine = std::coroutine_handle<promise_type>::from_promise(*this);
-            this->frame = mine;
-            return root_task{mine};
-        }
-        std::suspend_always initial_suspend() const noexcept { return {}; }
-        std::suspend_never final_suspend() const noexcept { return {}; }
-        void return_void() const noexcept {}
-        void unhandled_exception() const noexcept { std::terminate(); }  // run_root lets none out
-    };
-    std::coroutine_handle<promise_type> frame;
-};
-
-loop::root_task loop::run_root(loop& on, task<> work) {
-    try {
-        co_await work;
-    } catch (const cancellation&) {  // NOLINT(bugprone-empty-catch)
-        // How a task is told to end; it is no failure of the task.
-    } catch (...) {
-        on.keep_failure(std::current_exception());
-    }
+void root_task::quit(loop& on) noexcept {
+    unlink();
     --on.root_count_;
 }
+
+/// A task that was spawned: it starts at once, and destroys itself.
+class loop::spawned final : public root_task {
+public:
+    spawned(loop& on, task<> work) noexcept
+        : root_task(&spawned::on_end, &spawned::on_drop), on_(on), work_(std::move(work)) {}
+    static void* operator new(std::size_t bytes) { return detail::allocate_frame(bytes); }
+    static void operator delete(void* gone, std::size_t bytes) noexcept { detail::free_frame(gone, bytes); }
+
+    void begin(cancel_scope* scope) noexcept {
+        enter(on_, scope);
+        if (!run(work_, scope ? *scope : on_.scope_)) end();
+    }
+
+private:
+    static void on_end(void* frame) noexcept { static_cast<spawned&>(at(frame)).end(); }
+    static void on_drop(void* frame) noexcept { delete static_cast<spawned*>(&at(frame)); }
+    void end() noexcept {
+        try {
+            take_result(work_);
+        } catch (const cancellation&) {  // NOLINT(bugprone-empty-catch)
+            // How a task is told to end; it is no failure of the task.
+        } catch (...) {
+            on_.keep_failure(std::current_exception());
+        }
+        quit(on_);
+        delete this;
+    }
+
+    loop& on_;
+    task<> work_;
+};
 
 void loop::keep_failure(std::exception_ptr why) noexcept {
     if (!failure_) failure_ = std::move(why);
@@ -62,45 +72,35 @@ void loop::spawn(task<> work, cancel_scope* scope) {
     // Between two runs the time stands still; what is started then must not take its deadlines from the past.
     const bool outside = this_thread_loop != this;
     if (outside) refresh_now();
-    const current_guard guard(*this);
-    root_task started = run_root(*this, std::move(work));
-    started.frame.promise().set_scope(scope ? scope : &scope_);
-    started.frame.promise().within = scope;
-    roots_.push_back(started.frame.promise());
-    ++root_count_;
-    started.frame.resume();
+    const current_loop guard(*this);
+    auto* const started = new spawned(*this, std::move(work));
+    started->begin(scope);
     if (outside) wake_host();
 }
 
 void loop::drop_tasks() noexcept {
-    const current_guard guard(*this);
+    const current_loop guard(*this);
     // The latest first: a task may use what lives in the one that started it.
     while (!roots_.empty())
-        destroy(roots_.back());
-}
-
-void loop::destroy(root& task) noexcept {
-    task.unlink();
-    task.frame.destroy();
-    --root_count_;
+        roots_.back().drop(*this);
 }
 
 void loop::destroy_tasks(cancel_scope& scope) noexcept {
-    const current_guard guard(*this);
+    const current_loop guard(*this);
     scope.condemn();
     // One at a time from the end: what goes with a task may end others, or start some.
-    list<root> spared;  // the latest first
+    list<root_task, root_hook> spared;  // the latest first
     while (!roots_.empty()) {
-        root& latest = roots_.back();
-        if (latest.within && latest.within->condemned_) {
-            destroy(latest);
+        root_task& latest = roots_.back();
+        if (latest.within_ && latest.within_->condemned_) {
+            latest.drop(*this);
         } else {
             latest.unlink();
             spared.push_back(latest);
         }
     }
     while (!spared.empty()) {
-        root& next = spared.back();
+        root_task& next = spared.back();
         next.unlink();
         roots_.push_back(next);
     }
@@ -112,8 +112,8 @@ loop::loop(time_point epoch) : backend(epoch) {}
 
 loop::~loop() { assert(roots_.empty() && "an engine's destructor calls drop_tasks"); }
 
-loop::current_guard::current_guard(loop& now) noexcept : before_(std::exchange(this_thread_loop, &now)) {}
-loop::current_guard::~current_guard() { this_thread_loop = before_; }
+current_loop::current_loop(loop& now) noexcept : before_(std::exchange(this_thread_loop, &now)) {}
+current_loop::~current_loop() { this_thread_loop = before_; }
 
 loop& loop::current() noexcept {
     assert(this_thread_loop && "no loop runs on this thread");
@@ -130,7 +130,7 @@ bool loop::is_to_end() const noexcept {
 std::exception_ptr loop::take_failure() noexcept { return std::exchange(failure_, nullptr); }
 
 void loop::run() {
-    const current_guard guard(*this);
+    const current_loop guard(*this);
     rise();
     refresh_now();
     while (!is_to_end())
@@ -143,7 +143,7 @@ void loop::run() {
 }
 
 bool loop::poll() {
-    const current_guard guard(*this);
+    const current_loop guard(*this);
     rise();
     due_ = true;  // and stays so where something is thrown: there is more to do
     refresh_now();

@@ -121,7 +121,7 @@ task<> connection::wind_down() {
     const std::uint64_t read_max = received_ + options_->close_drain_max;
     const time_point until = detail::time_after(loop_->now(), options_->close_deadline);
     while (!failed && !ended_ && received_ < read_max) {
-        detail::quietly<detail::read_awaiter> more(*this, detail::want::some, std::size_t{0}, until);
+        detail::quietly<detail::read_awaiter> more(*this, detail::want::some, until);
         failed = co_await more;
     }
 }

@@ -67,7 +67,11 @@ public:
     /// What the proxy in front told of the peer; null where there is none.
     std::unique_ptr<const proxy_facts> proxied;
     /// See connection_view::note.
-    bool note() const noexcept { return !std::exchange(noted_, true); }
+    bool note() const noexcept {
+        const bool before = noted_;
+        noted_ = true;
+        return !before;
+    }
     std::string whom() const { return remote_ ? remote_.to_string() : "the peer"; }
     /// See stream::facts.
     tcp_facts facts() const;
@@ -205,7 +209,6 @@ public:
     std::uint64_t messages() const noexcept { return messages_; }
     bool is_closing() const noexcept { return closing_; }
     bool is_answering() const noexcept { return answers_ == answers::in_hand; }
-    bool is_timed = false;  ///< by the server, for one or more of its messages (server/message_timing.hpp)
 
     // ---- ending
 
@@ -320,22 +323,26 @@ private:
     std::uint32_t references_ = 1;
     std::uint32_t progressed_;                     ///< a `short_time`
     mutable std::optional<syn_facts> client_syn_;  ///< the kernel tells it once and forgets it
-    std::unique_ptr<secured> secured_;             ///< null on the kernel's bytes themselves
     failure read_failure_;
+    std::unique_ptr<secured> secured_;  ///< null on the kernel's bytes themselves
     failure write_failure_;
-    passed passed_ = passed::nothing;
-    detail::want scanned_for_ = detail::want::line;
-    bool as_it_is_ = false;  ///< what was received is handed out next, even the beginning of a character
-    bool ended_ = false;
-    bool stepped_aside_ = false;
-    bool shed_ = false;
-    bool draining_ = false;
-    bool carriage_return_ = false;
-    bool write_shut_ = false;
-    mutable bool noted_ = false;
-    bool closing_ = false;
-    std::uint16_t corks_ = 0;
-    enum class answers : std::uint8_t { at_once, in_hand, given } answers_ = answers::at_once;
+    std::uint16_t corks_ : 14 = 0;
+    passed passed_ : 2 = passed::nothing;
+    detail::want scanned_for_ : 4 = detail::want::line;
+    enum class answers : std::uint8_t { at_once, in_hand, given } answers_ : 2 = answers::at_once;
+    bool as_it_is_ : 1 = false;  ///< what was received is handed out next, even the beginning of a character
+    bool ended_ : 1 = false;
+    bool stepped_aside_ : 1 = false;
+    bool shed_ : 1 = false;
+    bool draining_ : 1 = false;
+    bool carriage_return_ : 1 = false;
+    bool write_shut_ : 1 = false;
+    mutable bool noted_ : 1 = false;
+    bool closing_ : 1 = false;
+
+public:
+    bool is_timed : 1 =
+        false;  ///< by the server, for one or more of its messages (server/message_timing.hpp)
 };
 
 }  // namespace aperto

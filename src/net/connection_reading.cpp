@@ -119,7 +119,8 @@ bool connection::take_whole_line(std::string_view bytes, std::optional<std::stri
 bool connection::take(detail::want what, std::size_t count, std::optional<std::string_view>& found,
                       frame_finder finder) noexcept {
     const std::string_view bytes = unread();
-    if (std::exchange(scanned_for_, what) != what) scanned_ = 0;
+    if (scanned_for_ != what) scanned_ = 0;
+    scanned_for_ = what;
     const bool by_line = what == detail::want::message && written_framing() == framing::line;
     if ((by_line || what == detail::want::line) && take_whole_line(bytes, found)) return true;
     frame front;
@@ -253,8 +254,12 @@ void connection::step_aside(receive_operation& waiting) noexcept {
 }
 
 void connection::take_in(const receive_operation& done) noexcept {
-    if (std::exchange(stepped_aside_, false)) return share_in_hand.share.renew();
-    const passed by = std::exchange(passed_, passed::nothing);
+    if (stepped_aside_) {
+        stepped_aside_ = false;
+        return share_in_hand.share.renew();
+    }
+    const passed by = passed_;
+    passed_ = passed::nothing;
     if (done.result > 0)
         absorb(done.bytes);
     else if (done.result == -ECANCELED && by == passed::wait_for_rest)

@@ -185,7 +185,8 @@ void connection::give_writing_up(const std::error_code& why) noexcept {
 }
 
 std::error_code connection::shut_write() noexcept {
-    if (std::exchange(write_shut_, true)) return {};
+    if (write_shut_) return {};
+    write_shut_ = true;
     const int result = loop_->shutdown_send(socket_);
     if (result >= 0) return {};
     // After the peer's reset shutdown(2) finds no connection left: to the caller that is the reset.

@@ -35,7 +35,7 @@ constexpr std::size_t copy_max = 32 * 1024;
 class handshake_awaiter : public read_awaiter {
 public:
     explicit handshake_awaiter(connection& of)
-        : read_awaiter(of, want::handshake, 0, of.handshake_until()), of_(of) {}
+        : read_awaiter(of, want::handshake, of.handshake_until()), of_(of) {}
     void await_resume() {
         std::error_code failed = outcome();
         if (failed == errc::cancelled && is_cancelled()) throw cancellation();
@@ -56,15 +56,13 @@ private:
 
 // An awaiter holds its connection: the stream may go while it waits.
 
-read_awaiter::read_awaiter(connection& from, want what, std::size_t count, time_point until,
-                           frame_finder finder) noexcept
+read_awaiter::read_awaiter(connection& from, want what, details more, bool has_until) noexcept
     : operation_awaiter(from.on()),
       deadline(&read_awaiter::on_deadline),
       from_(from),
-      count_(count),
-      finder_(finder),
-      until_(until),
-      want_(what) {
+      details_(more),
+      want_(what),
+      has_until_(has_until) {
     from.hold();
     on_complete = &read_awaiter::on_bytes;
 }
@@ -98,14 +96,16 @@ bool read_awaiter::begin() {
 }
 
 bool read_awaiter::try_take() noexcept {
-    return !from_.is_open() || from_.take(want_, count_, found_, finder_);
+    if (!from_.is_open()) return true;
+    if (want_ == want::frame) return from_.take(want_, 0, found_, details_.finder);
+    return from_.take(want_, has_until_ ? 0 : details_.count, found_);
 }
 
 /// Receives until what is wanted is there; false when it has to wait for it.
 bool read_awaiter::receive() {
     do {
         if (!from_.receive(*this)) {
-            const time_point until = until_ == time_point::max() ? from_.read_deadline(want_) : until_;
+            const time_point until = has_until_ ? details_.until : from_.read_deadline(want_);
             if (until != time_point::max()) set(owner(), until);
             return false;
         }
@@ -132,8 +132,7 @@ void read_awaiter::on_bytes(operation& done) {
 void read_awaiter::on_deadline(timer& passed) {
     auto& self = static_cast<read_awaiter&>(passed);
     if (self.put_off(self.owner())) return;
-    const bool by_options = self.until_ == time_point::max();
-    if (const duration left = self.from_.idle_left(); by_options && left > duration::zero())
+    if (const duration left = self.from_.idle_left(); !self.has_until_ && left > duration::zero())
         return self.set(self.owner(), self.owner().now() + left);
     self.from_.time_out_reading(self.want_);
     self.owner().cancel(self);
@@ -157,20 +156,31 @@ std::optional<std::string_view> read_awaiter::await_resume() {
 // ---- write_awaiter
 
 write_awaiter::write_awaiter(connection& to, std::string_view data, until when) noexcept
-    : operation_awaiter(to.on(), kind::event), to_(to), one_(data), size_(data.size()), until_(when) {
+    : operation_awaiter(to.on(), kind::event),
+      to_(to),
+      one_(data),
+      size_(data.size()),
+      until_(when),
+      is_one_(true) {
     to.hold();
 }
 
 write_awaiter::write_awaiter(connection& to, std::span<const std::string_view> parts) noexcept
-    : operation_awaiter(to.on(), kind::event), to_(to), several_(parts), until_(until::accepted) {
+    : operation_awaiter(to.on(), kind::event),
+      to_(to),
+      several_(parts),
+      size_(0),
+      until_(until::accepted),
+      is_one_(false) {
     for (const std::string_view each : parts)
         size_ += each.size();
     to.hold();
 }
 
 write_awaiter::write_awaiter(write_awaiter&& unused) noexcept
-    : write_awaiter(unused.to_, unused.one_, unused.until_) {
-    several_ = unused.several_;
+    : write_awaiter(unused.to_, unused.is_one_ ? unused.one_ : std::string_view(), unused.until_) {
+    is_one_ = unused.is_one_;
+    if (!is_one_) several_ = unused.several_;
     size_ = unused.size_;
 }
 

@@ -137,9 +137,7 @@ void worker::admit(arrival& client) {
 
 void worker::serve(arrival& client, admission::place counted) {
     if (!shared_.what.on_message()) {
-        task<> conversation =
-            session::run(*this, client.open(streams(client.place)), client.place, std::move(counted));
-        loop_.spawn(std::move(conversation), &serving_);
+        session::start(*this, client.open(streams(client.place)), client.place, std::move(counted));
     } else {
         message_conversation::start(*this, client.socket, client.who, client.place, std::move(counted),
                                     client.first);

@@ -7,13 +7,17 @@
 
 namespace aperto {
 
-session::session(worker& at, connection& peer, unsigned place)
-    : conversation(at, peer, handling::session, place), scope_(&at.serving()) {
+session::session(worker& at, connection& peer, unsigned place, admission::place counted)
+    : conversation(at, peer, handling::session, place),
+      root_task(&session::on_end, &session::on_drop),
+      scope_(&at.serving()),
+      counted_(std::move(counted)) {
     peer.hold();  // for the last event, though the handler may end its stream before
     begin();
 }
 
 session::~session() {
+    running_ = {};
     if (!ended_ && worker_.serving().cancelled()) {  // destroyed, as it did not end by itself
         fail(make_error_code(errc::cancelled));
         end();
@@ -23,6 +27,27 @@ session::~session() {
     peer_.release();
 }
 
+void session::start(worker& at, stream peer, unsigned place, admission::place counted) {
+    auto* const one = new session(at, *peer.connection_, place, std::move(counted));
+    one->enter(at.on(), &at.serving());
+    try {
+        one->running_ = one->handle(std::move(peer));
+    } catch (...) {
+        one->fail();
+    }
+    if (!one->running_ || !one->run(one->running_, one->scope_)) one->handled();
+}
+
+void session::on_end(void* frame) noexcept {
+    auto& self = static_cast<session&>(at(frame));
+    if (self.winding_down_)
+        self.wound_down();
+    else
+        self.handled();
+}
+
+void session::on_drop(void* frame) noexcept { delete static_cast<session*>(&at(frame)); }
+
 void session::end() noexcept {
     ended_ = true;
     report_end();
@@ -30,8 +55,7 @@ void session::end() noexcept {
 
 /// The handler's part, which begins when what is written can be sent.
 task<> session::converse(stream peer) {
-    detail::quietly<detail::read_awaiter> opening(peer_, detail::want::handshake, std::size_t{0},
-                                                  peer_.handshake_until());
+    detail::quietly<detail::read_awaiter> opening(peer_, detail::want::handshake, peer_.handshake_until());
     const std::error_code failed = co_await opening;
     if (failed) fail(failed);
     if (!peer_.is_open_for_writing()) co_return;
@@ -45,28 +69,48 @@ task<> session::handle(stream peer) {
     return peer_.is_open_for_writing() ? what.on_session()(std::move(peer)) : converse(std::move(peer));
 }
 
-task<> session::run(worker& at, stream peer, unsigned place, [[maybe_unused]] admission::place counted) {
-    session self(at, *peer.connection_, place);
-    try {
-        task<> handling = self.handle(std::move(peer));
-        handling.in(self.scope_);
-        co_await handling;
-        if (!at.shared().what.on_answer()) self.ended_by_us_ = !self.peer_.ended();
-    } catch (...) {
-        self.fail();
+void session::handled() noexcept {
+    if (running_) {
+        try {
+            task<> conversing = std::move(running_);
+            take_result(conversing);
+            if (!worker_.shared().what.on_answer()) ended_by_us_ = !peer_.ended();
+        } catch (...) {
+            fail();
+        }
     }
-    if (self.peer_.is_shared()) {
-        self.end();  // the handler gave its stream to somebody, whose it is now
-        co_return;
+    if (peer_.is_shared()) {
+        end();  // the handler gave its stream to somebody, whose it is now
+        return go();
     }
-    try {
-        task<> winding = self.peer_.wind_down();
-        co_await winding;
-    } catch (...) {  // no memory for the orderly end
-        self.peer_.close_now(true);
+    winding_down_ = true;
+    if (!peer_.is_quiet()) {
+        try {
+            running_ = peer_.wind_down();
+        } catch (...) {  // no memory for the orderly end
+            peer_.close_now(true);
+        }
     }
-    self.end();
-    self.peer_.close_now(false);
+    if (!running_ || !run(running_, worker_.serving())) wound_down();
+}
+
+void session::wound_down() noexcept {
+    if (running_) {
+        try {
+            task<> winding = std::move(running_);
+            take_result(winding);
+        } catch (...) {  // no memory for it
+            peer_.close_now(true);
+        }
+    }
+    end();
+    peer_.close_now(false);
+    go();
+}
+
+void session::go() noexcept {
+    quit(worker_.on());
+    delete this;
 }
 
 }  // namespace aperto

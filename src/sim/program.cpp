@@ -2,6 +2,7 @@
 #include "sim/program.hpp"
 
 #include "core/split_mix.hpp"
+#include "io/current_loop.hpp"
 #include "io/epoll_loop.hpp"
 #include "io/uring_loop.hpp"
 #include "sim/machine_work.hpp"
@@ -72,7 +73,7 @@ public:
     void end_aside(std::uint64_t number) override {
         const std::shared_ptr<aside_job> job = take_aside(number);
         {
-            const typename loop::current_guard guard(*this);
+            const current_loop guard(*this);
             const program_work running;
             job->call();
         }
@@ -84,7 +85,7 @@ public:
 protected:
     time_point read_clock() const noexcept override { return ready_ ? time() : this->now(); }
     void run_one_turn() override {
-        const typename loop::current_guard guard(*this);
+        const current_loop guard(*this);
         const program_work running;
         this->refresh_now();
         this->run_turn(true);
