@@ -92,7 +92,7 @@ inline bool is_topic(bytes text) {
     return !text.empty() && text[0] != '$' && text.find_first_of("+#") == bytes::npos;
 }
 
-class topics;
+struct topics;
 
 /// A client, and what it is to be sent. Who is a thousand packets behind misses what is published then: one who
 /// is slow holds up nobody.
@@ -108,8 +108,7 @@ struct client {
 };
 
 /// What the workers share.
-class topics {
-public:
+struct topics {
     /// 3.1: CONNECT; gives CONNACK, whose last byte says why one is not welcome.
     std::string greet(client& who, reader said) {
         if (said.first != connect << 4 || said.text() != "MQTT") refuse("what is no MQTT");
@@ -148,17 +147,15 @@ public:
         std::string granted(said.take(2)), retained;
         while (!said.rest.empty()) {
             const bytes filter = said.text();
-            if (kind == unsubscribe) {
-                among(filter).erase({std::string(filter), &who});
-            } else if (said.byte(); is_filter(filter)) {
-                granted += '\0';
-                who.filters.emplace(filter);
-                among(filter).emplace(filter, &who);
-                for (const auto& [topic, packet] : retained_)
-                    if (matches(filter, topic)) retained += packet;
-            } else {
-                granted += '\x80';
-            }
+            among(filter).erase({std::string(filter), &who});
+            if (kind == unsubscribe) continue;
+            said.byte();  // the QoS that it would like
+            granted += is_filter(filter) ? '\0' : '\x80';
+            if (granted.back()) continue;
+            who.filters.emplace(filter);
+            among(filter).emplace(filter, &who);
+            for (const auto& [topic, packet] : retained_)
+                if (matches(filter, topic)) retained += packet;
         }
         return make(kind == subscribe ? suback : unsuback, granted) + retained;
     }
@@ -210,10 +207,7 @@ inline client::~client() {
 inline aperto::task<> listen(aperto::stream& peer, client& who) {
     while (const auto packet = co_await aperto::with_timeout(who.keep_alive, peer.read_frame(find_packet))) {
         const reader said(*packet);
-        if (said.first >> 4 == disconnect) {
-            who.will_topic.clear();
-            co_return;
-        }
+        if (said.first >> 4 == disconnect) co_return who.will_topic.clear();
         const auto answer = std::make_shared<const std::string>(who.all.answer(who, said));
         if (!answer->empty()) co_await who.packets.push(answer);
     }
