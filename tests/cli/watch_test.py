@@ -16,6 +16,14 @@ import unittest
 from surroundings import LIMIT_S, PROGRAM, Server, free_port, is_sanitized, require
 
 
+SENDER = """import socket
+s = socket.create_server(("", 7000))
+c = s.accept()[0]
+try:
+    while 1: c.sendall(b"x" * 65536)
+except OSError: pass"""
+
+
 def watch(*arguments, **more):
     return subprocess.run([PROGRAM, "--lang", "en", "watch", *map(str, arguments)], capture_output=True, text=True, timeout=LIMIT_S,
                           check=False, **more)
@@ -296,9 +304,40 @@ class Screens(unittest.TestCase):
                 terminal.wait("ENDED:130")
 
 
-@unittest.skipUnless(os.geteuid() == 0 and shutil.which("ip") and shutil.which("tc"), "needs root, ip and tc")
+class Loss(unittest.TestCase):
+    def test_what_the_labs_wire_loses_is_the_networks(self):
+        require("ss")
+        with tempfile.TemporaryDirectory() as folder:
+            server = os.path.join(folder, "server.sh")
+            with open(server, "w", encoding="utf-8") as file:
+                file.write(f"""python3 -c '{SENDER}' &
+for i in $(seq 200); do ss -tnHO state established sport = :7000 | grep -q . && break; sleep 0.1; done
+{os.path.abspath(PROGRAM)} watch :7000 --once --json --refresh 3s > {folder}/seen
+ss -tinHO sport = :7000 > {folder}/theirs
+kill %1
+""")
+            reader = "import socket; c=socket.create_connection((\"server\",7000))\nwhile c.recv(1<<20): pass"
+            client = os.path.join(folder, "client.py")
+            with open(client, "w", encoding="utf-8") as file:
+                file.write(reader)
+            done = subprocess.run([PROGRAM, "--lang", "en", "lab", "--server", f"bash {server}", "--client", f"python3 {client}", "--loss", "5%",
+                                   "--delay", "10ms", "--seed", "3", "--show", "none"], capture_output=True, text=True, timeout=120, check=False)
+            if done.returncode == 77:
+                self.skipTest(done.stderr)
+            with open(f"{folder}/seen", encoding="utf-8") as file:
+                seen = json.load(file)["connections"][0]
+            with open(f"{folder}/theirs", encoding="utf-8") as file:
+                theirs = file.read()
+        self.assertEqual(seen["blame"]["whose"], "network", seen)
+        self.assertGreater(seen["total_retrans"], 0)
+        # It only grows: what ss says a moment later is at least as much.
+        self.assertLessEqual(seen["total_retrans"], int(re.search(r" retrans:\d+/(\d+)", theirs)[1]))
+        self.assertGreaterEqual(seen["min_rtt_us"], 20_000, "the wire's delay there and back")
+
+
+@unittest.skipUnless(os.geteuid() == 0 and shutil.which("ip"), "needs root and ip")
 class Causes(unittest.TestCase):
-    """Connections whose hold-up is planted, through two namespaces."""
+    """A connection whose hold-up is planted, through two namespaces."""
 
     def setUp(self):
         self.names = [f"apw{os.getpid()}a", f"apw{os.getpid()}b"]
@@ -315,17 +354,13 @@ class Causes(unittest.TestCase):
         if done.returncode != 0:
             self.skipTest(f"{line}: {done.stderr}")
 
-    def watched(self, client, netem=""):
+    def watched(self, client):
         """What is said of a server that sends without end to `client`."""
         one, other = self.names
-        if netem:
-            self.sh(f"tc -n {one} qdisc add dev v0 root netem {netem}")
-        sender = ("import socket\ns=socket.create_server(('10.7.0.1',7000))\nc=s.accept()[0]\n"
-                  "try:\n while 1: c.sendall(b'x'*65536)\nexcept OSError: pass")
         reader = ("import socket,time\nfor i in range(100):\n try: c=socket.create_connection(('10.7.0.1',7000),2);break\n"
                   f" except OSError: time.sleep(.05)\n{client}")
         with contextlib.ExitStack() as stack:
-            for name, text in ((one, sender), (other, reader)):
+            for name, text in ((one, SENDER), (other, reader)):
                 process = subprocess.Popen(["ip", "netns", "exec", name, "python3", "-c", text], stdin=subprocess.DEVNULL)
                 stack.callback(process.wait)
                 stack.callback(process.kill)
@@ -335,14 +370,6 @@ class Causes(unittest.TestCase):
             theirs = subprocess.run(["ip", "netns", "exec", one, "ss", "-tinHO", "sport", "=", ":7000"], capture_output=True, text=True,
                                     check=True).stdout
             return json.loads(done.stdout)["connections"][0], theirs
-
-    def test_loss_is_the_networks(self):
-        seen, theirs = self.watched("while c.recv(1<<20): pass", "delay 10ms loss 5%")
-        self.assertEqual(seen["blame"]["whose"], "network", seen)
-        self.assertGreater(seen["blame"]["bytes_retrans"], 0)
-        # What was sent again only grows: what ss says a moment later is at least as much.
-        self.assertGreater(seen["total_retrans"], 0)
-        self.assertLessEqual(seen["total_retrans"], int(re.search(r" retrans:\d+/(\d+)", theirs)[1]))
 
     def test_a_slow_reader_is_the_clients(self):
         seen, theirs = self.watched("while c.recv(20000): time.sleep(.05)")

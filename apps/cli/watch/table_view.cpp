@@ -112,8 +112,8 @@ std::string headline(const watched_connections& from, const std::string& name, s
         add_part(row,
                  sentence(_("{} messages/s"), number_text(static_cast<std::uint64_t>(std::llround(*rate)))));
     if (const auto bound = from.answer_p99(); bound && std::isfinite(*bound))
-        add_part(row, sentence(_("p99 {}"),
-                               short_time(std::chrono::microseconds(std::llround(*bound * 1e6)))));
+        add_part(row,
+                 sentence(_("p99 {}"), short_time(std::chrono::microseconds(std::llround(*bound * 1e6)))));
     if (from.looks() > 1)
         add_part(row, sentence(_("in {}/s, out {}/s"), short_size(from.traffic().in),
                                short_size(from.traffic().out)));

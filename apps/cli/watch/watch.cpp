@@ -126,10 +126,12 @@ private:
         if (!screen_) follow();
         if (!state_.paused) changed_ = true;
         if (screen_ && changed_) draw();
-        // Ten thousand connections are to cost no more than a twentieth of a processor, whatever it costs to look.
+        // Ten thousand connections are to cost no more than a twentieth of a processor, whatever it costs to look; and
+        // a server that needs long to answer is left alone for as long again.
         constexpr int share = 20;
-        next_look_ =
-            std::max(began_ + request_.refresh, clock::now() + (processor_time() - used_before_) * share);
+        const auto now = clock::now();
+        next_look_ = std::max({began_ + request_.refresh, now + (processor_time() - used_before_) * share,
+                               now + (now - began_)});
     }
 
     /// Without a screen: what was seen goes out row after row.
