@@ -112,6 +112,11 @@ int run(const invocation& asked) {
     }
     case invocation::verb::watch:
         return run_watch(asked.watch);
+    case invocation::verb::extcap: {
+        const int code = run_extcap(asked.extcap);
+        const int flushed = flush_output();
+        return code == exit_done ? flushed : code;
+    }
     case invocation::verb::print:
         break;
     }
@@ -128,7 +133,11 @@ int run_arguments(const std::vector<std::string>& arguments) {
             wrong.command.empty() ? "aperto --help" : "aperto " + wrong.command + " --help";
         return tell({exit_usage, wrong.what(), sentence(_("See  {}"), help)});
     }
-    return run(asked);
+    try {
+        return run(asked);
+    } catch (const usage_error& wrong) {
+        return tell({exit_usage, wrong.what(), {}});
+    }
 }
 
 }  // namespace

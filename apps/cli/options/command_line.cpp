@@ -307,7 +307,7 @@ struct known_command {
     command_description (*describe)(invocation& asked);
 };
 
-constexpr std::array<known_command, 8> known_commands{{
+constexpr std::array<known_command, 9> known_commands{{
     {"serve", verb::serve, [](invocation& asked) { return describe_serve(asked.serve); }},
     {"send", verb::send, [](invocation& asked) { return describe_send(asked.send); }},
     {"demo", verb::demo, [](invocation&) { return describe_demo(); }},
@@ -316,6 +316,7 @@ constexpr std::array<known_command, 8> known_commands{{
     {"watch", verb::watch, [](invocation& asked) { return describe_watch(asked.watch); }},
     {"journal", verb::journal, [](invocation& asked) { return describe_journal(asked.journal); }},
     {"lab", verb::lab, [](invocation& asked) { return describe_lab(asked.lab); }},
+    {"extcap", verb::extcap, [](invocation& asked) { return describe_extcap(asked.extcap); }},
 }};
 
 command_description describe(const known_command& known, invocation& asked) {

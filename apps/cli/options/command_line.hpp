@@ -4,6 +4,7 @@
 #include "cli/bench/bench.hpp"
 #include "cli/cert.hpp"
 #include "cli/journal/journal.hpp"
+#include "cli/lab/extcap.hpp"
 #include "cli/lab/lab.hpp"
 #include "cli/options/description.hpp"
 #include "cli/send/send.hpp"
@@ -18,7 +19,7 @@ namespace aperto::cli {
 
 /// What the arguments ask for.
 struct invocation {
-    enum class verb { print, serve, send, demo, bench, cert, journal, lab, watch };
+    enum class verb { print, serve, send, demo, bench, cert, journal, lab, watch, extcap };
     verb what = verb::print;
     std::string text;  ///< `print`: help, the version, a completion
     serve_request serve;
@@ -26,6 +27,7 @@ struct invocation {
     bench_request bench;
     journal_request journal;
     lab_request lab;
+    extcap_request extcap;
     cert_request cert;
     watch_request watch;
 };
@@ -52,6 +54,7 @@ void complete_tls(const tls_of_client& wanted);
 command_description describe_journal(journal_request& request);
 command_description describe_watch(watch_request& request);
 command_description describe_lab(lab_request& request);
+command_description describe_extcap(extcap_request& request);
 /// What the options of a run say together. Throws `usage_error`.
 void complete_run(lab_request& request);
 

@@ -3,7 +3,10 @@
 
 #include "lab/view/json_lines.hpp"
 
+#include <fcntl.h>
+
 #include <cerrno>
+#include <filesystem>
 #include <system_error>
 
 namespace aperto::lab {
@@ -44,7 +47,7 @@ std::string interface_body(std::string_view name, bool v6) {
     return body;
 }
 
-std::string comment_on(const event& one, const narrator& words) {
+std::string comment_on(const event& one, narrator& words) {
     std::string out = one.end == fate::lost ? words.loss(one) : std::string();
     const auto add = [&out](const std::string& text) { out += (out.empty() ? "" : "; ") + text; };
     for (const auto name : fault_names(one)) {
@@ -53,6 +56,9 @@ std::string comment_on(const event& one, const narrator& words) {
     if (one.struck(fault::corrupted)) {
         add("bit " + std::to_string(one.corrupt_bit) + " flipped");
     }
+    if (const auto cause = words.again(one); !cause.empty()) {
+        add(cause);
+    }
     return out;
 }
 
@@ -60,8 +66,14 @@ std::string comment_on(const event& one, const narrator& words) {
 
 capture_file::capture_file(const std::string& path, capture_view view, bool v6,
                            const std::vector<named_fault>& named)
-    : file_(path, std::ios::binary | std::ios::trunc), view_(view), narrator_(named) {
-    if (!file_) {
+    : view_(view), narrator_(named) {
+    if (std::filesystem::is_fifo(path)) {
+        pipe_ = descriptor(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+        live_.emplace(pipe_.get());
+    } else {
+        file_.open(path, std::ios::binary | std::ios::trunc);
+    }
+    if (live_ ? !pipe_ : !file_) {
         throw std::system_error(errno, std::system_category(), path);
     }
     std::string body;
@@ -84,7 +96,17 @@ void capture_file::block(std::uint32_t type, const std::string& body) {
     put(out, size);
     out += body;
     put(out, size);
-    file_.write(out.data(), static_cast<std::streamsize>(out.size()));
+    if (live_) {
+        live_->write(out);
+    } else {
+        file_.write(out.data(), static_cast<std::streamsize>(out.size()));
+    }
+}
+
+void capture_file::offer() {
+    if (live_) {
+        live_->offer();
+    }
 }
 
 void capture_file::write_packet(side interface, instant when, bytes_view bytes, const std::string& comment) {
@@ -136,6 +158,11 @@ bool capture_file::finish() {
         write_packet(one.interface, when, one.bytes, one.comment);
     }
     waiting_.clear();
+    if (live_) {
+        const bool taken = live_->finish();
+        pipe_.close();
+        return taken;
+    }
     file_.close();
     return !file_.fail();
 }

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "aperto/descriptor.hpp"
 #include "lab/view/narrator.hpp"
+#include "lab/view/output.hpp"
 #include "lab/wire/wire.hpp"
 
 #include <chrono>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <string>
 
 namespace aperto::lab {
@@ -20,7 +23,8 @@ enum class capture_view {
 };
 
 /// Writes packets to a pcapng file (IETF draft-ietf-opsawg-pcapng) with nanosecond times, a "client" and a
-/// "server" interface of IPv4 or IPv6 packets, and a comment on each packet something was done to.
+/// "server" interface of IPv4 or IPv6 packets, and a comment on each packet something was done to and on each that
+/// is sent again. Into a pipe, such as Wireshark's, packets go as they come, and its reader holds up nobody.
 class capture_file {
 public:
     /// Throws std::system_error when the file cannot be made.
@@ -31,6 +35,8 @@ public:
 
     /// In the order packets entered the wire.
     void add(const seen_packet& one);
+    /// Hands over what a pipe's reader takes now. Never waits.
+    void offer();
     /// Writes what waits for its turn. False when the disk did not take everything.
     bool finish();
 
@@ -38,7 +44,9 @@ private:
     void write_packet(side interface, instant when, bytes_view bytes, const std::string& comment);
     void block(std::uint32_t type, const std::string& body);
 
-    std::ofstream file_;
+    std::ofstream file_;  ///< open where it is no pipe
+    descriptor pipe_ = {};
+    std::optional<output> live_;  ///< into `pipe_`
     capture_view view_;
     std::chrono::nanoseconds zero_{};
     narrator narrator_;

@@ -373,6 +373,18 @@ void narrator::acknowledged(const event& one, std::vector<std::string>& out) {
     }
 }
 
+std::string narrator::all(const event& one) {
+    const auto lost = loss(one);
+    const auto said = about(one);
+    return lost + (lost.empty() || said.empty() ? "" : " · ") + said;
+}
+
+std::string narrator::again(const event& one) {
+    std::vector<std::string> parts;
+    repetition(one, parts);
+    return fmt::format("{}", fmt::join(parts, " · "));
+}
+
 std::string narrator::about(const event& one) {
     if (one.seen.is_tcp && one.seen.has(tcp_flag::fin)) {
         fin_at_[{one.flow, one.from}] = one.end_sequence - 1;

@@ -20,8 +20,14 @@ public:
     /// One line; empty when there is nothing to say beyond what the arrow shows.
     std::string about(const event& one);
 
+    /// Both, a loss first.
+    std::string all(const event& one);
+
     /// Why the wire lost it: "lost: --drop client data#1".
     std::string loss(const event& one) const;
+
+    /// Why it is sent again, alone; empty where it is not.
+    std::string again(const event& one);
 
 private:
     bool first(const char* what) { return told_.insert(what).second; }

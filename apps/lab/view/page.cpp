@@ -48,13 +48,8 @@ void page_data::add(const event& one, bytes_view bytes) {
     }
     auto object = event_json(one, *named_);
     object.pop_back();
-    const auto loss = words_.loss(one);
-    auto text = words_.about(one);
-    if (!loss.empty()) {
-        text = loss + (text.empty() ? "" : " · ") + text;
-    }
     const auto header = bytes.first(std::min<std::size_t>(bytes.size(), one.seen.payload_offset()));
-    packets_ += (count_ > 0 ? ",\n" : "") + object + R"(,"words":)" + json_string(text) +
+    packets_ += (count_ > 0 ? ",\n" : "") + object + R"(,"words":)" + json_string(words_.all(one)) +
                 fmt::format(R"(,"header":"{:02x}"}})", fmt::join(header, ""));
     ++count_;
 }

@@ -9,12 +9,8 @@
 #include "lab/view/sockets.hpp"
 #include "lab/view/summary.hpp"
 
-#include <poll.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
-#include <climits>
 #include <system_error>
 
 namespace aperto::lab {
@@ -59,7 +55,7 @@ bool notable(const event& one) {
 
 show::show(show_plan plan, const run_plan& run, std::vector<expectation> expected,
            const std::vector<question>& asked)
-    : plan_(std::move(plan)), run_(run), ladder_(plan_.style, run.wire.named) {
+    : plan_(std::move(plan)), run_(run), ladder_(plan_.style, run.wire.named), words_(run.wire.named) {
     for (auto& one : expected) {
         judges_.emplace_back(std::move(one));
     }
@@ -75,7 +71,7 @@ show::show(show_plan plan, const run_plan& run, std::vector<expectation> expecte
             throw std::system_error(errno, std::system_category(), plan_.json_path);
         }
     }
-    if (!plan_.page_path.empty()) {
+    if (!plan_.page_path.empty() || plan_.in_words) {
         page_.emplace(plan_.title, run.wire.named);
     }
 }
@@ -94,7 +90,12 @@ run_watcher show::watcher() {
         }
     };
     out.output = [this](side whose, const std::string& line) { hear(whose, line); };
-    out.turn = [this] { out_.offer(); };
+    out.turn = [this] {
+        out_.offer();
+        if (capture_) {
+            capture_->offer();
+        }
+    };
     out.ready = [this](const std::vector<std::string>& missing) { begin(missing); };
     return out;
 }
@@ -197,7 +198,11 @@ void show::see(const seen_packet& one) {
         each.see(one.what);
     }
     if (has_json()) {
-        write_json(event_json(one.what, run_.wire.named));
+        auto object = event_json(one.what, run_.wire.named);
+        if (plan_.in_words) {
+            object.insert(object.size() - 1, R"(,"words":)" + json_string(words_.all(one.what)));
+        }
+        write_json(object);
     }
     if (capture_) {
         capture_->add(one);
@@ -330,6 +335,11 @@ void show::write_end(const run_report& report, const std::vector<verdict>& verdi
                                    one.known, json_string(one.right), one.value, json_string(one.evidence)));
         }
         write_json(summary_json(report));
+        if (plan_.in_words) {
+            auto run = page_->run_json(report, verdicts, {plan_.lesson, plan_.topic, facts_});
+            std::replace(run.begin(), run.end(), '\n', ' ');  // none is inside a string of JSON
+            write_json(R"({"event":"page","run":)" + run + "}");
+        }
         if (json_file_.is_open() && !json_file_.flush()) {
             throw std::system_error(EIO, std::system_category(), plan_.json_path);
         }
@@ -337,7 +347,7 @@ void show::write_end(const run_report& report, const std::vector<verdict>& verdi
     if (capture_ && !capture_->finish()) {
         throw std::system_error(EIO, std::system_category(), plan_.capture_path);
     }
-    if (page_) {
+    if (!plan_.page_path.empty()) {
         page_->write(plan_.page_path, report, verdicts, {plan_.lesson, plan_.topic, facts_});
     }
     if (!out_.finish() && plan_.json_path == "-") {
@@ -356,39 +366,6 @@ std::string settings_text(const std::vector<host_setting>& settings,
         out += fmt::format("  {:<36}{:<24}{}\n", one.name, one.value, words);
     }
     return out;
-}
-
-void standard_output::write(std::string_view text) {
-    waiting_ += text;
-    offer();
-}
-
-void standard_output::offer() { hand_over(0); }
-
-bool standard_output::finish() {
-    while (taken_ < waiting_.size()) {
-        hand_over(-1);
-    }
-    return !failed_;
-}
-
-/// A pipe that is writable takes PIPE_BUF bytes without waiting (pipe(7)).
-void standard_output::hand_over(int wait_ms) {
-    while (taken_ < waiting_.size()) {
-        pollfd out{STDOUT_FILENO, POLLOUT, 0};
-        if (::poll(&out, 1, wait_ms) <= 0) {
-            return;
-        }
-        const auto size = std::min<std::size_t>(waiting_.size() - taken_, PIPE_BUF);
-        const auto written = ::write(STDOUT_FILENO, waiting_.data() + taken_, size);
-        if (written < 0 && (errno == EAGAIN || errno == EINTR)) {
-            return;
-        }
-        failed_ = failed_ || written < 0;
-        taken_ = failed_ ? waiting_.size() : taken_ + static_cast<std::size_t>(written);
-    }
-    waiting_.clear();
-    taken_ = 0;
 }
 
 }  // namespace aperto::lab

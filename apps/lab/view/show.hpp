@@ -9,14 +9,18 @@
 //     sockets              the hosts' sockets: where a run was stopped, and the samples
 //     page                 the HTML page
 //     capture_file         pcapng, for Wireshark
+//     output               a descriptor whose reader holds up nobody
 #pragma once
 
 #include "lab/scenario/expectation.hpp"
 #include "lab/scenario/scenario.hpp"
 #include "lab/view/capture_file.hpp"
 #include "lab/view/ladder.hpp"
+#include "lab/view/output.hpp"
 #include "lab/view/page.hpp"
 #include "lab/view/short_ladder.hpp"
+
+#include <unistd.h>
 
 #include <fstream>
 #include <optional>
@@ -39,6 +43,8 @@ struct show_plan {
     ladder_style style;
     ladder_detail detail = ladder_detail::automatic;
     std::string json_path;  ///< empty: none; "-": standard output, and nothing else there
+    bool in_words =
+        false;  ///< JSON: what the ladder says of each packet too, and last the run as the page takes it
     std::string capture_path;
     capture_view view = capture_view::sent;
     std::string page_path;
@@ -46,25 +52,6 @@ struct show_plan {
     std::optional<lesson_text> lesson = {};  ///< for the page
     std::string topic = {};                  ///< likewise: what it teaches
     bool folds_checks = false;               ///< what was expected and was seen takes one line together
-};
-
-/// Standard output that holds up nobody while a run goes on: what its reader does not take, such as a pager
-/// at the end of its page, waits here, in order.
-class standard_output {
-public:
-    /// Never waits.
-    void write(std::string_view text);
-    /// Hands over what the reader takes now. Never waits.
-    void offer();
-    /// Waits until all is taken. False when it cannot be written.
-    bool finish();
-
-private:
-    void hand_over(int wait_ms);
-
-    std::string waiting_;
-    std::size_t taken_ = 0;  ///< of `waiting_`, from its start
-    bool failed_ = false;
 };
 
 /// Shows one run while it goes on, writes its files, and judges what was expected of it.
@@ -112,8 +99,9 @@ private:
     std::string output_kept_;  ///< what programs printed, to follow the brief ladder
     std::optional<capture_file> capture_;
     std::ofstream json_file_;
-    standard_output out_;
+    output out_{STDOUT_FILENO};
     std::optional<page_data> page_;
+    narrator words_;
     struct shown_output {
         std::uint64_t lines = 0;
         std::uint64_t bytes = 0;
