@@ -4,6 +4,7 @@
 #include "cli/failure.hpp"
 #include "cli/lab/hand_in.hpp"
 #include "cli/lab/lesson.hpp"
+#include "cli/lab/play.hpp"
 #include "core/display.hpp"
 #include "core/log_safe.hpp"
 #include "core/sentence.hpp"
@@ -78,7 +79,7 @@ void apply(const lab_request& request, lab::run_plan& plan, const std::vector<la
     plan.wire.replay = request.replay;
     plan.wire.keep_decisions = !request.save_path.empty();
     plan.wire.keep_events = lab::show::wants_events(request.show, expected);
-    plan.wire.keep_bytes = !request.show.capture_path.empty() || !request.show.page_path.empty();
+    plan.wire.keep_bytes = !request.show.capture_path.empty() || !request.show.page_path.empty() || request.show.in_words;
 }
 
 std::optional<lab::decision_log> read_decisions(const std::string& path) {
@@ -309,6 +310,9 @@ int dispatch(lab_request& request, std::vector<lab::scenario_result>& results) {
     request.show.style.ascii = request.show.style.ascii || request.ascii;
     request.replay = read_decisions(request.replay_path);
     request.show.folds_checks = request.show.detail == lab::ladder_detail::brief && !request.all_checks;
+    if (request.opens_page) {
+        return run_play(request);
+    }
     if (request.what == lab_request::verb::run && !lab::inside_virtual_linux()) {
         prepare_hand_in(request);
     }

@@ -2,7 +2,8 @@
 //
 // lab/: what `aperto lab` does, with the lab of apps/lab. lab has the command; lab_files, the files that its
 // runs leave; lesson, what a student is asked and told; hand_in,
-// what they hand in; grade, how it is marked; virtual_lab, its runs in the virtual Linux; sweep, one scenario there with many seeds.
+// what they hand in; grade, how it is marked; virtual_lab, its runs in the virtual Linux; sweep, one scenario there with many seeds;
+// extcap, what Wireshark asks of it.
 #pragma once
 
 #include "lab/scenario/scenario.hpp"
@@ -53,6 +54,7 @@ struct lab_request {
     std::optional<lab::decision_log> replay;  ///< what stands there
     std::string save_path;                    ///< where decisions are kept
     std::string junit_path;
+    bool opens_page = false;                  ///< it is played with on a page of this machine
     bool in_virtual_linux = false;
     std::optional<lab::duration> wall_limit;  ///< of the wall clock, for a run in there
     std::vector<std::string> keep;            ///< files of a run in there that are brought back

@@ -81,6 +81,12 @@ options run_options(lab_request& request, const std::string& seed, const std::st
         detail_option(request.show.detail),
         file_option("--json", _("write every event there, one JSON object a line; - is standard output"),
                     request.show.json_path),
+        flag_option(
+            "--words",
+            _("in --json too, what the ladder says of each packet, and last the run as the page has it"),
+            request.show.in_words),
+        flag_option("--open", _("play with it on a page in the browser: change it, lose a packet, run again"),
+                    request.opens_page),
         file_option("--pcap", _("write the packets there, for Wireshark"), request.show.capture_path),
         view_option(request.show.view),
         file_option("--html", _("write a page with the ladder and graphs there"), request.show.page_path),
