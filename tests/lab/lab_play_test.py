@@ -287,11 +287,12 @@ class Page(Played):
         for what in (f"{sent}[0]", f"{sent}[1]", f"{sent}[2]", f"{sent}.find(p => p.from === 'server' && p.payload)"):
             n = view.run(f"{what}.n")
             view.run(f"choose({n}, true)")
-            name, flags, sequence = view.text(".play-actions code"), view.run(f"{what}.flags"), view.run(f"{what}.seq")
+            name, came, sequence = view.text(".play-actions code"), view.run(f"{what}.from"), view.run(f"{what}.seq")
             view.click(".play-fault button") if view.count(".play-fault") else None
             self.run_to_end(view, lambda: view.click(".play-actions [data-what=duplicate]"))
-            struck = view.run("packets.filter(p => (p.faults || []).includes('duplicated')).map(p => [p.flags, p.seq])")
-            self.assertEqual(struck, [[flags, sequence]], name)
+            struck = view.run("packets.filter(p => (p.faults || []).includes('duplicated')).map(p => [p.from, p.seq])")
+            # Which flags go with it is another run's own.
+            self.assertEqual(struck, [[came, sequence]], name)
 
     def test_a_mistake_is_told_on_the_page_and_a_run_is_stopped(self):
         self.play("--open", "--server", "peer serve", "--client", "sleep 300", "--timeout", "5m", language="pt_BR")

@@ -79,7 +79,8 @@ void apply(const lab_request& request, lab::run_plan& plan, const std::vector<la
     plan.wire.replay = request.replay;
     plan.wire.keep_decisions = !request.save_path.empty();
     plan.wire.keep_events = lab::show::wants_events(request.show, expected);
-    plan.wire.keep_bytes = !request.show.capture_path.empty() || !request.show.page_path.empty() || request.show.in_words;
+    plan.wire.keep_bytes =
+        !request.show.capture_path.empty() || !request.show.page_path.empty() || request.show.in_words;
 }
 
 std::optional<lab::decision_log> read_decisions(const std::string& path) {

@@ -54,7 +54,7 @@ struct lab_request {
     std::optional<lab::decision_log> replay;  ///< what stands there
     std::string save_path;                    ///< where decisions are kept
     std::string junit_path;
-    bool opens_page = false;                  ///< it is played with on a page of this machine
+    bool opens_page = false;  ///< it is played with on a page of this machine
     bool in_virtual_linux = false;
     std::optional<lab::duration> wall_limit;  ///< of the wall clock, for a run in there
     std::vector<std::string> keep;            ///< files of a run in there that are brought back

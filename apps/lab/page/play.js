@@ -98,8 +98,7 @@ function fill() {
         state.faults.length ? make('ul', {}, ...state.faults.map(fault_row)) : make('em', {}, say('none_yet'))),
       make('div', {class: 'play-buttons'}, make('button', {id: 'play-run', type: 'submit'}, say('run')),
         make('button', {id: 'play-stop', type: 'button', onclick: () => going?.abort(), disabled: ''}, say('stop')),
-        make('button', {id: 'play-keep', type: 'button', onclick: keep}, say('keep')))));
-  controls.append(status);
+        make('button', {id: 'play-keep', type: 'button', onclick: keep}, say('keep')), status)));
   mark_running();
 }
 const controls = make('section', {id: 'play-box', 'aria-label': say('run')});
@@ -135,6 +134,9 @@ page_hooks.packet_actions = packet => {
   }
   return [row];
 };
+
+// What a lab expects is of the lab as it came: of a changed one it is there to be opened.
+page_hooks.shown = () => { if (Object.keys(changes()).length) byId('checks').open = false; };
 
 // ---- a run
 

@@ -373,12 +373,6 @@ void narrator::acknowledged(const event& one, std::vector<std::string>& out) {
     }
 }
 
-std::string narrator::all(const event& one) {
-    const auto lost = loss(one);
-    const auto said = about(one);
-    return lost + (lost.empty() || said.empty() ? "" : " · ") + said;
-}
-
 std::string narrator::again(const event& one) {
     std::vector<std::string> parts;
     repetition(one, parts);

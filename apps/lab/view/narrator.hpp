@@ -21,7 +21,11 @@ public:
     std::string about(const event& one);
 
     /// Both, a loss first.
-    std::string all(const event& one);
+    std::string all(const event& one) {
+        const auto lost = loss(one);
+        const auto said = about(one);
+        return lost + (lost.empty() || said.empty() ? "" : " · ") + said;
+    }
 
     /// Why the wire lost it: "lost: --drop client data#1".
     std::string loss(const event& one) const;
