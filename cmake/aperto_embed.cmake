@@ -10,9 +10,12 @@
 if(CMAKE_SCRIPT_MODE_FILE)  # while it is built: -DNAME= -DOUTPUT= -DFILES=a|b
     string(REPLACE "|" ";" files "${FILES}")
     string(REGEX MATCH "^(.*)::([^:]+)$" whole "${NAME}")
+    set(space "${CMAKE_MATCH_1}")
+    set(name "${CMAKE_MATCH_2}")
     set(text "// SPDX-License-Identifier: MIT\n// Written by cmake/aperto_embed.cmake.\n#include <string_view>\n\n")
-    string(APPEND text "namespace ${CMAKE_MATCH_1} {\n\nextern const std::string_view ${CMAKE_MATCH_2};\n")
-    string(APPEND text "constinit const std::string_view ${CMAKE_MATCH_2} =")
+    string(APPEND text "// GCC and Clang take longer literals than C++ asks of every compiler.\n#pragma GCC diagnostic ignored \"-Woverlength-strings\"\n\n")
+    string(APPEND text "namespace ${space} {\n\nextern const std::string_view ${name};\n")
+    string(APPEND text "static constexpr char ${name}_text[] =")
     foreach(file IN LISTS files)
         file(READ "${file}" content)
         if(content MATCHES "\\)aperto_embedded\"")
@@ -20,7 +23,7 @@ if(CMAKE_SCRIPT_MODE_FILE)  # while it is built: -DNAME= -DOUTPUT= -DFILES=a|b
         endif()
         string(APPEND text "\n    R\"aperto_embedded(${content})aperto_embedded\"")
     endforeach()
-    file(WRITE "${OUTPUT}" "${text};\n\n}  // namespace ${CMAKE_MATCH_1}\n")
+    file(WRITE "${OUTPUT}" "${text};\nconstinit const std::string_view ${name}{${name}_text, sizeof ${name}_text - 1};\n\n}  // namespace ${space}\n")
     return()
 endif()
 
