@@ -32,6 +32,7 @@ enum class message_part : std::uint8_t {
     retransmission,  ///< segments of the answer were lost and sent again
     network,         ///< on its way to the client, and the acknowledgement's way back
 };
+/// How many there are.
 inline constexpr std::size_t message_part_count = static_cast<std::size_t>(message_part::network) + 1;
 /// "handler": the name.
 std::string_view to_string(message_part part) noexcept;
@@ -63,8 +64,9 @@ struct message_record {
     std::optional<std::uint64_t> bytes_retransmitted;  ///< since the answer was handed over
     std::optional<std::uint32_t> congestion_window;    ///< segments
     std::optional<duration> rtt;                       ///< smoothed
-    std::optional<duration> rtt_min;
+    std::optional<duration> rtt_min;                   ///< the least of the last minutes
 
+    /// How much of the time one of them took.
     duration of(message_part part) const noexcept { return parts[static_cast<std::size_t>(part)]; }
     /// The sum of the parts.
     duration total() const noexcept;
