@@ -110,7 +110,7 @@ std::string headline(const watched_connections& from, const std::string& name, s
     if (shown != from.all().size()) add_part(row, sentence(_("{} shown"), number_text(shown)));
     if (const auto rate = from.messages_a_second())
         add_part(row,
-                 sentence(_("{} messages/s"), number_text(static_cast<std::uint64_t>(std::llround(*rate)))));
+                 counted("{} message/s", "{} messages/s", static_cast<std::uint64_t>(std::llround(*rate))));
     if (const auto bound = from.answer_p99(); bound && std::isfinite(*bound))
         add_part(row,
                  sentence(_("p99 {}"), short_time(std::chrono::microseconds(std::llround(*bound * 1e6)))));
