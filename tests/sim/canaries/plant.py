@@ -23,6 +23,7 @@ WRITING = "src/net/connection_writing.cpp"
 SLOTS = "src/io/slot_table.hpp"
 URING = "src/io/uring_loop.cpp"
 TURN = "src/io/uring_completions.cpp"
+ARRIVALS = "src/io/uring_arrivals.cpp"
 EPOLL = "src/io/epoll_loop.cpp"
 EPOLL_CALLS = "src/io/epoll_operations.cpp"
 USERS = {SLOTS: (URING, TURN, EPOLL, EPOLL_CALLS, "src/sim/program.cpp")}
@@ -110,7 +111,7 @@ CANARIES = [
     ("a reset that only a send was told is taken for the end", TURN,
      "    if (result != 0 || !(at.cut || at.sending)) return result;",
      "    if (C || result != 0 || !(at.cut || at.sending)) return result;"),
-    ("large messages that arrive before their reader lose their rest", TURN,
+    ("large messages that arrive before their reader lose their rest", ARRIVALS,
      "    return {memory, lent.size, copied_buffer};",
      "    return {memory, C && lent.size > 200 ? 200U : lent.size, copied_buffer};"),
     ("the kernel reads the parts of a send after they are gone", TURN,
