@@ -6,7 +6,7 @@ find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
 set(rooms_with_threads io net client server tls journal lab)
 # Replaces operator new, so it is a program of its own.
-set(room_memory_uses ${rooms_of_library})
+set(room_memory_uses ${rooms_of_library} tls)
 # The services of examples/, in the simulation.
 set(room_examples_uses ${rooms_of_library})
 # What is simulated in the tests of the simulation.

@@ -290,6 +290,7 @@ private:
     void sealed_taken() noexcept;
     void wait_for_handshake() noexcept;
     void fail_writing(const std::error_code& why) noexcept;
+    void fail_sealing(const std::error_code& why) noexcept;
     void settle_outbox() noexcept;
     /// By a cork, until there is too much of it or somebody waits.
     bool is_held_back() const noexcept;

@@ -161,7 +161,7 @@ void connection::announce_end_sealed() noexcept {
         secured_->end = secured::ending::announced;
         if (wire.empty()) put_outbox_away();
     } catch (const std::bad_alloc&) {
-        fail_writing(std::make_error_code(std::errc::not_enough_memory));
+        fail_sealing(std::make_error_code(std::errc::not_enough_memory));
     }
 }
 
@@ -184,15 +184,23 @@ std::error_code connection::seal_into(std::string& wire) {
     return failed;
 }
 
+/// A record that was not made is missing in the stream: it is over for who reads too, who may wait for an answer to it.
+void connection::fail_sealing(const std::error_code& why) noexcept {
+    secured_->has_failed = true;
+    fail_writing(why);
+    if (!read_failure_) read_failure_ = why;
+    if (reader) loop_->cancel(*reader);
+}
+
 /// Seals a share of what is to be sent; false where nothing can be sent now.
 bool connection::seal_pending() noexcept {
     try {
         if (const std::error_code failed = seal_into(outbox_->sealed())) {
-            fail_writing(failed);
+            fail_sealing(failed);
             return false;
         }
     } catch (const std::bad_alloc&) {
-        fail_writing(std::make_error_code(std::errc::not_enough_memory));
+        fail_sealing(std::make_error_code(std::errc::not_enough_memory));
         return false;
     }
     outbox_->offer_sealed(options_->high_water);
@@ -208,7 +216,7 @@ void connection::sealed_taken() noexcept {
         outbox_->sealed() += secured_->wire;
         secured_->wire = {};
     } catch (const std::bad_alloc&) {
-        fail_writing(std::make_error_code(std::errc::not_enough_memory));
+        fail_sealing(std::make_error_code(std::errc::not_enough_memory));
     }
 }
 

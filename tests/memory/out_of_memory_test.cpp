@@ -6,6 +6,7 @@
 #include "aperto/sim.hpp"
 #include "failing_memory.hpp"
 #include "server/client.hpp"
+#include "tls/both_sides.hpp"
 
 #include <gtest/gtest.h>
 
@@ -37,16 +38,19 @@ task<> converse(stream peer) {
     }
 }
 
-server make_server(form how, std::string host) {
+server make_server(form how, std::string host, std::shared_ptr<transport> sealed = {}) {
     options chosen{.host = std::move(host), .port = 0, .framing = framing::line};
+    chosen.transport = std::move(sealed);
     chosen.socket.keepalive = duration::zero();
     if (how == form::session) return {std::move(chosen), &converse};
     return {std::move(chosen), [](std::string_view line, exchange& with) { with.reply(reply_to(line)); }};
 }
 
 /// A whole conversation; whether every answer came.
-task<bool> talk(host_port to) {
-    task<stream> connecting = connect(to);
+task<bool> talk(host_port to, std::shared_ptr<transport> sealed = {}) {
+    client_options how;
+    how.stream.transport = std::move(sealed);
+    task<stream> connecting = connect(to, how);
     stream peer = co_await connecting;
     co_await peer.write("one\ntwo\nthree\n");
     for (const std::string_view expected : {"one", "two", "three"}) {
@@ -146,6 +150,7 @@ TEST(OutOfMemoryWriting, AMessageIsWrittenWholeOrNotAtAll) {
 struct setting {
     engine which;
     form how;
+    bool sealed = false;  ///< by TLS
 };
 
 class OutOfMemory : public testing::TestWithParam<setting> {
@@ -158,8 +163,14 @@ protected:
         }
     }
     std::unique_ptr<loop> make_loop() const { return loop::create({.which = GetParam().which}); }
-    server make() const { return make_server(GetParam().how, "127.0.0.1"); }
+    server make() const {
+        return make_server(GetParam().how, "127.0.0.1", GetParam().sealed ? tls_.server : nullptr);
+    }
     static host_port door(const server& of) { return {"127.0.0.1", of.endpoints().front().port()}; }
+    task<bool> talk_to(const server& of) const {
+        return talk(door(of), GetParam().sealed ? tls_.client : nullptr);
+    }
+    tls::both_sides tls_;
 };
 
 TEST_P(OutOfMemory, EndsAConnectionAndNotTheServer) {
@@ -168,9 +179,9 @@ TEST_P(OutOfMemory, EndsAConnectionAndNotTheServer) {
         server serving = make();
         on->spawn(serving.run_on(*on));
         memory::fail_at(which);
-        survives([&] { return on->run(talk(door(serving))); });
+        survives([&] { return on->run(talk_to(serving)); });
         memory::stop_failing();
-        EXPECT_TRUE(on->run(talk(door(serving)))) << "the next client is served";
+        EXPECT_TRUE(on->run(talk_to(serving))) << "the next client is served";
         serving.stop();
         on->run();
         EXPECT_EQ(serving.connections(), 0u);
@@ -204,11 +215,11 @@ TEST_P(OutOfMemory, DoesNotKeepTheServerFromItsEnd) {
         const std::unique_ptr<loop> on = make_loop();
         server serving = make();
         on->spawn(serving.run_on(*on));
-        EXPECT_TRUE(on->run(talk(door(serving))));
+        EXPECT_TRUE(on->run(talk_to(serving)));
         // A client that is there when the end begins, and goes when it is told.
         bool answered = false;
-        auto stay = [](host_port to, bool& is_answered) -> task<> {
-            task<stream> connecting = connect(to);
+        auto stay = [](host_port to, client_options how, bool& is_answered) -> task<> {
+            task<stream> connecting = connect(to, how);
             stream peer = co_await connecting;
             co_await peer.write("here\n");
             co_await peer.read_line();
@@ -220,7 +231,9 @@ TEST_P(OutOfMemory, DoesNotKeepTheServerFromItsEnd) {
                 // It may be cut, or have no memory itself.
             }
         };
-        on->spawn(stay(door(serving), answered));
+        client_options how;
+        if (GetParam().sealed) how.stream.transport = tls_.client;
+        on->spawn(stay(door(serving), how, answered));
         while (!answered)
             on->run();
         memory::fail_at(which);
@@ -234,15 +247,17 @@ TEST_P(OutOfMemory, DoesNotKeepTheServerFromItsEnd) {
 
 std::string name_of(const testing::TestParamInfo<setting>& info) {
     return std::string(to_string(info.param.which)) +
-           (info.param.how == form::messages ? "_messages" : "_session");
+           (info.param.how == form::messages ? "_messages" : "_session") + (info.param.sealed ? "_tls" : "");
 }
 
-INSTANTIATE_TEST_SUITE_P(engines, OutOfMemory,
-                         testing::Values(setting{engine::uring, form::messages},
-                                         setting{engine::uring, form::session},
-                                         setting{engine::epoll, form::messages},
-                                         setting{engine::epoll, form::session}),
-                         name_of);
+INSTANTIATE_TEST_SUITE_P(
+    engines, OutOfMemory,
+    testing::Values(setting{engine::uring, form::messages}, setting{engine::uring, form::session},
+                    setting{engine::epoll, form::messages}, setting{engine::epoll, form::session},
+                    setting{engine::uring, form::messages, true}, setting{engine::uring, form::session, true},
+                    setting{engine::epoll, form::messages, true},
+                    setting{engine::epoll, form::session, true}),
+    name_of);
 
 // ---- in a simulated network
 

@@ -3,8 +3,10 @@
 #include "aperto/server.hpp"
 
 #include "aperto/client.hpp"
+#include "aperto/sleep.hpp"
 #include "tls/both_sides.hpp"
 
+#include <array>
 #include <chrono>
 #include <fstream>
 #include <thread>
@@ -86,6 +88,33 @@ TEST_P(served, a_session_begins_when_it_can_write) {
         EXPECT_EQ(known->peer_fingerprint, tls::fingerprint(files->certificate));
         EXPECT_NE(known->peer_fingerprint, tls::fingerprint(files->authority));
         EXPECT_THROW(tls::fingerprint(files->key), error);
+        co_await peer.close();
+    };
+    on->run(talk());
+}
+
+task<std::string> answer_later(std::string_view text) {
+    const std::string name(text);
+    co_await sleep(name == "first" ? 50ms : 1ms);
+    co_return name;
+}
+
+TEST_P(served, answers_that_are_made_together_come_in_the_order_of_their_messages) {
+    auto chosen = options(shown());
+    chosen.max_in_flight = 3;
+    aperto::server one(chosen, answer_later);
+    one.start();
+    const auto on = loop::create({.which = GetParam()});
+    const auto talk = [&]() -> task<> {
+        task<stream> connecting_peer = connect(place(one), by({.ca = files->authority}));
+        stream peer = co_await connecting_peer;
+        const std::string long_one(100'000, 'x');
+        co_await peer.write("first\nsecond\n" + long_one + "\nfourth\n");
+        const std::array<std::string_view, 4> expected{"first", "second", long_one, "fourth"};
+        for (const std::string_view each : expected) {
+            const auto line = co_await peer.read_line();
+            EXPECT_EQ(line, each);
+        }
         co_await peer.close();
     };
     on->run(talk());
