@@ -8,7 +8,7 @@ import time
 import unittest
 import urllib.request
 
-sys.path.append(os.path.join(os.path.dirname(__file__), "../lab"))
+sys.path += [os.path.join(os.path.dirname(__file__), folder) for folder in ("../lab", "../interop")]
 from browser import CHROMIUM, Browser  # noqa: E402
 from programs import missing  # noqa: E402
 from surroundings import LIMIT_S, Server  # noqa: E402

@@ -15,7 +15,7 @@ import tomllib
 import unittest
 
 from browser import CHROMIUM, Browser
-from lab_support import LABS, PROGRAM, lab, needs
+from lab_support import LABS, PROGRAM, ROOT, lab, needs
 
 VIRTUAL = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"), "aperto/virtual-linux/linux").exists()
 CALL = ["--delay", "5ms", "--server", "peer serve --upper", "--client", "peer call --bytes 20000"]
@@ -254,6 +254,9 @@ class Page(Played):
         self.play("--open", *CALL)
         view = self.open()
         self.assertEqual(view.count("#ladder .packet"), 0, "nothing runs by itself")
+        script = "".join((ROOT / "apps/lab/page" / name).read_text() for name in ("play.js", "compare.js"))
+        self.assertLessEqual(set(re.findall(r"play_words\.(\w+)|\bsay\('(\w+)'\)", script)),
+                             {pair for key in view.run("Object.keys(play_words)") for pair in ((key, ""), ("", key))})
         self.run_to_end(view, lambda: view.click("#play-run"))
         self.assertEqual(view.run("packets.filter(p => p.fate === 'lost').length"), 0)
         victim = view.run("packets.find(p => p.data === 3 && p.from === 'client').n")
