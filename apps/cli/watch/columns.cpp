@@ -142,9 +142,10 @@ std::vector<placed_column> place_columns(std::size_t wide, std::size_t sorted, s
     std::vector<std::size_t> order(all_columns.size());
     for (std::size_t i = 0; i < order.size(); ++i)
         order[i] = i;
-    const auto rank = [sorted](std::size_t which) { return which == sorted ? 0 : all_columns[which].rank; };
-    std::stable_sort(order.begin(), order.end(),
-                     [&rank](auto one, auto other) { return rank(one) < rank(other); });
+    const auto rank = [sorted](std::size_t which) {
+        return std::pair(which == sorted ? 0 : all_columns[which].rank, which);
+    };
+    std::sort(order.begin(), order.end(), [&rank](auto one, auto other) { return rank(one) < rank(other); });
     std::vector<std::size_t> taken;
     std::size_t used = 0;
     for (const std::size_t which : order) {
