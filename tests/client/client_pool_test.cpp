@@ -60,7 +60,7 @@ task<> accept_one(listener& door, seen_by_server& seen, task_group& clients) {
 
 task<> serve_lines(listener& door, seen_by_server& seen) {
     task_group clients;
-    for (bool always = true; always;) {
+    for (;;) {
         task<> accepting = accept_one(door, seen, clients);
         co_await accepting;
     }
