@@ -284,7 +284,7 @@ public:
     /// The same of a string that nobody else has: it is kept, so that the task may be kept too.
     template <std::same_as<std::string> Text>
     task<> write_message(Text&& message) {
-        return write_kept(std::move(message));
+        return write_kept(std::move(message));  // NOLINT(bugprone-move-forwarding-reference): never an lvalue
     }
     /// Writes `data` where there is room for all of it, and never waits: for one who tells many, and leaves
     /// out who is slow. False, and nothing of it is written, where it would pass `high_water`, where another

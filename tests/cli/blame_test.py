@@ -16,9 +16,10 @@ from pathlib import Path
 from surroundings import PROGRAM, Server, free_port
 
 from blame import COUNT, SLOW_SYNC, check, preloaded  # found by way of surroundings
-from programs import ENGINES
+from programs import ENGINES, is_sanitized
 
-TRACED = ("--trace-messages", "100%", "--workers", "1", "--sandbox", "required")
+# A program with a sanitizer cannot be confined.
+TRACED = ("--trace-messages", "100%", "--workers", "1", *(() if is_sanitized() else ("--sandbox", "required")))
 
 
 def receive_line(connection):

@@ -35,8 +35,8 @@ namespace {
 class Confinement : public testing::Test {
 protected:
     void SetUp() override {
-        folder_ = testing::TempDir() + "confinement-" + std::to_string(::getpid());
-        ASSERT_EQ(::mkdir(folder_.c_str(), 0700), 0);
+        folder_ = testing::TempDir() + "confinement-XXXXXX";
+        ASSERT_NE(::mkdtemp(folder_.data()), nullptr);
         std::ofstream(file()) << "inside\n";
         if (const std::string open = left_open(); !open.empty()) GTEST_SKIP() << "left open here: " << open;
     }

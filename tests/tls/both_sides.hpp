@@ -8,10 +8,13 @@
 #include <openssl/x509.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace aperto::tls {
@@ -21,10 +24,9 @@ class own_files {
 public:
     explicit own_files(const std::vector<std::string>& names = {"localhost", "127.0.0.1", "::1"},
                        unsigned days = 7) {
-        static int number = 0;
-        folder_ =
-            testing::TempDir() + "aperto-tls-" + std::to_string(::getpid()) + '-' + std::to_string(++number);
-        std::filesystem::create_directories(folder_);
+        // Not by the number of the process: one that was killed before may have left the same.
+        folder_ = testing::TempDir() + "aperto-tls-XXXXXX";
+        if (!::mkdtemp(folder_.data())) throw std::system_error(errno, std::generic_category(), folder_);
         files_ = make_authority(folder_, names, days);
     }
     own_files(const own_files&) = delete;
