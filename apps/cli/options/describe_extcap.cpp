@@ -63,7 +63,7 @@ command_description describe_extcap(extcap_request& request) {
          .help = _("run in a Linux of its own, in virtual time: the same seed gives the "
                    "same trace"),
          .group = _("The run, as aperto lab takes it"),
-         .set = [&request](const std::string&) { request.words.push_back("--virtual"); }});
+         .set = [&request](const std::string&) { request.words.emplace_back("--virtual"); }});
     return command;
 }
 

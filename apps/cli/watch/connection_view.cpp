@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 namespace aperto::cli {
 
@@ -162,7 +163,7 @@ std::string message_row(const message_sample& of, std::size_t wide, const paint&
         sum += us;
     for (const auto& [name, us] : of.parts_us) {
         if (us <= 0 || name.empty() || sum <= 0) continue;
-        bar.append(static_cast<std::size_t>(us / sum * bar_width + 0.5), name.front());
+        bar.append(static_cast<std::size_t>(std::lround(us / sum * bar_width)), name.front());
         words += (words.empty() ? "" : " · ") + name + " " + time_label(us);
     }
     bar.resize(std::min(bar.size(), bar_width));
@@ -176,7 +177,7 @@ std::string message_row(const message_sample& of, std::size_t wide, const paint&
 
 std::string block_bar(double share, std::size_t wide) {
     const auto parts =
-        static_cast<std::size_t>(std::clamp(share, 0.0, 1.0) * static_cast<double>(wide) * 8 + 0.5);
+        static_cast<std::size_t>(std::lround(std::clamp(share, 0.0, 1.0) * static_cast<double>(wide) * 8));
     constexpr std::array ends{"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
     std::string bar;
     for (std::size_t i = 0; i < parts / 8; ++i)
