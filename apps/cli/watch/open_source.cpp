@@ -42,8 +42,7 @@ host_port parse_place(const std::string& target) {
         const host_port where =
             target.starts_with(':') ? host_port("", parse_port(port)) : host_port::parse(target);
         if (where.port != 0 || is_unix(target)) return where;
-    } catch (const error&) {
-        // said below
+    } catch (const error&) {  // NOLINT(bugprone-empty-catch): said below
     }
     throw usage_error(
         sentence(_("watch takes HOST:PORT, :PORT, the number of a process, unix:PATH, or all, not \"{}\""),

@@ -33,8 +33,7 @@ std::string titles(const std::vector<placed_column>& placed, std::size_t sorted,
         if (each.what == &columns()[sorted]) {
             const bool falls = each.what->is_text == reversed;
             const std::string mark = falls ? "▼" : "▲";
-            title = display_width(title) < each.width ? (each.what->is_text ? title + mark : mark + title)
-                                                      : title;
+            if (display_width(title) < each.width) title.insert(each.what->is_text ? title.size() : 0, mark);
         }
         if (!row.empty()) row += ' ';
         row += fitted(title, each.width, !each.what->is_text);

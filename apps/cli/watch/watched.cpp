@@ -61,8 +61,7 @@ void watched_connections::take(look&& seen, clock::time_point when) {
         one.now = std::move(each);
     }
     seen.connections.clear();
-    if (all_.size() != 0)
-        std::erase_if(all_, [this](const auto& each) { return each.second.seen != looks_; });
+    if (!all_.empty()) std::erase_if(all_, [this](const auto& each) { return each.second.seen != looks_; });
     if (seen.server) server_.emplace_back(when, *seen.server);
     while (server_.size() > 2 && when - server_[1].first > kept)
         server_.pop_front();
