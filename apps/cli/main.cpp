@@ -2,8 +2,8 @@
 //
 // The program `aperto`. options/ has the table of its commands and all that is made from it; serve/, send/,
 // bench/, journal/, watch/ and lab/ have what each command does; demo is a server and its client at once. What they share is
-// here: failure (what is said when something does not work, exit codes, who holds a port) and terminal_text
-// (what a person reads of a conversation).
+// here: failure (what is said when something does not work, exit codes, who holds a port), terminal_text
+// (what a person reads of a conversation) and http_request (what a browser asks).
 
 #include "cli/failure.hpp"
 #include "cli/options/command_line.hpp"

@@ -53,9 +53,6 @@ constexpr duration telling_deadline = 30s;
 
 bool is_read(const http_request& request) { return request.method == "GET" || request.method == "HEAD"; }
 
-/// What is over when the peer's bytes are there: a task, to be limited.
-task<std::optional<std::string_view>> read_some(stream& peer) { co_return co_await peer.read_some(); }
-
 std::string bad_request() { return write({400, "Bad Request", "text/plain", "bad request\n"}, true, false); }
 
 /// For a few programs that watch, all of them the operator's.
@@ -90,8 +87,7 @@ task<> admin::talk(stream peer) {
     for (;;) {
         // Within a head against its deadline, however it drips in; between requests against the idle time-out.
         const duration left = detail::time_left(head_ends, loop::current().now());
-        task<std::optional<std::string_view>> reading = read_some(peer);
-        task<std::optional<std::string_view>> limited = with_timeout(left, std::move(reading));
+        task<std::optional<std::string_view>> limited = with_timeout(left, peer.read_some());
         const std::optional<std::string_view> some = co_await limited;
         if (!some) co_return;
         const bool well_formed = reader.feed(*some);

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 //
 // admin/: what `aperto serve --admin` answers, by HTTP, to those who watch the server. admin has the server and its
-// paths; http_request reads requests; observer counts what happens; metrics writes it down; connection_json one connection.
+// paths; observer counts what happens; metrics writes it down; connection_json one connection.
 #pragma once
 
 #include "aperto/journal.hpp"
 #include "aperto/semaphore.hpp"
 #include "aperto/server.hpp"
 #include "aperto/tls.hpp"
-#include "cli/admin/http_request.hpp"
 #include "cli/admin/metrics.hpp"
 #include "cli/admin/observer.hpp"
+#include "cli/http_request.hpp"
 #include "cli/serve/confinement.hpp"
 #include "cli/serve/report.hpp"
 

@@ -5,7 +5,7 @@
 #include "aperto/loop.hpp"
 #include "aperto/semaphore.hpp"
 #include "cli/failure.hpp"
-#include "cli/lab/local_request.hpp"
+#include "cli/http_request.hpp"
 #include "cli/lab/play_child.hpp"
 #include "cli/lab/play_files.hpp"
 #include "cli/lab/play_state.hpp"
@@ -20,6 +20,7 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <memory>
@@ -40,6 +41,7 @@ using namespace std::chrono_literals;
 
 /// How long a request may take to arrive.
 constexpr duration request_deadline = 10s;
+constexpr std::size_t body_size_max = std::size_t{256} * 1024;
 /// How long a run waits for the end of the one that its page has just given up.
 constexpr duration patience = 10s;
 
@@ -70,66 +72,51 @@ bool same_secret(std::string_view one, std::string_view other) noexcept {
     return differs == 0;
 }
 
-std::string words_json() {
-    const std::vector<std::pair<const char*, const char*>> words{
-        {"run", _("Run")},
-        {"stop", _("Stop")},
-        {"server", _("server's command")},
-        {"client", _("client's command")},
-        {"seed", _("seed")},
-        {"loss", _("loss")},
-        {"delay", _("delay")},
-        {"rate", _("rate")},
-        {"queue", _("queue")},
-        {"no_limit", _("no limit")},
-        {"packets", _("packets")},
-        {"virtual", _("in virtual time")},
-        {"drop", _("lose it")},
-        {"hold", _("hold it 50 ms")},
-        {"corrupt", _("damage it")},
-        {"duplicate", _("send it twice")},
-        {"mark", _("mark it (ECN)")},
-        {"remove", _("remove")},
-        {"faults", _("What befalls single packets")},
-        {"none_yet", _("Click a packet below, and say what is to befall it.")},
-        {"press", _("Nothing has run yet: press Run.")},
-        {"running", _("it runs …")},
-        {"ended", _("it ended")},
-        {"failed", _("it did not run to its end")},
-        {"changed", _("changed: run it again")},
-        {"keep", _("Save as a scenario")},
-        {"compare", _("The last two runs side by side")},
-        {"before", _("the run before")},
-        {"now", _("this run")},
-        {"same", _("They are the same, packet for packet.")},
-        {"differences", _("rows that differ")},
-        {"cut", _("only the first packets are compared")},
-        {"lost", _("lost")}};
-    std::string out = "{";
-    for (const auto& [key, text] : words)
-        out += (out.size() > 1 ? "," : "") + lab::json_string(key) + ":" + lab::json_string(text);
-    return out + "}";
-}
+constexpr auto words =
+    std::to_array<lab::page_word>({{"run", N_("Run")},
+                                   {"stop", N_("Stop")},
+                                   {"server", N_("server's command")},
+                                   {"client", N_("client's command")},
+                                   {"seed", N_("seed")},
+                                   {"loss", N_("loss")},
+                                   {"delay", N_("delay")},
+                                   {"rate", N_("rate")},
+                                   {"queue", N_("queue")},
+                                   {"no_limit", N_("no limit")},
+                                   {"packets", N_("packets")},
+                                   {"virtual", N_("in virtual time")},
+                                   {"drop", N_("lose it")},
+                                   {"hold", N_("hold it 50 ms")},
+                                   {"corrupt", N_("damage it")},
+                                   {"duplicate", N_("send it twice")},
+                                   {"mark", N_("mark it (ECN)")},
+                                   {"remove", N_("remove")},
+                                   {"faults", N_("What befalls single packets")},
+                                   {"none_yet", N_("Click a packet below, and say what is to befall it.")},
+                                   {"press", N_("Nothing has run yet: press Run.")},
+                                   {"running", N_("it runs …")},
+                                   {"ended", N_("it ended")},
+                                   {"failed", N_("it did not run to its end")},
+                                   {"changed", N_("changed: run it again")},
+                                   {"keep", N_("Save as a scenario")},
+                                   {"compare", N_("The last two runs side by side")},
+                                   {"before", N_("the run before")},
+                                   {"now", N_("this run")},
+                                   {"same", N_("They are the same, packet for packet.")},
+                                   {"differences", N_("rows that differ")},
+                                   {"cut", N_("only the first packets are compared")},
+                                   {"lost", N_("lost")}});
 
-/// JSON inside <script>.
-std::string for_script(std::string text) {
-    for (auto at = text.find('<'); at != std::string::npos; at = text.find('<', at))
-        text.replace(at, 1, "\\u003c");
-    return text;
-}
-
-task<std::optional<std::string_view>> read_some(stream& peer) { co_return co_await peer.read_some(); }
-
-task<> wait_for(int descriptor) { co_await loop::current().readable(descriptor); }
-
-task<local_request> read_request(stream& peer) {
-    local_request_reader reader;
-    while (!reader.request()) {
-        task<std::optional<std::string_view>> reading = read_some(peer);
-        const std::optional<std::string_view> some = co_await reading;
-        if (!some || !reader.feed(*some)) co_return local_request{};
+/// The first request of a connection, which has no other; without a method where there is none.
+task<http_request> read_request(stream& peer) {
+    http_reader reader(body_size_max);
+    for (;;) {
+        const std::optional<std::string_view> some = co_await peer.read_some();
+        const bool well_formed = some && reader.feed(*some);
+        std::optional<http_request> request = reader.next();
+        if (request && !request->repeats) co_return std::move(*request);
+        if (request || !well_formed) co_return http_request{};
     }
-    co_return *reader.request();
 }
 
 class player {
@@ -170,16 +157,16 @@ public:
 
 private:
     task<> talk(stream peer) {
-        task<local_request> asking = read_request(peer);
-        task<local_request> limited = with_timeout(request_deadline, std::move(asking));
-        const local_request asked = co_await limited;
+        task<http_request> asking = read_request(peer);
+        task<http_request> limited = with_timeout(request_deadline, std::move(asking));
+        const http_request asked = co_await limited;
         task<> replying = reply(peer, asked);
         co_await replying;
     }
 
     /// Who asks, and by what name, before what is asked. A name that is not this machine's own is that of a page
     /// elsewhere which has its name point here (DNS rebinding).
-    std::optional<page_answer> refuse(const local_request& asked) const {
+    std::optional<page_answer> refuse(const http_request& asked) const {
         if (asked.method.empty()) return page_answer{400, "Bad Request", "text/plain", "no request\n"};
         const auto port = place_.substr(place_.find(':'));
         if (asked.host != place_ && asked.host != "localhost" + port)
@@ -195,7 +182,7 @@ private:
         return {};
     }
 
-    task<> reply(stream& peer, const local_request& asked) {
+    task<> reply(stream& peer, const http_request& asked) {
         page_answer what;
         if (auto refused = refuse(asked)) {
             what = std::move(*refused);
@@ -219,8 +206,8 @@ private:
     }
 
     std::string page() const {
-        const auto script = "const play_words = " + for_script(words_json()) +
-                            ";\nconst play_start = " + for_script(play_state_json(base_)) + ";\n" +
+        const auto script = "const play_words = " + lab::for_script(lab::words_json(words)) +
+                            ";\nconst play_start = " + lab::for_script(play_state_json(base_)) + ";\n" +
                             std::string(play_script);
         return lab::page_text(title_, "null", {play_style, script, true});
     }
@@ -253,16 +240,13 @@ private:
         co_await peer.write(head);
         std::string piece;
         for (bool open = true; open;) {
-            task<> coming = wait_for(child.output());
-            task<std::optional<std::string_view>> leaving = read_some(peer);
-            auto either = first(std::move(coming), std::move(leaving));
+            auto either = first(loop::current().readable(child.output()), peer.read_some());
             const auto which = co_await either;
             if (std::get<1>(which)) co_return std::optional<std::string>{};
             open = child.read(piece);
             if (!piece.empty()) co_await peer.write(piece);
         }
-        task<> ending = wait_for(child.ended());
-        co_await ending;
+        co_await loop::current().readable(child.ended());
         const int code = child.wait();
         const std::string last = fmt::format("{{\"event\":\"end\",\"code\":{},\"said\":{}}}\n", code,
                                              lab::json_string(child.complaints()));

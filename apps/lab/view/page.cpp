@@ -23,9 +23,6 @@ extern const std::string_view page_style;
 extern const std::string_view page_library;  ///< D3
 extern const std::string_view page_script;
 
-namespace {
-
-/// JSON inside <script>: no tag or comment may begin in a string of it.
 std::string for_script(std::string_view text) {
     std::string out;
     out.reserve(text.size());
@@ -38,8 +35,6 @@ std::string for_script(std::string_view text) {
     }
     return out;
 }
-
-}  // namespace
 
 void page_data::add(const event& one, bytes_view bytes) {
     if (count_ == packets_max) {

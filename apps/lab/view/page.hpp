@@ -6,6 +6,7 @@
 #include "lab/view/narrator.hpp"
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,7 +54,14 @@ private:
 /// What a run showed, in one sentence.
 std::string headline(const run_report& report);
 
-/// Every word of the page in the reader's language, as a JSON object.
+/// What a page's script says, by the key that it has there.
+struct page_word {
+    const char* key;
+    const char* text;  ///< in English: N_
+};
+/// In the reader's language, as a JSON object.
+std::string words_json(std::span<const page_word> of);
+/// Every word of the page.
 std::string page_words();
 
 /// What somebody adds to the page, behind its own; page/run.js says by what hooks.
@@ -66,6 +74,8 @@ struct page_more {
 /// The page in the reader's language. `run` is the JSON of a run, or `null`: then it waits for whoever calls show_run.
 std::string page_text(std::string_view title, std::string_view run, const page_more& more = {});
 
+/// JSON for the inside of <script>: no tag or comment may begin in a string of it.
+std::string for_script(std::string_view text);
 /// `text` for the inside of an XML or HTML element or of a quoted attribute: & < > and " as entities.
 std::string for_markup(std::string_view text);
 

@@ -11,12 +11,7 @@ namespace aperto::lab {
 
 namespace {
 
-struct word {
-    const char* key;
-    const char* text;
-};
-
-constexpr auto words = std::to_array<word>(
+constexpr auto words = std::to_array<page_word>(
     {{"client", N_("client")},
      {"server", N_("server")},
      {"all", N_("all packets")},
@@ -262,9 +257,11 @@ constexpr auto words = std::to_array<word>(
 
 }  // namespace
 
-std::string page_words() {
+std::string page_words() { return words_json(words); }
+
+std::string words_json(std::span<const page_word> of) {
     std::string out = "{";
-    for (const auto& [key, text] : words) {
+    for (const auto& [key, text] : of) {
         out += (out.size() > 1 ? "," : "") + json_string(key) + ":" + json_string(_(text));
     }
     return out + "}";

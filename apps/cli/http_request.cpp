@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cli/admin/http_request.hpp"
+#include "cli/http_request.hpp"
 
 #include <llhttp/llhttp.h>
 
@@ -25,7 +25,7 @@ std::string lower(std::string text) {
 }  // namespace
 
 struct http_reader::state {
-    state() {
+    explicit state(std::size_t body) : body_size_max(body) {
         llhttp_settings_init(&settings);
         settings.on_message_begin = [](llhttp_t* at) { return of(at).begin(); };
         settings.on_url = [](llhttp_t* at, const char* bytes, std::size_t size) {
@@ -38,7 +38,9 @@ struct http_reader::state {
             return of(at).add(of(at).value, bytes, size);
         };
         settings.on_header_value_complete = [](llhttp_t* at) { return of(at).end_header(); };
-        settings.on_body = [](llhttp_t*, const char*, std::size_t) { return -1; };
+        settings.on_body = [](llhttp_t* at, const char* bytes, std::size_t size) {
+            return of(at).add_body(bytes, size);
+        };
         settings.on_message_complete = [](llhttp_t* at) { return of(at).end(); };
         llhttp_init(&parser, HTTP_REQUEST, &settings);
         parser.data = this;
@@ -59,11 +61,22 @@ struct http_reader::state {
         to.append(bytes, size);
         return 0;
     }
+    int add_body(const char* bytes, std::size_t size) {
+        if (now.body.size() + size > body_size_max) return -1;
+        now.body.append(bytes, size);
+        return 0;
+    }
     int end_header() {
-        if (lower(std::exchange(field, {})) == "accept" &&
-            lower(value).find("application/openmetrics-text") != std::string::npos)
+        const std::string name = lower(std::exchange(field, {}));
+        const std::string given = std::exchange(value, {});
+        if (name == "accept" && lower(given).find("application/openmetrics-text") != std::string::npos)
             now.accepts_openmetrics = true;
-        value.clear();
+        for (const auto& [known, to] : {std::pair{"host", &now.host}, std::pair{"origin", &now.origin},
+                                        std::pair{"content-type", &now.content_type}}) {
+            if (name != known) continue;
+            now.repeats = now.repeats || !to->empty();
+            *to = given;
+        }
         return 0;
     }
     int end() {
@@ -75,6 +88,7 @@ struct http_reader::state {
         return 0;
     }
 
+    const std::size_t body_size_max;
     llhttp_settings_t settings{};
     llhttp_t parser{};
     std::string target;
@@ -85,7 +99,7 @@ struct http_reader::state {
     std::deque<http_request> complete;
 };
 
-http_reader::http_reader() : state_(std::make_unique<state>()) {}
+http_reader::http_reader(std::size_t body_size_max) : state_(std::make_unique<state>(body_size_max)) {}
 http_reader::~http_reader() = default;
 
 bool http_reader::feed(std::string_view bytes) {
